@@ -1,0 +1,1 @@
+//! Heartbeat Filter as a Proxy-Wasm module.

@@ -1,0 +1,2 @@
+//! The build step.
+fn main() {}
