@@ -1,0 +1,163 @@
+//! The built module keeps its contract, and the check that says so finds every breach.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use heartbeat_trim::contract::{self, EXPORTS, IMPORTS, MAX_BYTES, SDK_IMPORTS, Violation};
+use heartbeat_trim::trim;
+use walrus::{FunctionBuilder, FunctionId, Module, RawCustomSection, ValType};
+
+#[test]
+fn the_built_module_keeps_its_contract() {
+    let path = env::var_os("HEARTBEAT_MODULE").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dist/heartbeat_filter.wasm")),
+        PathBuf::from,
+    );
+    let wasm = fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `make build`", path.display()));
+
+    let violations: Vec<_> = contract::check(&wasm).iter().map(ToString::to_string).collect();
+    assert!(violations.is_empty(), "{}:\n{}", path.display(), violations.join("\n"));
+}
+
+#[test]
+fn a_module_that_keeps_the_contract_passes() {
+    assert_eq!(contract::check(&lawful().emit_wasm()), []);
+}
+
+#[test]
+fn bytes_that_are_no_module_are_reported() {
+    assert!(matches!(contract::check(b"hello").as_slice(), [Violation::Unreadable(_)]));
+}
+
+#[test]
+fn a_large_module_is_reported() {
+    let mut module = lawful();
+    module.customs.add(RawCustomSection { name: "ballast".into(), data: vec![0; MAX_BYTES] });
+    let wasm = module.emit_wasm();
+    assert_eq!(contract::check(&wasm), [Violation::TooLarge(wasm.len())]);
+}
+
+#[test]
+fn each_missing_export_is_reported() {
+    for name in EXPORTS {
+        let mut module = lawful();
+        module.exports.remove(*name).unwrap();
+        let missing = Violation::MissingExport((*name).into());
+        assert_eq!(contract::check(&module.emit_wasm()), [missing]);
+    }
+}
+
+#[test]
+fn an_unwanted_export_is_reported() {
+    let mut module = lawful();
+    let function = empty_function(&mut module);
+    module.exports.add("proxy_on_tick", function);
+    let unwanted = Violation::UnwantedExport("proxy_on_tick".into());
+    assert_eq!(contract::check(&module.emit_wasm()), [unwanted]);
+}
+
+#[test]
+fn a_forbidden_import_is_reported_by_module_and_name() {
+    for (from, name) in [
+        ("wasi_snapshot_preview1", "clock_res_get"),
+        ("wasi_snapshot_preview1", "proxy_log"),
+        ("wasi_snapshot_preview1", "proxy_done"),
+        ("env", "fd_write"),
+    ] {
+        let mut module = lawful();
+        import(&mut module, from, name);
+        let forbidden = Violation::ForbiddenImport(from.into(), name.into());
+        assert_eq!(contract::check(&module.emit_wasm()), [forbidden]);
+    }
+}
+
+#[test]
+fn every_violation_is_found_in_one_go() {
+    let mut module = lawful();
+    module.exports.remove("memory").unwrap();
+    let function = empty_function(&mut module);
+    module.exports.add("extra", function);
+    import(&mut module, "env", "proxy_unheard_of");
+    assert_eq!(contract::check(&module.emit_wasm()).len(), 3);
+}
+
+#[test]
+fn every_violation_names_its_item_and_the_mend() {
+    let text = Violation::MissingExport("proxy_on_log".into()).to_string();
+    assert!(text.contains("`proxy_on_log`") && text.contains("contract.rs"), "{text}");
+    let text = Violation::ForbiddenImport("env".into(), "x".into()).to_string();
+    assert!(text.contains("`env.x`") && text.contains("contract.rs"), "{text}");
+}
+
+#[test]
+fn trimming_drops_other_exports_and_what_only_they_reached() {
+    let mut module = lawful();
+    let only_for_tick = import(&mut module, "env", "proxy_unheard_of");
+    let tick = function_calling(&mut module, only_for_tick);
+    module.exports.add("proxy_on_tick", tick);
+
+    let trimmed = trim(&module.emit_wasm(), false).unwrap();
+    assert_eq!(contract::check(&trimmed), []);
+}
+
+#[test]
+fn trimming_refuses_a_module_without_a_needed_export() {
+    let mut module = lawful();
+    module.exports.remove("proxy_on_log").unwrap();
+    let error = trim(&module.emit_wasm(), false).unwrap_err().to_string();
+    assert!(error.contains("`proxy_on_log`"), "{error}");
+}
+
+#[test]
+fn trimming_drops_custom_sections_and_keeps_names_on_request() {
+    let mut module = lawful();
+    module.name = Some("a_name_to_look_for".into());
+    module.customs.add(RawCustomSection { name: "target_features".into(), data: vec![1] });
+    let wasm = module.emit_wasm();
+
+    let bare = trim(&wasm, false).unwrap();
+    assert!(!holds(&bare, "target_features") && !holds(&bare, "a_name_to_look_for"));
+    let named = trim(&wasm, true).unwrap();
+    assert!(!holds(&named, "target_features") && holds(&named, "a_name_to_look_for"));
+}
+
+/// A tiny module with every export and every import that the contract knows.
+fn lawful() -> Module {
+    let mut module = Module::default();
+    for (from, name) in IMPORTS {
+        import(&mut module, from, name);
+    }
+    for name in SDK_IMPORTS {
+        import(&mut module, "env", name);
+    }
+    for name in EXPORTS {
+        if *name == "memory" {
+            let memory = module.memories.add_local(false, false, 1, None, None);
+            module.exports.add(name, memory);
+        } else {
+            let function = empty_function(&mut module);
+            module.exports.add(name, function);
+        }
+    }
+    module
+}
+
+fn import(module: &mut Module, from: &str, name: &str) -> FunctionId {
+    let signature = module.types.add(&[ValType::I32], &[]);
+    module.add_import_func(from, name, signature).0
+}
+
+fn empty_function(module: &mut Module) -> FunctionId {
+    FunctionBuilder::new(&mut module.types, &[], &[]).finish(vec![], &mut module.funcs)
+}
+
+fn function_calling(module: &mut Module, callee: FunctionId) -> FunctionId {
+    let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
+    builder.func_body().i32_const(0).call(callee);
+    builder.finish(vec![], &mut module.funcs)
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
