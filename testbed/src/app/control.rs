@@ -1,0 +1,50 @@
+//! The control port.
+//!
+//! `PUT /behaviour` takes a [`Behaviour`]; `GET /seen` and `DELETE /seen` tell
+//! the latest requests, the latter forgets them; `GET /counts` tells how many
+//! there have been by path.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::routing::{get, put};
+use axum::{Json, Router};
+use hyper::StatusCode;
+
+use super::behaviour::Behaviour;
+use super::grpc::Health;
+use super::manners::Manners;
+use super::record::Seen;
+
+type Shared = State<(Arc<Manners>, Health)>;
+
+/// The routes of the control port.
+pub fn routes(manners: Arc<Manners>, health: Health) -> Router {
+    Router::new()
+        .route("/behaviour", put(set_behaviour))
+        .route("/seen", get(seen).delete(take_seen))
+        .route("/counts", get(counts))
+        .with_state((manners, health))
+}
+
+async fn set_behaviour(
+    State((manners, health)): Shared,
+    Json(behaviour): Json<Behaviour>,
+) -> StatusCode {
+    health.set(&behaviour.grpc);
+    manners.set(behaviour);
+    StatusCode::NO_CONTENT
+}
+
+async fn seen(State((manners, _)): Shared) -> Json<Vec<Seen>> {
+    Json(manners.recorder(|recorder| recorder.seen().cloned().collect()))
+}
+
+async fn take_seen(State((manners, _)): Shared) -> Json<Vec<Seen>> {
+    Json(manners.recorder(|recorder| recorder.take()))
+}
+
+async fn counts(State((manners, _)): Shared) -> Json<BTreeMap<String, u64>> {
+    Json(manners.recorder(|recorder| recorder.counts().clone()))
+}

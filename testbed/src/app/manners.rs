@@ -1,0 +1,85 @@
+//! The application's manners: a layer over the HTTP and the gRPC routes that
+//! notes every request on arrival and deviates as it has been told.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::CONTENT_LENGTH;
+
+use super::behaviour::{Behaviour, Deviation};
+use super::record::{Recorder, Seen};
+use super::server::Connection;
+use crate::latin1;
+
+/// What the layer shares with the control port.
+#[derive(Debug, Default)]
+pub struct Manners {
+    behaviour: RwLock<Behaviour>,
+    recorder: Mutex<Recorder>,
+}
+
+impl Manners {
+    /// Changes the behaviour of every request from now on.
+    pub fn set(&self, behaviour: Behaviour) {
+        *self.behaviour.write().unwrap_or_else(PoisonError::into_inner) = behaviour;
+    }
+
+    /// Calls `read` with the recorder.
+    pub fn recorder<T>(&self, read: impl FnOnce(&mut Recorder) -> T) -> T {
+        read(&mut self.recorder.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn deviation(&self, path: &str) -> Option<Deviation> {
+        let behaviour = self.behaviour.read().unwrap_or_else(PoisonError::into_inner);
+        behaviour.paths.get(path).cloned()
+    }
+}
+
+/// Gives `routes` these manners.
+pub fn wrap(routes: Router, manners: &Arc<Manners>) -> Router {
+    routes.layer(middleware::from_fn_with_state(manners.clone(), note_and_deviate))
+}
+
+async fn note_and_deviate(
+    State(manners): State<Arc<Manners>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    manners.recorder(|recorder| recorder.note(Seen::from(&request)));
+    let Some(deviation) = manners.deviation(request.uri().path()) else {
+        return next.run(request).await;
+    };
+    tokio::time::sleep(Duration::from_millis(deviation.delay_ms)).await;
+    if deviation.reset
+        && let Some(connection) = request.extensions().get::<Connection>()
+    {
+        connection.close();
+    }
+    if deviation.hang || deviation.reset {
+        return std::future::pending().await;
+    }
+    let answer = next.run(request).await;
+    replace_parts(answer, &deviation)
+        .unwrap_or_else(|error| (StatusCode::NOT_IMPLEMENTED, format!("{error:#}")).into_response())
+}
+
+fn replace_parts(mut answer: Response, deviation: &Deviation) -> anyhow::Result<Response> {
+    if let Some(status) = deviation.status {
+        *answer.status_mut() = StatusCode::from_u16(status)?;
+    }
+    if let Some(body) = &deviation.body {
+        answer.headers_mut().remove(CONTENT_LENGTH);
+        *answer.body_mut() = Body::from(body.clone());
+    }
+    for (name, value) in &deviation.headers {
+        let (name, value) = latin1::header(name, value)?;
+        answer.headers_mut().insert(name, value);
+    }
+    Ok(answer)
+}

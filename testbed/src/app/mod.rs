@@ -1,0 +1,82 @@
+//! The demo application: health routes, a little business, a gRPC health
+//! service, and a control port that makes any of it misbehave and tells what
+//! the application has seen.
+//!
+//! It runs as a process of its own ([`Application`]), so that it can be killed
+//! or stopped like a real one.
+
+pub mod behaviour;
+mod control;
+mod grpc;
+pub mod grpc_list;
+mod http;
+mod manners;
+mod process;
+pub mod record;
+mod server;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+pub use process::Application;
+
+use self::manners::Manners;
+
+/// Where the application is to listen; port 0 takes a free one.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Address to bind.
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub bind: IpAddr,
+    /// Port of the HTTP routes (HTTP/1.1 and HTTP/2 without TLS).
+    #[arg(long, default_value_t = 0)]
+    pub http_port: u16,
+    /// Port of the gRPC health service.
+    #[arg(long, default_value_t = 0)]
+    pub grpc_port: u16,
+    /// Port that sets the behaviour and tells what was seen.
+    #[arg(long, default_value_t = 0)]
+    pub control_port: u16,
+}
+
+/// Where the application listens.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Addresses {
+    /// The HTTP routes.
+    pub http: SocketAddr,
+    /// The gRPC health service.
+    pub grpc: SocketAddr,
+    /// The control port.
+    pub control: SocketAddr,
+}
+
+/// Runs the application for ever. Once all ports are bound it prints
+/// [`Addresses`] as a line of JSON.
+pub async fn run(options: &Options) -> Result<()> {
+    let bind = async |port| {
+        let address = SocketAddr::new(options.bind, port);
+        TcpListener::bind(address).await.with_context(|| format!("can't bind {address}"))
+    };
+    let http = bind(options.http_port).await?;
+    let grpc = bind(options.grpc_port).await?;
+    let control = bind(options.control_port).await?;
+    let addresses = Addresses {
+        http: http.local_addr()?,
+        grpc: grpc.local_addr()?,
+        control: control.local_addr()?,
+    };
+    println!("{}", serde_json::to_string(&addresses)?);
+
+    let manners = Arc::new(Manners::default());
+    let health = grpc::Health::default();
+    tokio::join!(
+        server::serve(http, manners::wrap(http::routes(), &manners)),
+        server::serve(grpc, manners::wrap(grpc::routes(&health), &manners)),
+        server::serve(control, control::routes(manners, health)),
+    );
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! The application as a child process, and its control port from outside.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
+use serde::de::DeserializeOwned;
+
+use super::Addresses;
+use super::behaviour::Behaviour;
+use super::record::Seen;
+use crate::child::Child;
+use crate::client::http::{self, Request};
+use crate::tools::Tools;
+
+/// A running application; it dies when this is dropped.
+#[derive(Debug)]
+pub struct Application {
+    /// Where it listens.
+    pub addresses: Addresses,
+    child: Child,
+}
+
+impl Application {
+    /// Starts it on free ports of the loopback interface.
+    pub fn start(tools: &Tools) -> Result<Self> {
+        let mut child =
+            Child::spawn(Command::new(tools.testbed()).arg("app").stdout(Stdio::piped()))?;
+        let mut line = String::new();
+        let stdout = child.take_stdout().context("the application's output isn't piped")?;
+        BufReader::new(stdout).read_line(&mut line)?;
+        let addresses = serde_json::from_str(&line)
+            .with_context(|| format!("the application didn't tell its addresses, but {line:?}"))?;
+        Ok(Self { addresses, child })
+    }
+
+    /// Sets how it behaves from now on.
+    pub async fn behave(&self, behaviour: &Behaviour) -> Result<()> {
+        let request = Request::new("PUT", "/behaviour")
+            .header("content-type", "application/json")
+            .body(serde_json::to_vec(behaviour)?);
+        self.control(&request).await.map(drop)
+    }
+
+    /// The requests since the last call, oldest first; it forgets them.
+    pub async fn take_seen(&self) -> Result<Vec<Seen>> {
+        self.read(&Request::new("DELETE", "/seen")).await
+    }
+
+    /// Requests since the start, by path.
+    pub async fn counts(&self) -> Result<BTreeMap<String, u64>> {
+        self.read(&Request::new("GET", "/counts")).await
+    }
+
+    /// Sends the process a signal: `STOP` it, let it `CONT`inue, `KILL` it.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.child.signal(signal)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
+        let body = self.control(request).await?;
+        serde_json::from_slice(&body).with_context(|| format!("odd answer to {request}"))
+    }
+
+    async fn control(&self, request: &Request) -> Result<Vec<u8>> {
+        let answer = http::fetch(self.addresses.control, request)
+            .await
+            .context("the application's control port")?;
+        ensure!(
+            answer.status < 300,
+            "the application's control port answered {request} with {}: {}",
+            answer.status,
+            answer.text()
+        );
+        Ok(answer.body)
+    }
+}

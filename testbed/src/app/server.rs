@@ -1,0 +1,54 @@
+//! Serves routes on a listener, HTTP/1.1 and HTTP/2 alike.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::{Request, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tower::ServiceExt;
+
+/// The connection that a request came on; an extension of every request.
+#[derive(Clone, Debug, Default)]
+pub struct Connection(Arc<Notify>);
+
+impl Connection {
+    /// Closes it at once, whatever is still to be said.
+    pub fn close(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Accepts and serves connections for ever.
+pub async fn serve(listener: TcpListener, routes: Router) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(serve_connection(stream, routes.clone()));
+            }
+            Err(error) => eprintln!("accept: {error}"),
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, routes: Router) {
+    // Small answers shall leave at once; where that can't be, they leave later.
+    let _ = stream.set_nodelay(true);
+    let connection = Connection::default();
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(connection.clone());
+        let routes = routes.clone();
+        async { Ok::<_, Infallible>(routes.oneshot(request.map(Body::new)).await?) }
+    });
+    let builder = Builder::new(TokioExecutor::new());
+    tokio::select! {
+        // An error means that the client left or broke the protocol.
+        _ = builder.serve_connection(TokioIo::new(stream), service) => {}
+        () = connection.0.notified() => {}
+    }
+}

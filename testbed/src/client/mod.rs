@@ -1,0 +1,4 @@
+//! Clients that probe: plain HTTP, and gRPC health by two implementations.
+
+pub mod grpc;
+pub mod http;

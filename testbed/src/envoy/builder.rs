@@ -1,0 +1,141 @@
+//! Settles how an Envoy is to be started.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::config::{self, PluginConfig};
+use super::merge::merge;
+use super::{Envoy, port};
+use crate::app::Addresses;
+use crate::tools::Tools;
+
+/// An Envoy to be started.
+#[derive(Clone, Debug)]
+pub struct EnvoyBuilder {
+    tools: Tools,
+    config: Value,
+    destinations: BTreeMap<String, SocketAddr>,
+    workers: usize,
+    log_level: String,
+}
+
+impl EnvoyBuilder {
+    /// An Envoy with the configuration in the YAML file at `path`, moved to
+    /// free loopback ports and to the module at hand.
+    pub fn new(tools: &Tools, path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("can't read {}", path.display()))?;
+        let config = serde_saphyr::from_str(&text)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        Ok(Self {
+            tools: tools.clone(),
+            config,
+            destinations: BTreeMap::new(),
+            workers: 2,
+            log_level: "info".into(),
+        })
+    }
+
+    /// Merges `patch` into the configuration (see [`merge`]).
+    pub fn patch(mut self, patch: &Value) -> Self {
+        merge(&mut self.config, patch);
+        self
+    }
+
+    /// Merges `patch` into every HTTP connection manager.
+    pub fn patch_hcm(mut self, patch: &Value) -> Self {
+        config::merge_hcm(&mut self.config, patch);
+        self
+    }
+
+    /// Configures the filter; what stands in the file holds otherwise.
+    pub fn plugin_config(mut self, plugin_config: PluginConfig) -> Self {
+        config::set_plugin_config(&mut self.config, &plugin_config);
+        self
+    }
+
+    /// Points the clusters `app` and `app_grpc`, and every endpoint with one
+    /// of these as its host name, at an application.
+    pub fn application(self, application: &Addresses) -> Self {
+        self.destination("app", application.http).destination("app_grpc", application.grpc)
+    }
+
+    /// Points the cluster `name`, and every endpoint with this host name, at `address`.
+    pub fn destination(mut self, name: &str, address: SocketAddr) -> Self {
+        self.destinations.insert(name.into(), address);
+        self
+    }
+
+    /// Worker threads; two otherwise.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// The log level; `info` otherwise.
+    pub fn log_level(mut self, level: &str) -> Self {
+        self.log_level = level.into();
+        self
+    }
+
+    /// Starts it and waits until it serves; fails with its log if it doesn't.
+    pub async fn start(self) -> Result<Envoy> {
+        let home = home()?;
+        let admin = free_address()?;
+        let (mut command, listeners) = self.prepare(&home, admin)?;
+        Envoy::boot(&mut command, home, admin, &listeners).await
+    }
+
+    /// Lets Envoy load the configuration, module and all, and exit; fails with
+    /// its log if it finds fault.
+    pub fn validate(self) -> Result<()> {
+        let home = home()?;
+        let (mut command, _) = self.prepare(&home, free_address()?)?;
+        let output = command.args(["--mode", "validate"]).output().context("can't run Envoy")?;
+        ensure!(
+            output.status.success(),
+            "Envoy finds fault ({}):\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+
+    /// The command that starts it, and the names of its listeners.
+    fn prepare(mut self, home: &TempDir, admin: SocketAddr) -> Result<(Command, Vec<String>)> {
+        if config::has_plugin(&mut self.config) {
+            config::set_module(&mut self.config, self.tools.module()?);
+        }
+        config::set_endpoints(&mut self.config, &self.destinations);
+        config::move_admin(&mut self.config, admin);
+        let listeners = config::free_listeners(&mut self.config);
+        let path = home.path().join("envoy.json");
+        std::fs::write(&path, serde_json::to_vec_pretty(&self.config)?)
+            .with_context(|| format!("can't write {}", path.display()))?;
+
+        let mut command = Command::new(self.tools.envoy()?);
+        command.arg("--config-path").arg(path);
+        command.args(["--concurrency", &self.workers.to_string()]);
+        command.args(["--log-level", &self.log_level]);
+        // Without hot restart no two Envoys can be in each other's way, and a
+        // killed one leaves nothing in shared memory.
+        command.arg("--disable-hot-restart");
+        // Access logs are read soon after the request.
+        command.args(["--file-flush-interval-msec", "50"]);
+        Ok((command, listeners))
+    }
+}
+
+fn free_address() -> Result<SocketAddr> {
+    Ok(SocketAddr::from(([127, 0, 0, 1], port::choose()?)))
+}
+
+fn home() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("testbed-envoy-").tempdir().context("no temporary directory")
+}

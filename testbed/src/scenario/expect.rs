@@ -1,0 +1,187 @@
+//! What is expected, and what is wrong with what came instead.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::pattern::{OneOrMany, Pattern};
+use super::span::{Limits, Span};
+use super::step::{Base64, RequestLine};
+use crate::app::record::Seen;
+use crate::client::{grpc, http};
+
+/// Longer text is cut in reports.
+const SHOWN: usize = 400;
+
+/// By name; `null` means absent.
+type ExpectHeaders = BTreeMap<String, Option<OneOrMany<Pattern>>>;
+
+/// An expected HTTP answer; what isn't said may be anything.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    status: Option<u16>,
+    headers: ExpectHeaders,
+    body: Option<Pattern>,
+    body_base64: Option<Base64>,
+    trailers: ExpectHeaders,
+    took: Option<Limits<Span>>,
+}
+
+/// An expected end of a gRPC call; what isn't said may be anything.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExpectGrpc {
+    code: Option<String>,
+    message: Option<Pattern>,
+    serving: Option<OneOrMany<String>>,
+    services: Option<BTreeMap<String, String>>,
+    headers: ExpectHeaders,
+    took: Option<Limits<Span>>,
+}
+
+/// A request expected to reach the application.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectSeen {
+    request: RequestLine,
+    version: Option<String>,
+    #[serde(default = "once")]
+    times: usize,
+    #[serde(default)]
+    headers: ExpectHeaders,
+}
+
+fn once() -> usize {
+    1
+}
+
+impl Expect {
+    /// Success.
+    pub fn ok() -> Self {
+        Self { status: Some(200), ..Self::default() }
+    }
+
+    /// Everything that is wrong with `answer`.
+    pub fn faults(&self, answer: &http::Response) -> Vec<String> {
+        let mut faults = Vec::new();
+        if let Some(status) = self.status.filter(|status| *status != answer.status) {
+            let body = cut(&answer.text());
+            faults
+                .push(format!("status: expected {status}, got {} with body {body}", answer.status));
+        }
+        faults.extend(header_faults("header", &self.headers, &answer.headers));
+        if let Some(body) = self.body.as_ref().filter(|body| !body.is(&answer.text())) {
+            faults.push(format!("body: expected {body}, got {}", cut(&answer.text())));
+        }
+        if let Some(body) = self.body_base64.as_ref().filter(|body| body.0 != answer.body) {
+            faults.push(format!("body: expected {:?}, got {:?}", body.0, answer.body));
+        }
+        faults.extend(header_faults("trailer", &self.trailers, &answer.trailers));
+        faults.extend(self.took.as_ref().and_then(|took| took.fault(answer.elapsed)));
+        faults
+    }
+}
+
+impl ExpectGrpc {
+    /// Everything that is wrong with `answer`.
+    pub fn faults(&self, answer: &grpc::Answer) -> Vec<String> {
+        let mut faults = Vec::new();
+        if let Some(code) = self.code.as_ref().filter(|code| **code != answer.code) {
+            faults.push(format!("code: expected {code}, got {}: {}", answer.code, answer.message));
+        }
+        if let Some(message) = self.message.as_ref().filter(|message| !message.is(&answer.message))
+        {
+            faults.push(format!("message: expected {message}, got {:?}", answer.message));
+        }
+        if let Some(serving) = self.serving.as_ref().map(OneOrMany::as_slice)
+            && *serving != answer.statuses
+        {
+            faults.push(format!("serving: expected {serving:?}, got {:?}", answer.statuses));
+        }
+        if let Some(services) = self.services.as_ref().filter(|all| **all != answer.services) {
+            faults.push(format!("services: expected {services:?}, got {:?}", answer.services));
+        }
+        faults.extend(header_faults("header", &self.headers, &answer.metadata));
+        faults.extend(self.took.as_ref().and_then(|took| took.fault(answer.elapsed)));
+        faults
+    }
+}
+
+/// Everything that is wrong with what the application has `seen`.
+pub fn seen_faults(expected: &[ExpectSeen], seen: &[Seen]) -> Vec<String> {
+    let all: Vec<_> =
+        expected.iter().flat_map(|request| std::iter::repeat_n(request, request.times)).collect();
+    if all.len() != seen.len() {
+        let seen: Vec<_> = seen.iter().map(line).collect();
+        let (expected, got) = (all.len(), seen.len());
+        return vec![format!(
+            "the application: expected {expected} requests, got {got}: {}",
+            cut(&seen.join(", "))
+        )];
+    }
+    all.into_iter().zip(seen).flat_map(|(expected, seen)| expected.faults(seen)).collect()
+}
+
+impl ExpectSeen {
+    fn faults(&self, seen: &Seen) -> Vec<String> {
+        let mut faults = Vec::new();
+        let request = format!("{} {}", self.request.method, self.request.target);
+        if request != line(seen) {
+            faults.push(format!("the application: expected {request}, got {}", line(seen)));
+        }
+        if let Some(version) = self.version.as_ref().filter(|version| **version != seen.version) {
+            faults.push(format!(
+                "the application: expected HTTP/{version}, got HTTP/{}",
+                seen.version
+            ));
+        }
+        let what = format!("the application's {} header", line(seen));
+        faults.extend(header_faults(&what, &self.headers, &seen.headers));
+        faults
+    }
+}
+
+fn line(seen: &Seen) -> String {
+    format!("{} {}", seen.method, seen.target)
+}
+
+fn header_faults(what: &str, expected: &ExpectHeaders, got: &[(String, String)]) -> Vec<String> {
+    expected.iter().filter_map(|(name, values)| header_fault(what, name, values, got)).collect()
+}
+
+fn header_fault(
+    what: &str,
+    name: &str,
+    expected: &Option<OneOrMany<Pattern>>,
+    got: &[(String, String)],
+) -> Option<String> {
+    let got: Vec<&str> = got
+        .iter()
+        .filter(|(got, _)| got.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
+        .collect();
+    let expected = expected.as_ref().map_or(&[][..], OneOrMany::as_slice);
+    let holds = expected.len() == got.len() && expected.iter().zip(&got).all(|(e, g)| e.is(g));
+    (!holds).then(|| {
+        let expected: Vec<_> = expected.iter().map(Pattern::to_string).collect();
+        let got: Vec<_> = got.iter().map(|value| cut(value)).collect();
+        format!("{what} {name}: expected {}, got {}", join(&expected), join(&got))
+    })
+}
+
+fn join(values: &[String]) -> String {
+    if values.is_empty() { "none".into() } else { values.join(" and ") }
+}
+
+fn cut(text: &str) -> String {
+    let mut shown = format!("{:?}", text.chars().take(SHOWN).collect::<String>());
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+#[path = "expect_tests.rs"]
+mod tests;

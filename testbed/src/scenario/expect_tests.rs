@@ -1,0 +1,142 @@
+//! Every kind of expectation holds where it should and fails where it should.
+
+use std::time::Duration;
+
+use serde_json::{Value, from_value, json};
+
+use super::*;
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+}
+
+fn http_faults(expected: Value) -> Vec<String> {
+    let answer = http::Response {
+        status: 200,
+        headers: pairs(&[("x-one", "a"), ("x-two", "b"), ("x-two", "c")]),
+        body: b"ok\n".into(),
+        trailers: pairs(&[("grpc-status", "0")]),
+        elapsed: Duration::from_millis(500),
+    };
+    from_value::<Expect>(expected).unwrap().faults(&answer)
+}
+
+#[test]
+fn an_http_answer_as_expected_has_no_faults() {
+    let faults = http_faults(json!({
+        "status": 200,
+        "headers": { "X-One": "a", "x-two": ["b", "~[cd]"], "x-three": null },
+        "body": "ok\n",
+        "body_base64": "b2sK",
+        "trailers": { "grpc-status": "0" },
+        "took": { "at_least": "400ms", "at_most": "600ms" },
+    }));
+    assert_eq!(faults, [""; 0]);
+}
+
+#[test]
+fn every_part_of_an_http_answer_is_compared() {
+    for wrong in [
+        json!({ "status": 204 }),
+        json!({ "headers": { "x-one": "b" } }),
+        json!({ "headers": { "x-one": null } }),
+        json!({ "headers": { "x-two": "b" } }),
+        json!({ "headers": { "x-two": ["c", "b"] } }),
+        json!({ "headers": { "x-three": "a" } }),
+        json!({ "headers": { "x-three": "~" } }),
+        json!({ "body": "ok" }),
+        json!({ "body": "~no" }),
+        json!({ "body_base64": "b2s=" }),
+        json!({ "trailers": { "grpc-status": null } }),
+        json!({ "took": { "at_most": "499ms" } }),
+        json!({ "took": { "at_least": "501ms" } }),
+    ] {
+        assert_eq!(http_faults(wrong.clone()).len(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn all_faults_are_told() {
+    let faults = http_faults(json!({ "status": 503, "headers": { "x-one": null }, "body": "" }));
+    assert_eq!(
+        faults,
+        [
+            r#"status: expected 503, got 200 with body "ok\n""#,
+            r#"header x-one: expected none, got "a""#,
+            r#"body: expected "", got "ok\n""#,
+        ]
+    );
+}
+
+fn grpc_faults(expected: Value) -> Vec<String> {
+    let answer = grpc::Answer {
+        code: "OK".into(),
+        message: "fine".into(),
+        statuses: vec!["SERVING".into()],
+        services: BTreeMap::from([("".into(), "SERVING".into())]),
+        metadata: pairs(&[("x-one", "a")]),
+        elapsed: Duration::from_millis(500),
+    };
+    from_value::<ExpectGrpc>(expected).unwrap().faults(&answer)
+}
+
+#[test]
+fn a_grpc_answer_as_expected_has_no_faults() {
+    let faults = grpc_faults(json!({
+        "code": "OK", "message": "~f", "serving": "SERVING", "services": { "": "SERVING" },
+        "headers": { "x-one": "a" }, "took": { "at_most": "1s" },
+    }));
+    assert_eq!(faults, [""; 0]);
+}
+
+#[test]
+fn every_part_of_a_grpc_answer_is_compared() {
+    for wrong in [
+        json!({ "code": "UNAVAILABLE" }),
+        json!({ "message": "fin" }),
+        json!({ "serving": "NOT_SERVING" }),
+        json!({ "serving": [] }),
+        json!({ "serving": ["SERVING", "NOT_SERVING"] }),
+        json!({ "services": {} }),
+        json!({ "headers": { "x-one": "b" } }),
+        json!({ "took": { "at_most": "1ms" } }),
+    ] {
+        assert_eq!(grpc_faults(wrong.clone()).len(), 1, "{wrong}");
+    }
+}
+
+fn application_faults(expected: Value) -> Vec<String> {
+    let seen = |target: &str| Seen {
+        method: "GET".into(),
+        target: target.into(),
+        version: "1.1".into(),
+        headers: pairs(&[("connection", "close")]),
+    };
+    let expected: Vec<ExpectSeen> = from_value(expected).unwrap();
+    seen_faults(&expected, &[seen("/a"), seen("/a"), seen("/b?c")])
+}
+
+#[test]
+fn requests_as_expected_have_no_faults() {
+    let faults = application_faults(json!([
+        { "request": "GET /a", "times": 2, "headers": { "connection": "close", "x": null } },
+        { "request": "GET /b?c", "version": "1.1" },
+    ]));
+    assert_eq!(faults, [""; 0]);
+}
+
+#[test]
+fn what_the_application_sees_is_exact() {
+    let a = json!({ "request": "GET /a", "times": 2 });
+    for wrong in [
+        json!([]),
+        json!([a]),
+        json!([a, { "request": "GET /b" }]),
+        json!([a, { "request": "HEAD /b?c" }]),
+        json!([a, { "request": "GET /b?c", "version": "2" }]),
+        json!([a, { "request": "GET /b?c", "headers": { "connection": null } }]),
+        json!([a, { "request": "GET /b?c" }, { "request": "GET /d" }]),
+    ] {
+        assert_eq!(application_faults(wrong.clone()).len(), 1, "{wrong}");
+    }
+}

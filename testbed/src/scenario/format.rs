@@ -1,0 +1,107 @@
+//! A scenario as it is written, but for its steps.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::pattern::Pattern;
+use super::span::Amount;
+use super::step::Step;
+use crate::app::behaviour::{Behaviour, Deviation, ServingStatus};
+use crate::envoy::PluginConfig;
+use crate::tools;
+
+/// A scenario.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The rule that it tells.
+    pub name: String,
+    config: Option<Value>,
+    /// How Envoy is started.
+    #[serde(default)]
+    pub(super) envoy: EnvoyOptions,
+    #[serde(default)]
+    app: BTreeMap<String, Deviation>,
+    #[serde(default)]
+    grpc_services: BTreeMap<String, ServingStatus>,
+    #[serde(default)]
+    pub(super) app_ignores: Vec<String>,
+    #[serde(default)]
+    pub(super) steps: Vec<Step>,
+    #[serde(default)]
+    pub(super) metrics: BTreeMap<String, Amount>,
+    #[serde(default)]
+    pub(super) log: Vec<Pattern>,
+    #[serde(default)]
+    pub(super) log_never: Vec<Pattern>,
+    pub(super) refused: Option<Vec<Pattern>>,
+}
+
+/// How Envoy is started.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnvoyOptions {
+    pub(super) file: String,
+    shipped_config: bool,
+    pub(super) workers: usize,
+    pub(super) log_level: String,
+    pub(super) hcm: Value,
+    pub(super) patch: Value,
+}
+
+impl Default for EnvoyOptions {
+    fn default() -> Self {
+        Self {
+            file: "static/envoy.yaml".into(),
+            shipped_config: false,
+            workers: 2,
+            log_level: "info".into(),
+            hcm: Value::Object(Default::default()),
+            patch: Value::Object(Default::default()),
+        }
+    }
+}
+
+impl EnvoyOptions {
+    /// The configuration's path: the scenarios' own files come before the shipped ones.
+    pub fn path(&self) -> PathBuf {
+        let own = tools::scenarios().join(&self.file);
+        if own.exists() { own } else { tools::envoy_configs().join(&self.file) }
+    }
+}
+
+impl Scenario {
+    /// Checks what the types don't.
+    pub(super) fn checked(self) -> Result<Self> {
+        let snake_case = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        ensure!(self.name.chars().all(snake_case), "the name is to be in snake_case");
+        ensure!(
+            self.refused.is_none() || self.steps.is_empty(),
+            "steps can't be taken where Envoy has refused to start"
+        );
+        ensure!(
+            self.config.is_none() || !self.envoy.shipped_config,
+            "config and envoy.shipped_config exclude each other"
+        );
+        Ok(self)
+    }
+
+    /// What the filter is configured with.
+    pub fn plugin_config(&self) -> PluginConfig {
+        match &self.config {
+            Some(Value::String(text)) => PluginConfig::Text(text.clone()),
+            Some(config) => PluginConfig::Text(config.to_string()),
+            None if self.envoy.shipped_config => PluginConfig::Shipped,
+            None => PluginConfig::Absent,
+        }
+    }
+
+    /// How the application behaves at first.
+    pub fn behaviour(&self) -> Behaviour {
+        Behaviour { paths: self.app.clone(), grpc: self.grpc_services.clone() }
+    }
+}

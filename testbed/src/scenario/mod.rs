@@ -1,0 +1,208 @@
+//! The behaviour of the filter, told in YAML: `testbed/scenarios/*.yaml`.
+//!
+//! Every scenario gets an Envoy and an application of its own. Only `name` is
+//! needed; an unknown key is an error.
+//!
+//! ```yaml
+//! scenarios:
+//!   - name: get_health_is_forwarded_as_a_probe   # the rule, in snake_case
+//!
+//!     # The filter's configuration; a string is passed on as it is. Without
+//!     # this key the filter gets none at all.
+//!     config: { probes: [] }
+//!
+//!     envoy:
+//!       file: static/envoy.yaml     # below testbed/scenarios or envoy-config; this is the default
+//!       shipped_config: true        # keep the configuration that stands in the file
+//!       workers: 2
+//!       log_level: info
+//!       hcm: {}                     # merged into every HTTP connection manager
+//!       patch: {}                   # merged into the whole file (lists by `name`, null removes);
+//!                                   # a host called app or app_grpc leads to the application
+//!
+//!     # The application's deviations by path, and its gRPC services.
+//!     app: { /health: { status: 503, headers: {}, body: "", delay_ms: 0, hang: false, reset: false } }
+//!     grpc_services: { "": SERVING, orders: NOT_SERVING }
+//!     app_ignores: [/ping]          # paths that app_sees overlooks (background checks)
+//!
+//!     steps:
+//!       - send: GET /health         # METHOD target
+//!         version: "1.1"            # or "2"
+//!         headers: { user-agent: kube-probe/1.31, x-many: [a, b] }
+//!         body: ""                  # or body_base64
+//!         to: edge                  # a listener's name; the first one otherwise
+//!         times: 1                  # one after the other
+//!         within: 5s                # repeat until it is as expected
+//!         expect:
+//!           status: 200
+//!           headers: { x-heartbeat-status: ready, x-heartbeat-probe: null, x-many: [a, b] }
+//!           body: "ok\n"
+//!           body_base64: b2sK
+//!           trailers: { grpc-status: "0" }
+//!           took: { at_least: 900ms, at_most: 1500ms }
+//!
+//!       - grpc: Check               # or List, Watch
+//!         client: grpcio            # or tonic, the default
+//!         service: ""
+//!         deadline: 5s
+//!         headers: {}
+//!         messages: 1               # of a Watch, before hanging up
+//!         expect: { code: OK, message: "", serving: SERVING, services: { "": SERVING },
+//!                   headers: {}, took: {} }   # serving: [..] for several messages
+//!
+//!       - load:                     # exact shares by weight, shuffled, keep-alive
+//!           requests: 10000
+//!           connections: 50
+//!           took: { at_most: 30s }
+//!           mix:                    # every answer must be as expected; 200 if nothing is said
+//!             - { weight: 3, send: GET /health }
+//!             - { weight: 1, send: POST /pay, headers: { x-payment-id: "1" } }
+//!
+//!       - set_app: { /health: { hang: true } }   # replaces all deviations
+//!         grpc_services: { "": NOT_SERVING }     # and all services
+//!       - signal_app: STOP          # or CONT, KILL
+//!       - wait: 1s
+//!       - admin: POST /healthcheck/fail
+//!         expect: { body: "OK\n" }
+//!
+//!         # Any step may also say what it leads to:
+//!         app_sees:                 # these requests and no others reached the application
+//!           - request: GET /health
+//!             version: "1.1"
+//!             times: 1
+//!             headers: { connection: close, x-heartbeat-probe: health }
+//!         app_counts: { /health: 1, /pay: { at_least: 1, at_most: 9 } }   # so many more requests
+//!         metrics: {}               # as below
+//!
+//!     # After the steps, waited for up to two seconds.
+//!     metrics: { 'heartbeat_probe_total{outcome="pass",probe="health"}': 2, heartbeat_x: null,
+//!                heartbeat_y: { at_least: 1 } }
+//!     log: [ "Envoy's log must hold this" ]
+//!     log_never: [ "and never this" ]   # signs of a trap are always looked for
+//!
+//!     # Or else: Envoy must refuse to start, and its log must hold all of these.
+//!     refused: [ "probes[0].timeout" ]
+//! ```
+//!
+//! Wherever text is expected, `~` begins a regular expression that must be
+//! found in it, and `null` for a header, a trailer or a series means that it
+//! must be absent. Header values are Latin-1: `"\xFF"` is that one byte.
+//! `${repeat a 61440}` in any string stands for so many times that text.
+
+mod expect;
+mod format;
+mod load;
+mod pattern;
+mod report;
+mod run;
+mod span;
+mod step;
+mod template;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use self::format::Scenario;
+pub use self::run::run;
+
+/// A scenario and the stem of the file that tells it.
+#[derive(Debug)]
+pub struct Told {
+    /// The file's stem.
+    pub group: String,
+    /// The scenario.
+    pub scenario: Scenario,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    scenarios: Vec<Value>,
+}
+
+/// Reads every scenario in the YAML files of a directory, in order.
+pub fn read_all(directory: &Path) -> Result<Vec<Told>> {
+    let entries = directory
+        .read_dir()
+        .with_context(|| format!("can't read {}", directory.display()))?
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    paths.sort();
+    let mut all = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("can't read {}", path.display()))?;
+        let group = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        for scenario in read(&text).with_context(|| path.display().to_string())? {
+            all.push(Told { group: group.clone(), scenario });
+        }
+    }
+    Ok(all)
+}
+
+/// Reads the scenarios of one file.
+fn read(text: &str) -> Result<Vec<Scenario>> {
+    let file: File = serde_saphyr::from_str(text).map_err(|error| anyhow!("{error}"))?;
+    let mut names = std::collections::BTreeSet::new();
+    file.scenarios
+        .into_iter()
+        .map(|mut told| {
+            let name = told["name"].as_str().unwrap_or("without a name").to_owned();
+            ensure!(names.insert(name.clone()), "scenario {name} is told twice");
+            template::expand(&mut told)
+                .and_then(|()| Ok(serde_json::from_value::<Scenario>(told)?))
+                .and_then(Scenario::checked)
+                .with_context(|| format!("scenario {name}"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> String {
+        format!("{:#}", read(text).unwrap_err())
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_scenario() {
+        let fault = fault("scenarios: [{name: a, stepz: []}]");
+        assert!(fault.contains("scenario a") && fault.contains("`stepz`"), "{fault}");
+    }
+
+    #[test]
+    fn an_unknown_key_of_a_step_is_named() {
+        for step in ["{send: GET /, hedders: {}}", "{send: GET /, expect: {stadus: 1}}", "{fly: 1}"]
+        {
+            let fault = fault(&format!("scenarios: [{{name: a, steps: [{step}]}}]"));
+            let key = ["hedders", "stadus", "fly"].into_iter().find(|key| fault.contains(key));
+            assert!(key.is_some(), "{fault}");
+        }
+    }
+
+    #[test]
+    fn names_are_snake_case_and_unique() {
+        assert!(fault("scenarios: [{name: A b}]").contains("snake_case"));
+        assert!(fault("scenarios: [{name: a}, {name: a}]").contains("twice"));
+    }
+
+    #[test]
+    fn a_refused_configuration_has_no_steps() {
+        assert!(
+            fault("scenarios: [{name: a, refused: [x], steps: [{wait: 1s}]}]").contains("steps")
+        );
+    }
+
+    #[test]
+    fn strings_are_templates_and_bytes_are_escapes() {
+        let text =
+            r#"scenarios: [{name: a, steps: [{send: GET /, headers: {x: "${repeat ab 2}\xFF"}}]}]"#;
+        let told = format!("{:?}", read(text).unwrap());
+        assert!(told.contains("ababÿ"), "{told}");
+    }
+}
