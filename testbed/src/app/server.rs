@@ -1,6 +1,5 @@
 //! Serves routes on a listener, HTTP/1.1 and HTTP/2 alike.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
@@ -43,7 +42,7 @@ async fn serve_connection(stream: TcpStream, routes: Router) {
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(connection.clone());
         let routes = routes.clone();
-        async { Ok::<_, Infallible>(routes.oneshot(request.map(Body::new)).await?) }
+        routes.oneshot(request.map(Body::new))
     });
     let builder = Builder::new(TokioExecutor::new());
     tokio::select! {

@@ -123,6 +123,8 @@ impl EnvoyBuilder {
         command.arg("--config-path").arg(path);
         command.args(["--concurrency", &self.workers.to_string()]);
         command.args(["--log-level", &self.log_level]);
+        // On every start Envoy lists all that it is built from; spare the reader that.
+        command.args(["--component-log-level", "main:warning"]);
         // Without hot restart no two Envoys can be in each other's way, and a
         // killed one leaves nothing in shared memory.
         command.arg("--disable-hot-restart");

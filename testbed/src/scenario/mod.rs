@@ -144,8 +144,8 @@ pub fn read_all(directory: &Path) -> Result<Vec<Told>> {
     Ok(all)
 }
 
-/// Reads the scenarios of one file.
-fn read(text: &str) -> Result<Vec<Scenario>> {
+/// Reads the scenarios of one file from its text.
+pub fn read(text: &str) -> Result<Vec<Scenario>> {
     let file: File = serde_saphyr::from_str(text).map_err(|error| anyhow!("{error}"))?;
     let mut names = std::collections::BTreeSet::new();
     file.scenarios

@@ -1,0 +1,81 @@
+//! A test that can't fail proves nothing: here every kind of expectation is
+//! wrong, on a real Envoy, and the report must tell them all.
+
+use testbed::scenario;
+use testbed::tools::Tools;
+
+const ALL_WRONG: &str = r#"
+scenarios:
+  - name: every_expectation_is_wrong
+    envoy: { file: envoy/plain.yaml }
+    steps:
+      - { send: GET /health, expect: { status: 503 }, metrics: { no_such_metric: 1 } }
+      - { send: GET /health, app_sees: [] }
+      - { send: GET /health, app_counts: { /health: 2 } }
+      - { send: GET /health, times: 2, within: 100ms, expect: { body: sick } }
+      - { send: GET /health, to: nowhere }
+      - { grpc: Check, expect: { serving: NOT_SERVING } }
+      - { grpc: Watch, client: grpcio, expect: { code: UNIMPLEMENTED } }
+      - { load: { requests: 10, connections: 2, mix: [{ send: GET /nowhere }, { send: GET /health }] } }
+      - { admin: GET /ready, expect: { body: DRAINING } }
+    metrics: { no_such_metric: { at_least: 1 }, envoy_server_live: null }
+    log: [there is no such line]
+    log_never: [answered /health]
+"#;
+
+const REPORTED: [&str; 14] = [
+    "step 1 (GET /health): status: expected 503, got 200",
+    "step 1 (GET /health): no_such_metric: expected 1, got nothing",
+    "step 2 (GET /health): the application: expected 0 requests, got 1",
+    "step 3 (GET /health): requests for /health at the application: expected 2, got 1",
+    r#"step 4 (GET /health): body: expected "sick", got "ok\n""#,
+    r#"step 5 (GET /health): no listener "nowhere""#,
+    r#"step 6 (gRPC Check by Tonic): serving: expected ["NOT_SERVING"], got ["SERVING"]"#,
+    "step 7 (gRPC Watch by Grpcio): code: expected UNIMPLEMENTED, got OK",
+    "step 8 (load of 10 requests): 5 × GET /nowhere: status: expected 200, got 404",
+    r#"step 9 (admin GET /ready): body: expected "DRAINING", got "LIVE\n""#,
+    "metrics: no_such_metric: expected at least 1, got nothing",
+    "metrics: envoy_server_live: expected nothing, got 1",
+    r#"log: Envoy's log doesn't hold "there is no such line""#,
+    r#"log: Envoy's log holds "answered /health""#,
+];
+
+const NOT_REFUSED: &str = r#"
+scenarios:
+  - { name: a_good_configuration, envoy: { file: envoy/plain.yaml }, refused: [] }
+"#;
+
+const REFUSED_FOR_ANOTHER_REASON: &str = r#"
+scenarios:
+  - { name: a_bad_one, envoy: { file: envoy/plain.yaml, hcm: { typo: 1 } }, refused: [speling] }
+"#;
+
+/// Runs the one scenario that `text` tells; returns the report of its failure.
+async fn report(text: &str) -> String {
+    let scenarios = scenario::read(text).expect("the scenario is well written");
+    let tools = Tools::from_env(env!("CARGO_BIN_EXE_testbed"));
+    let failure = scenario::run(&scenarios[0], &tools).await.expect_err("this must fail");
+    format!("{failure:#}")
+}
+
+#[tokio::test]
+async fn every_wrong_expectation_is_reported() {
+    let report = report(ALL_WRONG).await;
+    for line in REPORTED {
+        assert!(report.contains(line), "{line}\nis missing in\n{report}");
+    }
+    let faults = report.lines().filter(|line| line.starts_with("- ")).count();
+    // Step 4 sends twice.
+    assert_eq!(faults, REPORTED.len() + 1, "{report}");
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_not_refused_is_reported() {
+    assert!(report(NOT_REFUSED).await.contains("refused: Envoy took this configuration"));
+}
+
+#[tokio::test]
+async fn a_refusal_for_another_reason_is_reported() {
+    let report = report(REFUSED_FOR_ANOTHER_REASON).await;
+    assert!(report.contains(r#"refused: Envoy's log doesn't hold "speling""#), "{report}");
+}
