@@ -1,1 +1,14 @@
 //! Heartbeat Filter as a Proxy-Wasm module.
+//!
+//! This crate moves bytes between Envoy and `heartbeat-core`, which decides.
+//! `host` is the only module that names host calls.
+#![allow(missing_docs)] // The one public item is `_initialize`, made by the SDK's macro.
+
+mod host;
+mod root;
+mod stream;
+
+proxy_wasm::main! {{
+    host::start_logging();
+    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+}}

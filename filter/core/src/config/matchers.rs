@@ -1,0 +1,162 @@
+//! Header matchers, alike for probes and counters.
+
+use super::reader::Reader;
+use crate::request::RequestHead;
+
+/// A condition on one header.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HeaderMatcher {
+    /// The header's name, in lower case.
+    pub name: String,
+    /// What its value must be.
+    pub test: HeaderTest,
+    /// Whether the condition is turned round.
+    pub not: bool,
+}
+
+/// What a header's value must be. Values are compared as bytes, with case.
+#[derive(Debug, PartialEq, Eq)]
+pub enum HeaderTest {
+    /// There (`true`) or absent (`false`).
+    Present(bool),
+    /// Exactly this.
+    Exact(String),
+    /// Beginning with this.
+    Prefix(String),
+    /// Ending with this.
+    Suffix(String),
+    /// Holding this anywhere.
+    Contains(String),
+}
+
+impl HeaderMatcher {
+    /// Whether the headers that `head` reads fulfil the condition.
+    ///
+    /// An absent header fulfils no condition on its value, and every negated one.
+    pub fn matches(&self, head: &impl RequestHead) -> bool {
+        let value = head.header(&self.name);
+        let holds = match (&self.test, &value) {
+            (HeaderTest::Present(wanted), value) => value.is_some() == *wanted,
+            (_, None) => false,
+            (HeaderTest::Exact(text), Some(value)) => value == text.as_bytes(),
+            (HeaderTest::Prefix(text), Some(value)) => value.starts_with(text.as_bytes()),
+            (HeaderTest::Suffix(text), Some(value)) => value.ends_with(text.as_bytes()),
+            (HeaderTest::Contains(text), Some(value)) => contains(value, text.as_bytes()),
+        };
+        holds != self.not
+    }
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len().max(1)).any(|window| window == needle)
+}
+
+/// Reads a list of header matchers; all of them must hold.
+pub(super) fn read_list(list: &Reader<'_>) -> Option<Vec<HeaderMatcher>> {
+    let matchers: Vec<_> = list.filled_list()?.iter().map(read).collect();
+    matchers.into_iter().collect()
+}
+
+const TESTS: [&str; 5] = ["present", "exact", "prefix", "suffix", "contains"];
+
+fn read(reader: &Reader<'_>) -> Option<HeaderMatcher> {
+    let [present, exact, prefix, suffix, contains] = TESTS;
+    let object = reader.object(&["name", present, exact, prefix, suffix, contains, "not"])?;
+    let name = object
+        .required("name", r#""name": "user-agent""#)
+        .and_then(|reader| reader.parsed(header_name));
+    let not = object.get("not").map_or(Some(false), |reader| reader.bool());
+
+    let given: Vec<&str> = TESTS.into_iter().filter(|test| object.get(test).is_some()).collect();
+    let text = |key: &str| object.get(key).and_then(|value| value.parsed(filled));
+    let test = match given.as_slice() {
+        [] => {
+            object.error(format!("has no condition; add one of {}", TESTS.join(", ")));
+            None
+        }
+        [one] if *one == present => {
+            object.get(present).and_then(|value| value.bool()).map(HeaderTest::Present)
+        }
+        [one] if *one == exact => {
+            // Unlike the others, it has a meaning when empty.
+            let text = object.get(exact).and_then(|value| value.string());
+            text.map(|text| HeaderTest::Exact(text.to_owned()))
+        }
+        [one] if *one == prefix => text(prefix).map(HeaderTest::Prefix),
+        [one] if *one == suffix => text(suffix).map(HeaderTest::Suffix),
+        [_] => text(contains).map(HeaderTest::Contains),
+        several => {
+            let several = several.join(" and ");
+            object.error(format!("has {several}; write one matcher for each"));
+            None
+        }
+    };
+    Some(HeaderMatcher { name: name?, test: test?, not: not? })
+}
+
+/// A field name (RFC 9110, section 5.1), folded to lower case as Envoy does.
+fn header_name(text: &str) -> Result<String, String> {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if text.is_empty() || !text.bytes().all(token) {
+        return Err(r#"is not a header name; write it like "user-agent""#.to_owned());
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+fn filled(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err(r#"would match anything; write "present": true"#.to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::FakeRequest;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn matches(test: HeaderTest, value: Option<&[u8]>) -> bool {
+        let request = FakeRequest::new("GET", "/");
+        let request = match value {
+            Some(value) => request.with("x-a", value),
+            None => request,
+        };
+        HeaderMatcher { name: "x-a".into(), test, not: false }.matches(&request)
+    }
+
+    #[test]
+    fn present_is_about_the_header_not_its_value() {
+        assert!(matches(HeaderTest::Present(true), Some(b"")));
+        assert!(!matches(HeaderTest::Present(true), None));
+        assert!(matches(HeaderTest::Present(false), None));
+        assert!(!matches(HeaderTest::Present(false), Some(b"x")));
+    }
+
+    #[test]
+    fn values_are_compared_as_bytes() {
+        let value = Some(&b"GoogleHC/1.0\xff"[..]);
+        assert!(matches(HeaderTest::Prefix("GoogleHC/".into()), value));
+        assert!(matches(HeaderTest::Contains("HC/1".into()), value));
+        assert!(!matches(HeaderTest::Suffix("1.0".into()), value));
+        assert!(!matches(HeaderTest::Exact("GoogleHC/1.0".into()), value));
+        assert!(!matches(HeaderTest::Prefix("googlehc/".into()), value));
+    }
+
+    #[test]
+    fn an_absent_header_fulfils_only_what_is_negated() {
+        assert!(!matches(HeaderTest::Contains("a".into()), None));
+        let negated =
+            HeaderMatcher { name: "x-a".into(), test: HeaderTest::Exact("a".into()), not: true };
+        assert!(negated.matches(&FakeRequest::new("GET", "/")));
+        assert!(!negated.matches(&FakeRequest::new("GET", "/").with("x-a", "a")));
+    }
+
+    #[test]
+    fn a_needle_longer_than_the_value_is_not_in_it() {
+        assert!(!contains(b"ab", b"abc"));
+        assert!(contains(b"abc", b"abc"));
+        assert!(!contains(b"", b"a"));
+    }
+}

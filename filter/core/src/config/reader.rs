@@ -1,0 +1,209 @@
+//! A strict, typed walk over a JSON tree that notes every mistake and goes on.
+
+use super::errors::{ConfigError, ConfigErrors};
+use super::tree::Json;
+use std::cell::RefCell;
+
+/// One value of the tree, and where it stands.
+///
+/// Every reading method returns `None` after it has noted what is wrong, so
+/// that its caller can go on to the next mistake.
+pub(crate) struct Reader<'a> {
+    json: &'a Json,
+    place: String,
+    errors: &'a RefCell<ConfigErrors>,
+}
+
+impl<'a> Reader<'a> {
+    /// Starts at the root of the tree.
+    pub(crate) fn root(json: &'a Json, errors: &'a RefCell<ConfigErrors>) -> Self {
+        Self { json, place: String::new(), errors }
+    }
+
+    /// Notes a mistake about this value.
+    pub(crate) fn error(&self, problem: impl Into<String>) {
+        self.errors
+            .borrow_mut()
+            .0
+            .push(ConfigError { place: self.place.clone(), problem: problem.into() });
+    }
+
+    fn wrong_type(&self, wanted: &str) {
+        self.error(format!("is {}; write {wanted}", self.json.kind()));
+    }
+
+    pub(crate) fn string(&self) -> Option<&'a str> {
+        match self.json {
+            Json::String(text) => Some(text),
+            _ => {
+                self.wrong_type("a string");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn bool(&self) -> Option<bool> {
+        match self.json {
+            Json::Bool(value) => Some(*value),
+            _ => {
+                self.wrong_type("true or false");
+                None
+            }
+        }
+    }
+
+    /// A whole number from 0 to `max`.
+    pub(crate) fn count(&self, max: u32) -> Option<u32> {
+        let Json::Number(number) = self.json else {
+            self.wrong_type("a number");
+            return None;
+        };
+        let count = number.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= max);
+        if count.is_none() {
+            self.error(format!("{number} is out of range; write a whole number from 0 to {max}"));
+        }
+        count
+    }
+
+    /// A string that `parse` understands; its error says how to mend it.
+    pub(crate) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.string()?;
+        parse(text).map_err(|problem| self.error(format!("{text:?} {problem}"))).ok()
+    }
+
+    /// One word of a closed list.
+    pub(crate) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+        let text = self.string()?;
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let known: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+            self.error(format!("{text:?} isn't known; write {}", known.join(" or ")));
+        }
+        found
+    }
+
+    /// The items of a list.
+    pub(crate) fn list(&self) -> Option<Vec<Reader<'a>>> {
+        let Json::Array(items) = self.json else {
+            self.wrong_type("a list");
+            return None;
+        };
+        let readers = items.iter().enumerate().map(|(index, json)| Reader {
+            json,
+            place: format!("{}[{index}]", self.place),
+            errors: self.errors,
+        });
+        Some(readers.collect())
+    }
+
+    /// The items of a list that must not be empty.
+    pub(crate) fn filled_list(&self) -> Option<Vec<Reader<'a>>> {
+        let items = self.list()?;
+        if items.is_empty() {
+            self.error("is empty; name at least one, or leave the key out");
+            return None;
+        }
+        Some(items)
+    }
+
+    /// The members of an object, which may hold the keys `known` and no others.
+    pub(crate) fn object(&self, known: &[&str]) -> Option<Object<'a>> {
+        let Json::Object(members) = self.json else {
+            self.wrong_type("an object");
+            return None;
+        };
+        let object = Object { members, place: self.place.clone(), errors: self.errors };
+        for (index, (key, _)) in members.iter().enumerate() {
+            let reader = object.reader(key, self.json);
+            if members.iter().take(index).any(|(earlier, _)| earlier == key) {
+                reader.error("stands here twice; keep one");
+            } else if !known.contains(&key.as_str()) {
+                reader.error(unknown_key(key, known));
+            }
+        }
+        Some(object)
+    }
+}
+
+/// The members of an object.
+pub(crate) struct Object<'a> {
+    members: &'a [(String, Json)],
+    place: String,
+    errors: &'a RefCell<ConfigErrors>,
+}
+
+impl<'a> Object<'a> {
+    /// The value of a key, where it is given.
+    pub(crate) fn get(&self, key: &str) -> Option<Reader<'a>> {
+        let (_, json) = self.members.iter().find(|(name, _)| name == key)?;
+        Some(self.reader(key, json))
+    }
+
+    /// The value of a key that must be given; `example` shows how.
+    pub(crate) fn required(&self, key: &str, example: &str) -> Option<Reader<'a>> {
+        let found = self.get(key);
+        if found.is_none() {
+            self.error(format!("has no \"{key}\"; add {example}"));
+        }
+        found
+    }
+
+    /// Notes a mistake about the object as a whole.
+    pub(crate) fn error(&self, problem: impl Into<String>) {
+        self.errors
+            .borrow_mut()
+            .0
+            .push(ConfigError { place: self.place.clone(), problem: problem.into() });
+    }
+
+    fn reader(&self, key: &str, json: &'a Json) -> Reader<'a> {
+        let dot = if self.place.is_empty() { "" } else { "." };
+        Reader { json, place: format!("{}{dot}{key}", self.place), errors: self.errors }
+    }
+}
+
+fn unknown_key(key: &str, known: &[&str]) -> String {
+    let closest = known
+        .iter()
+        .map(|candidate| (edits_between(key, candidate), candidate))
+        .min()
+        .filter(|(edits, candidate)| *edits <= 1 + candidate.len() / 4);
+    match closest {
+        Some((_, candidate)) => format!("unknown key; did you mean \"{candidate}\"?"),
+        None => format!("unknown key; known here: {}", known.join(", ")),
+    }
+}
+
+/// Levenshtein distance.
+fn edits_between(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut next = Vec::with_capacity(row.len());
+        next.push(i + 1);
+        for ((to, substituted), deleted) in b.chars().zip(&row).zip(row.iter().skip(1)) {
+            let inserted = next.last().copied().unwrap_or(i) + 1;
+            next.push(inserted.min(deleted + 1).min(substituted + usize::from(from != to)));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_key_with_a_slip_gets_a_suggestion() {
+        let known = ["name", "match", "timeout"];
+        assert!(unknown_key("tiemout", &known).contains("\"timeout\""));
+        assert!(unknown_key("Name", &known).contains("\"name\""));
+    }
+
+    #[test]
+    fn a_key_far_from_all_others_gets_the_list() {
+        assert!(unknown_key("colour", &["name", "match"]).ends_with("known here: name, match"));
+    }
+}

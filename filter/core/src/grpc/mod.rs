@@ -1,0 +1,93 @@
+//! The gRPC health protocol, as far as a proxy in the middle needs it.
+//!
+//! <https://github.com/grpc/grpc/blob/master/doc/health-checking.md>,
+//! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
+
+mod answer;
+mod deadline;
+mod frames;
+
+pub use answer::GrpcAnswer;
+pub use deadline::parse_timeout;
+pub use frames::{Frame, FrameReader};
+
+use crate::config::GrpcMethod;
+
+/// The numbers of the gRPC statuses that the filter knows by name.
+/// <https://github.com/grpc/grpc/blob/master/doc/statuscodes.md>
+pub mod code {
+    /// The call succeeded.
+    pub const OK: u32 = 0;
+    /// The deadline passed before the call was complete.
+    pub const DEADLINE_EXCEEDED: u32 = 4;
+}
+
+const SERVICE: &[u8] = b"/grpc.health.v1.Health/";
+
+/// The method of `grpc.health.v1.Health` that a path calls: exactly these two
+/// segments, with case.
+pub fn health_method(path: &[u8]) -> Option<GrpcMethod> {
+    match path.strip_prefix(SERVICE)? {
+        b"Check" => Some(GrpcMethod::Check),
+        b"List" => Some(GrpcMethod::List),
+        b"Watch" => Some(GrpcMethod::Watch),
+        _ => None,
+    }
+}
+
+/// Whether a content type is gRPC's: `application/grpc`, alone or with a codec
+/// (`application/grpc+proto`). gRPC-Web is another protocol.
+pub fn is_grpc(content_type: &[u8]) -> bool {
+    match content_type.strip_prefix(b"application/grpc") {
+        Some(rest) => rest.first().is_none_or(|&next| next == b'+' || next == b';'),
+        None => false,
+    }
+}
+
+/// Reads the value of a `grpc-status` header or trailer.
+pub fn parse_status(value: &[u8]) -> Option<u32> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_health_call_has_exactly_two_segments() {
+        assert_eq!(health_method(b"/grpc.health.v1.Health/Check"), Some(GrpcMethod::Check));
+        assert_eq!(health_method(b"/grpc.health.v1.Health/Watch"), Some(GrpcMethod::Watch));
+        for path in [
+            "/grpc.health.v1.Health/Check/",
+            "/grpc.health.v1.Health/Check/x",
+            "/grpc.health.v1.Health",
+            "/grpc.health.v1.Health/",
+            "/grpc.health.v1.Health/check",
+            "/x/grpc.health.v1.Health/Check",
+            "/grpc.health.v1.HealthX/Check",
+        ] {
+            assert_eq!(health_method(path.as_bytes()), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn grpc_is_known_by_its_content_type() {
+        for yes in ["application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8"]
+        {
+            assert!(is_grpc(yes.as_bytes()), "{yes}");
+        }
+        for no in ["application/grpc-web", "application/grpcx", "application/json", ""] {
+            assert!(!is_grpc(no.as_bytes()), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_a_number_and_nothing_else() {
+        assert_eq!(parse_status(b"14"), Some(14));
+        for odd in [&b""[..], b"-1", b"4 ", b"\xff", b"99999999999"] {
+            assert_eq!(parse_status(odd), None, "{odd:?}");
+        }
+    }
+}

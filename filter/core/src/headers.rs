@@ -1,0 +1,47 @@
+//! Names of the headers that the filter reads and writes.
+
+/// Marks a request as a recognised probe, for the application.
+pub const UPSTREAM_HEALTH_CHECK: &str = "x-envoy-upstream-health-check";
+/// Names the probe rule that recognised the request, for the application.
+pub const PROBE: &str = "x-heartbeat-probe";
+/// The proxy's own service cluster (`node.cluster`), for the prober: Envoy's
+/// active health checker compares it with the service that it expects.
+pub const UPSTREAM_HEALTHCHECKED_CLUSTER: &str = "x-envoy-upstream-healthchecked-cluster";
+/// Tells Envoy's active health checker to take the host out at once.
+pub const IMMEDIATE_HEALTH_CHECK_FAIL: &str = "x-envoy-immediate-health-check-fail";
+/// Tells Envoy's active health checker that the host is degraded.
+pub const DEGRADED: &str = "x-envoy-degraded";
+/// `ready` or `not-ready`, for readiness-gate controllers.
+pub const STATUS: &str = "x-heartbeat-status";
+
+/// How long Envoy's router waits for the upstream, in milliseconds; 0 lifts the
+/// route's limit.
+/// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter>
+pub const UPSTREAM_RQ_TIMEOUT_MS: &str = "x-envoy-upstream-rq-timeout-ms";
+/// How often Envoy's router may retry the request.
+pub const MAX_RETRIES: &str = "x-envoy-max-retries";
+/// On which failures Envoy's router retries an HTTP request.
+pub const RETRY_ON: &str = "x-envoy-retry-on";
+/// On which statuses Envoy's router retries a gRPC request.
+pub const RETRY_GRPC_ON: &str = "x-envoy-retry-grpc-on";
+
+/// Headers by which a client could bend what the filter decides for a probe:
+/// another deadline, or a timeout that is answered as a success.
+pub const CLIENT_OVERRIDES: [&str; 3] = [
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-upstream-rq-timeout-alt-response",
+    "x-envoy-upstream-stream-duration-ms",
+];
+
+/// HTTP/1.1 connection management (RFC 9110, section 7.6.1).
+pub const CONNECTION: &str = "connection";
+/// RFC 9110, section 8.3.
+pub const CONTENT_TYPE: &str = "content-type";
+/// RFC 9111, section 5.2.
+pub const CACHE_CONTROL: &str = "cache-control";
+/// The deadline of a gRPC call.
+pub const GRPC_TIMEOUT: &str = "grpc-timeout";
+/// The status of a gRPC call: a trailer, or a header of a trailers-only answer.
+pub const GRPC_STATUS: &str = "grpc-status";
+/// The compressions that a gRPC caller understands.
+pub const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";

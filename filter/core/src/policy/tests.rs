@@ -1,0 +1,162 @@
+//! What is a probe, and what isn't.
+
+use super::*;
+use crate::request::FakeRequest;
+use std::cell::RefCell;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+fn policy(json: &str) -> Policy {
+    Policy::from_bytes(json.as_bytes(), "shop").unwrap()
+}
+
+/// The name of the rule that recognises a request.
+fn recognised(policy: &Policy, request: &impl RequestHead) -> Option<String> {
+    policy.classify(request).map(|found| found.probe.name().to_owned())
+}
+
+fn by_default(method: &str, path: &str) -> Option<String> {
+    recognised(&policy(""), &FakeRequest::new(method, path))
+}
+
+#[test]
+fn the_default_health_paths_are_probes() {
+    for (path, name) in
+        [("/health", "health"), ("/healthz", "healthz"), ("/livez", "livez"), ("/readyz", "readyz")]
+    {
+        assert_eq!(by_default("GET", path).as_deref(), Some(name));
+        assert_eq!(by_default("HEAD", path).as_deref(), Some(name));
+        assert_eq!(by_default("POST", path), None, "{path}");
+    }
+    assert_eq!(by_default("POST", "/v1/health").as_deref(), Some("v1_health"));
+}
+
+#[test]
+fn a_path_is_compared_whole_and_with_case() {
+    for path in
+        ["/healthy", "/health/", "/HEALTH", "/", "", "/x/health", "//health", "/health%20", "*"]
+    {
+        assert_eq!(by_default("GET", path), None, "{path}");
+    }
+}
+
+#[test]
+fn the_query_string_does_not_matter() {
+    for path in ["/health?x=1", "/health?", "/health?a?b"] {
+        assert_eq!(by_default("GET", path).as_deref(), Some("health"), "{path}");
+    }
+    assert_eq!(by_default("GET", "/?/health"), None);
+}
+
+#[test]
+fn a_method_is_compared_with_case() {
+    assert_eq!(by_default("get", "/health"), None);
+}
+
+#[test]
+fn without_methods_a_rule_takes_any() {
+    let policy = policy(r#"{"probes":[{"name":"p","match":{"path":"/h"}}]}"#);
+    assert_eq!(recognised(&policy, &FakeRequest::new("BREW", "/h")).as_deref(), Some("p"));
+}
+
+#[test]
+fn the_first_rule_that_matches_wins() {
+    let policy = policy(
+        r#"{"probes":[{"name":"post","match":{"path":"/h","methods":["POST"]}},
+                      {"name":"any","match":{"path":"/h"}}]}"#,
+    );
+    assert_eq!(recognised(&policy, &FakeRequest::new("POST", "/h")).as_deref(), Some("post"));
+    assert_eq!(recognised(&policy, &FakeRequest::new("GET", "/h")).as_deref(), Some("any"));
+}
+
+#[test]
+fn a_grpc_health_call_needs_the_grpc_content_type() {
+    let policy = policy("");
+    assert_eq!(recognised(&policy, &FakeRequest::grpc("Check")).as_deref(), Some("grpc"));
+    assert_eq!(recognised(&policy, &FakeRequest::grpc("List")).as_deref(), Some("grpc"));
+    assert_eq!(recognised(&policy, &FakeRequest::grpc("Watch")).as_deref(), Some("grpc_watch"));
+    let plain = FakeRequest::new("POST", "/grpc.health.v1.Health/Check");
+    assert_eq!(recognised(&policy, &plain), None);
+    let web = plain.with("content-type", "application/grpc-web");
+    assert_eq!(recognised(&policy, &web), None);
+}
+
+#[test]
+fn no_probes_means_that_nothing_is_recognised() {
+    let policy = policy(r#"{"probes":[]}"#);
+    assert_eq!(recognised(&policy, &FakeRequest::new("GET", "/health")), None);
+    assert_eq!(recognised(&policy, &FakeRequest::grpc("Check")), None);
+}
+
+#[test]
+fn a_request_without_a_path_is_ordinary() {
+    assert_eq!(recognised(&policy(""), &FakeRequest(Vec::new())), None);
+}
+
+#[test]
+fn a_path_of_any_bytes_is_ordinary() {
+    let request =
+        FakeRequest(vec![(":method", b"GET".to_vec()), (":path", b"/\xff\x00\xfe".to_vec())]);
+    assert_eq!(recognised(&policy(""), &request), None);
+}
+
+/// Notes which headers are asked for.
+struct Spy<'a>(&'a FakeRequest, RefCell<Vec<String>>);
+
+impl RequestHead for Spy<'_> {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        self.1.borrow_mut().push(name.to_owned());
+        self.0.header(name)
+    }
+}
+
+#[test]
+fn an_ordinary_request_costs_one_value_and_two_headers_that_are_not_there() {
+    let request = FakeRequest::new("GET", "/orders/1");
+    let spy = Spy(&request, RefCell::default());
+    assert!(policy("").classify(&spy).is_none());
+    assert_eq!(forged_markers(&spy).count(), 0);
+    assert_eq!(spy.1.into_inner(), [":path", UPSTREAM_HEALTH_CHECK, PROBE]);
+}
+
+#[test]
+fn markers_on_an_ordinary_request_are_forged() {
+    let request = FakeRequest::new("GET", "/").with(PROBE, "liveness");
+    assert_eq!(forged_markers(&request).collect::<Vec<_>>(), [PROBE]);
+    let request = request.with(UPSTREAM_HEALTH_CHECK, "");
+    assert_eq!(forged_markers(&request).collect::<Vec<_>>(), [UPSTREAM_HEALTH_CHECK, PROBE]);
+}
+
+#[test]
+fn every_probe_has_a_metric_of_its_own_for_every_outcome() {
+    let policy = policy(
+        r#"{"probes":[{"name":"a","match":{"path":"/a"}},{"name":"b","match":{"path":"/b"}}],
+                            "counters":[{"name":"c","when":{}}]}"#,
+    );
+    let found = policy.classify(&FakeRequest::new("GET", "/b")).unwrap();
+    for outcome in Outcome::ALL {
+        assert_eq!(
+            policy.metrics()[found.probe.metric(outcome)],
+            metrics::probe_total("b", outcome)
+        );
+    }
+    let mut names = policy.metrics().to_vec();
+    names.dedup();
+    assert_eq!(names.len(), 1 + 2 * Outcome::ALL.len());
+}
+
+#[test]
+fn counters_are_found_by_the_number_of_their_metric() {
+    let policy = policy(
+        r#"{"counters":[{"name":"all","when":{}},
+                        {"name":"paid","when":{"response":{"status":["200"]}}}]}"#,
+    );
+    let raised = |status| -> Vec<String> {
+        let request = FakeRequest::new("GET", "/");
+        let raised = policy.counters_raised(&request, status);
+        raised.map(|metric| policy.metrics()[metric].clone()).collect()
+    };
+    assert_eq!(raised(Some(200)), ["all", "paid"]);
+    assert_eq!(raised(Some(500)), ["all"]);
+    assert_eq!(raised(None), ["all"]);
+}

@@ -1,0 +1,69 @@
+//! Wall-clock time, which the host hands in as nanoseconds since the Unix epoch.
+
+/// Nanoseconds since the Unix epoch.
+pub type Nanos = u64;
+
+/// Writes `now` as an RFC 3339 timestamp in UTC with milliseconds, such as
+/// `2026-11-21T08:30:00.250Z`.
+pub fn rfc3339(now: Nanos) -> String {
+    let millis = now / 1_000_000;
+    let seconds = millis / 1_000;
+    let (year, month, day) = civil_from_days(seconds / 86_400);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+        seconds / 3_600 % 24,
+        seconds / 60 % 60,
+        seconds % 60,
+        millis % 1_000,
+    )
+}
+
+/// The Gregorian date of a day counted from 1970-01-01.
+///
+/// Counts from 0000-03-01, so that the leap day ends a year and every month
+/// before it begins at a fixed day: `(153 × month + 2) / 5`.
+fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    const DAYS_BEFORE_1970: u64 = 719_468; // since 0000-03-01
+    const DAYS_IN_400_YEARS: u64 = 146_097;
+    let days = days + DAYS_BEFORE_1970;
+    let era = days / DAYS_IN_400_YEARS;
+    let day_of_era = days % DAYS_IN_400_YEARS;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_based_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_based_month + 2) / 5 + 1;
+    let month = if march_based_month < 10 { march_based_month + 3 } else { march_based_month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn timestamps_are_rfc3339_in_utc() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_199, "2024-02-29T23:59:59.000Z"),
+            (4_102_444_800, "2100-01-01T00:00:00.000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(rfc3339(seconds * 1_000_000_000), expected);
+        }
+    }
+
+    #[test]
+    fn milliseconds_are_kept_and_finer_time_is_dropped() {
+        assert_eq!(rfc3339(1_250_999_999), "1970-01-01T00:00:01.250Z");
+    }
+
+    #[test]
+    fn the_last_instant_that_fits_is_written_too() {
+        assert_eq!(rfc3339(u64::MAX), "2554-07-21T23:34:33.709Z");
+    }
+}

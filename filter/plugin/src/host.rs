@@ -1,0 +1,285 @@
+//! Every call into Envoy, and nothing else.
+//!
+//! The SDK's own host calls panic on any status that they don't list, and a
+//! panic kills every stream of the worker. So the imports are declared here, and
+//! whatever the host refuses is an absent value or a change not made.
+//!
+//! The ABI: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>.
+#![allow(unsafe_code)] // Calling the host is what this file is for.
+
+use heartbeat_core::headers::GRPC_STATUS;
+use heartbeat_core::time::Nanos;
+use heartbeat_core::{HeaderEdits, Reply, RequestHead, ResponseHead};
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+use std::ptr::null_mut;
+
+/// `proxy_status_t`: 0 is OK, and every other number is a refusal.
+type Status = u32;
+const OK: Status = 0;
+
+/// Not a gRPC status: the answer is no gRPC answer, or Envoy chooses.
+const NO_GRPC_STATUS: i32 = -1;
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_log(level: LogLevel, message: *const u8, size: usize) -> Status;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> Status;
+    fn proxy_get_header_map_value(
+        map: MapType,
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> Status;
+    fn proxy_replace_header_map_value(
+        map: MapType,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> Status;
+    fn proxy_remove_header_map_value(map: MapType, key: *const u8, key_size: usize) -> Status;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> Status;
+    fn proxy_get_buffer_bytes(
+        buffer: BufferType,
+        start: usize,
+        max_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> Status;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> Status;
+    fn proxy_define_metric(
+        kind: MetricType,
+        name: *const u8,
+        name_size: usize,
+        id: *mut u32,
+    ) -> Status;
+    fn proxy_increment_metric(id: u32, offset: i64) -> Status;
+}
+
+/// Asks for a value that the host hands over in memory that it has us allocate.
+///
+/// `call` must be a host call that writes the address and size of such memory,
+/// or neither.
+fn value_of(call: impl FnOnce(*mut *mut u8, *mut usize) -> Status) -> Option<Vec<u8>> {
+    let mut data: *mut u8 = null_mut();
+    let mut size = 0;
+    if call(&mut data, &mut size) != OK {
+        return None;
+    }
+    if data.is_null() {
+        return Some(Vec::new());
+    }
+    // SAFETY: the host got `data` from `proxy_on_memory_allocate(size)`, which
+    // gives away a boxed slice of exactly that size.
+    Some(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+fn header(map: MapType, name: &str) -> Option<Vec<u8>> {
+    // SAFETY: both slices outlive the call; the outputs are `value_of`'s.
+    value_of(|value, size| unsafe {
+        proxy_get_header_map_value(map, name.as_ptr(), name.len(), value, size)
+    })
+}
+
+fn remove_header(map: MapType, name: &str) {
+    // SAFETY: the slice outlives the call.
+    unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) };
+}
+
+fn set_header(map: MapType, name: &str, value: &str) {
+    // SAFETY: both slices outlive the call.
+    unsafe {
+        proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    };
+}
+
+fn edit(map: MapType, edits: &HeaderEdits) {
+    edits.remove.iter().for_each(|name| remove_header(map, name));
+    edits.set.iter().for_each(|(name, value)| set_header(map, name, value));
+}
+
+/// A property of Envoy's.
+/// <https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes>
+fn property(path: &[&str]) -> Option<Vec<u8>> {
+    let path = path.join("\0");
+    // SAFETY: the slice outlives the call; the outputs are `value_of`'s.
+    value_of(|value, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), value, size) })
+}
+
+fn buffer(buffer: BufferType, size: usize) -> Vec<u8> {
+    // SAFETY: the outputs are `value_of`'s.
+    value_of(|value, len| unsafe { proxy_get_buffer_bytes(buffer, 0, size, value, len) })
+        .unwrap_or_default()
+}
+
+/// The head of the stream's request. It can be read while request headers are
+/// processed and in `on_log`.
+pub struct Request;
+
+impl RequestHead for Request {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        header(MapType::HttpRequestHeaders, name)
+    }
+}
+
+/// The head of the stream's response.
+pub struct Response;
+
+impl ResponseHead for Response {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        header(MapType::HttpResponseHeaders, name)
+    }
+
+    fn code_details(&self) -> Option<Vec<u8>> {
+        property(&["response", "code_details"])
+    }
+}
+
+/// The request's headers, changed. Envoy will choose the route anew.
+pub fn edit_request(edits: &HeaderEdits) {
+    edit(MapType::HttpRequestHeaders, edits);
+}
+
+/// A header of the request, removed. Envoy will choose the route anew.
+pub fn remove_request_header(name: &str) {
+    remove_header(MapType::HttpRequestHeaders, name);
+}
+
+/// The response's headers, changed.
+pub fn edit_response(edits: &HeaderEdits) {
+    edit(MapType::HttpResponseHeaders, edits);
+}
+
+/// The piece of the response's body that is passing by.
+pub fn response_body(size: usize) -> Vec<u8> {
+    buffer(BufferType::HttpResponseBody, size)
+}
+
+/// The response's `grpc-status` trailer. It can be read in `on_log`.
+pub fn grpc_status_trailer() -> Option<Vec<u8>> {
+    header(MapType::HttpResponseTrailers, GRPC_STATUS)
+}
+
+/// Answers the stream's request; it must then be paused.
+pub fn reply(reply: &Reply) {
+    let headers = serialize(&reply.headers);
+    // SAFETY: all slices outlive the call.
+    unsafe {
+        proxy_send_local_response(
+            u32::from(reply.status),
+            reply.details.as_ptr(),
+            reply.details.len(),
+            reply.body.as_ptr(),
+            reply.body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            NO_GRPC_STATUS,
+        )
+    };
+}
+
+/// A header map as the ABI writes it: the number of pairs, the sizes of each
+/// pair, then each name and value with a zero byte behind it.
+fn serialize(headers: &[(&'static str, String)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let number = |bytes: &mut Vec<u8>, n: usize| {
+        bytes.extend_from_slice(&u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes());
+    };
+    number(&mut bytes, headers.len());
+    for (name, value) in headers {
+        number(&mut bytes, name.len());
+        number(&mut bytes, value.len());
+    }
+    for text in headers.iter().flat_map(|(name, value)| [*name, value.as_str()]) {
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+/// The bytes of `pluginConfig`; empty where there are none.
+pub fn plugin_configuration() -> Vec<u8> {
+    buffer(BufferType::PluginConfiguration, usize::MAX)
+}
+
+/// The proxy's own service cluster, `node.cluster`; empty where it has none.
+pub fn service_cluster() -> String {
+    let bytes = property(&["xds", "node", "cluster"]).unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Nanoseconds since the Unix epoch.
+pub fn now() -> Nanos {
+    let mut time = 0;
+    // SAFETY: the output outlives the call; it stays 0 where the host refuses.
+    unsafe { proxy_get_current_time_nanoseconds(&mut time) };
+    time
+}
+
+/// A counter that Envoy knows.
+#[derive(Clone, Copy)]
+pub struct CounterId(u32);
+
+/// Defines a counter; one that is known already keeps its value.
+pub fn define_counter(name: &str) -> Option<CounterId> {
+    let mut id = 0;
+    // SAFETY: the slice and the output outlive the call.
+    let status =
+        unsafe { proxy_define_metric(MetricType::Counter, name.as_ptr(), name.len(), &mut id) };
+    (status == OK).then_some(CounterId(id))
+}
+
+/// Raises a counter by one.
+pub fn increment(counter: CounterId) {
+    // SAFETY: passes plain numbers.
+    unsafe { proxy_increment_metric(counter.0, 1) };
+}
+
+/// Sends the module's log, and the text of a panic, to Envoy's log.
+pub fn start_logging() {
+    struct EnvoyLog;
+
+    impl log::Log for EnvoyLog {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            true // Envoy has its own threshold for the component `wasm`.
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            let level = match record.level() {
+                log::Level::Error => LogLevel::Error,
+                log::Level::Warn => LogLevel::Warn,
+                log::Level::Info => LogLevel::Info,
+                log::Level::Debug => LogLevel::Debug,
+                log::Level::Trace => LogLevel::Trace,
+            };
+            write_log(level, &record.args().to_string());
+        }
+
+        fn flush(&self) {}
+    }
+
+    if log::set_logger(&EnvoyLog).is_ok() {
+        log::set_max_level(log::LevelFilter::Info);
+    }
+    std::panic::set_hook(Box::new(|panic| write_log(LogLevel::Critical, &panic.to_string())));
+}
+
+fn write_log(level: LogLevel, message: &str) {
+    // SAFETY: the slice outlives the call.
+    unsafe { proxy_log(level, message.as_ptr(), message.len()) };
+}
