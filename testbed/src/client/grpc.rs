@@ -85,8 +85,10 @@ pub async fn by_grpcio(tools: &Tools, address: SocketAddr, call: &Call) -> Resul
         .arg(address.to_string())
         .arg(serde_json::to_string(call)?)
         .kill_on_drop(true)
-        .output()
+        .output();
+    let output = tokio::time::timeout(PATIENCE, output)
         .await
+        .with_context(|| format!("no end of {:?} within {PATIENCE:?}", call.method))?
         .context("can't run the grpcio client")?;
     if !output.status.success() {
         bail!("the grpcio client failed:\n{}", String::from_utf8_lossy(&output.stderr));
