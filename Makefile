@@ -6,17 +6,60 @@ export HEARTBEAT_MODULE ?= $(CURDIR)/dist/heartbeat_filter.wasm
 export HEARTBEAT_ENVOY  ?= $(CURDIR)/.tools/envoy
 export HEARTBEAT_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
 
-# Every native cargo call takes the same flags, so that all share one build.
-CARGO_FLAGS := --locked --quiet
+# The crates that run on this machine. Every test and lint selects them all and
+# then picks targets: a smaller selection would have other features, and the
+# dependencies would be compiled once more for it.
+NATIVE := --locked --quiet --workspace --exclude heartbeat-filter
+
+# Cargo's own lock would make parallel goals wait for each other anyway.
+.NOTPARALLEL:
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## compile the filter to dist/heartbeat_filter.wasm
 	@scripts/build.sh
 
+.PHONY: demo
+demo: build envoy ## see it work: a real Envoy, a demo application, a few probes
+	@cargo run --locked --quiet --package testbed -- demo
+
+.PHONY: run
+run: build envoy ## start Envoy with the filter and the demo application, and leave them running
+	@cargo run --locked --quiet --package testbed -- run
+
+.PHONY: test
+test: test-unit test-module test-wasm test-envoy ## every test below
+
+.PHONY: test-unit
+test-unit: ## the core's and the testbed's own tests, on this machine
+	@echo "==> test the native crates"
+	@cargo test $(NATIVE) --exclude heartbeat-trim --lib --bins
+
+.PHONY: test-module
+test-module: build ## the built module: its size, its imports, its exports
+	@echo "==> test the built module"
+	@cargo test $(NATIVE) --test module
+
+.PHONY: test-wasm
+test-wasm: ## the core's tests as WebAssembly, under Node
+	@scripts/test-wasm.sh
+
+.PHONY: test-envoy
+test-envoy: build envoy ## the filter in a real Envoy: scenarios, and every shipped configuration
+	@echo "==> test the filter in Envoy"
+	@cargo test $(NATIVE) --test scenarios --test configs
+
+.PHONY: lint
+lint: ## formatting, clippy, shellcheck, advisories
+	@scripts/lint.sh
+
 .PHONY: clean
 clean: ## remove everything built or fetched
 	rm -rf target dist .tools
+
+.PHONY: envoy
+envoy:
+	@scripts/envoy.sh
