@@ -50,7 +50,7 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 .PHONY: test-envoy
 test-envoy: build envoy ## the filter in a real Envoy: scenarios, and every shipped configuration
 	@echo "==> test the filter in Envoy"
-	@cargo test $(NATIVE) --test scenarios --test configs
+	@cargo test $(NATIVE) --test scenarios --test configs --test readme
 
 .PHONY: lint
 lint: ## formatting, clippy, shellcheck, advisories
