@@ -1,6 +1,6 @@
 //! How the application behaves: what the control port takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,25 @@ pub struct Deviation {
     pub hang: bool,
     /// Close the connection instead of answering.
     pub reset: bool,
+    /// For so many requests only; the answer is ordinary again after them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<usize>,
+    /// Deviations of the next requests, one each; what stands beside it holds
+    /// for those that follow.
+    pub sequence: VecDeque<Deviation>,
+}
+
+impl Deviation {
+    /// How the next request is answered; `None` for the ordinary answer.
+    pub fn for_next_request(&mut self) -> Option<Self> {
+        if let Some(mut first) = self.sequence.pop_front() {
+            return first.for_next_request();
+        }
+        if let Some(left) = &mut self.times {
+            *left = left.checked_sub(1)?;
+        }
+        Some(self.clone())
+    }
 }
 
 /// What a gRPC service says of itself.
@@ -45,4 +64,36 @@ pub enum ServingStatus {
     Serving,
     NotServing,
     ServiceUnknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json};
+
+    use super::*;
+
+    fn statuses(deviation: serde_json::Value) -> [Option<u16>; 4] {
+        let mut deviation: Deviation = from_value(deviation).unwrap();
+        std::array::from_fn(|_| deviation.for_next_request().and_then(|next| next.status))
+    }
+
+    #[test]
+    fn a_deviation_holds_for_as_long_as_it_should() {
+        assert_eq!(statuses(json!({ "status": 500 })), [Some(500); 4]);
+        assert_eq!(
+            statuses(json!({ "status": 500, "times": 2 })),
+            [Some(500), Some(500), None, None]
+        );
+        assert_eq!(statuses(json!({ "status": 500, "times": 0 })), [None; 4]);
+    }
+
+    #[test]
+    fn a_sequence_is_followed_by_what_stands_beside_it() {
+        let sequence = json!([{ "status": 500 }, {}, { "status": 503 }]);
+        assert_eq!(statuses(json!({ "sequence": sequence })), [Some(500), None, Some(503), None]);
+        assert_eq!(
+            statuses(json!({ "sequence": sequence, "status": 404 })),
+            [Some(500), None, Some(503), Some(404)]
+        );
+    }
 }

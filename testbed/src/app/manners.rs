@@ -1,7 +1,7 @@
 //! The application's manners: a layer over the HTTP and the gRPC routes that
 //! notes every request on arrival and deviates as it has been told.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,14 +20,14 @@ use crate::latin1;
 /// What the layer shares with the control port.
 #[derive(Debug, Default)]
 pub struct Manners {
-    behaviour: RwLock<Behaviour>,
+    behaviour: Mutex<Behaviour>,
     recorder: Mutex<Recorder>,
 }
 
 impl Manners {
     /// Changes the behaviour of every request from now on.
     pub fn set(&self, behaviour: Behaviour) {
-        *self.behaviour.write().unwrap_or_else(PoisonError::into_inner) = behaviour;
+        *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
     }
 
     /// Calls `read` with the recorder.
@@ -36,8 +36,8 @@ impl Manners {
     }
 
     fn deviation(&self, path: &str) -> Option<Deviation> {
-        let behaviour = self.behaviour.read().unwrap_or_else(PoisonError::into_inner);
-        behaviour.paths.get(path).cloned()
+        let mut behaviour = self.behaviour.lock().unwrap_or_else(PoisonError::into_inner);
+        behaviour.paths.get_mut(path)?.for_next_request()
     }
 }
 
