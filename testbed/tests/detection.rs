@@ -18,12 +18,20 @@ scenarios:
       - { grpc: Watch, client: grpcio, expect: { code: UNIMPLEMENTED } }
       - { load: { requests: 10, connections: 2, mix: [{ send: GET /nowhere }, { send: GET /health }] } }
       - { admin: GET /ready, expect: { body: DRAINING } }
+      - { burst: { requests: 4, send: GET /nowhere } }
+      - { burst: { requests: 4, send: GET /health, answers: { "200": { at_most: 3 }, "503": 1 } } }
+      - { rate: { per_second: 10, for: 1s, connections: 5, send: GET /health, answers: { "200": 9 } } }
+      - { set_app: { /livez: { hang: true } } }
+      - { rate: { per_second: 10, for: 1s, connections: 1, send: GET /livez, expect: { status: 504 } } }
+      - { send: GET /nowhere, background: slow, expect: { status: 200 }, app_counts: { /nowhere: 0 } }
+      - { join: slow }
+      - { send: GET /health, background: never_joined, expect: { headers: { age: { at_least: 1 } } } }
     metrics: { no_such_metric: { at_least: 1 }, envoy_server_live: null }
     log: [there is no such line]
     log_never: [answered /health]
 "#;
 
-const REPORTED: [&str; 14] = [
+const REPORTED: [&str; 22] = [
     "step 1 (GET /health): status: expected 503, got 200",
     "step 1 (GET /health): no_such_metric: expected 1, got nothing",
     "step 2 (GET /health): the application: expected 0 requests, got 1",
@@ -34,6 +42,14 @@ const REPORTED: [&str; 14] = [
     "step 7 (gRPC Watch by Grpcio): code: expected UNIMPLEMENTED, got OK",
     "step 8 (load of 10 requests): 5 × GET /nowhere: status: expected 200, got 404",
     r#"step 9 (admin GET /ready): body: expected "DRAINING", got "LIVE\n""#,
+    "step 10 (burst of 4 requests): 4 × status: expected 200, got 404",
+    "step 11 (burst of 4 requests): answers with status 200: expected at most 3, got 4",
+    "step 11 (burst of 4 requests): answers with status 503: expected 1, got 0",
+    "step 12 (10 requests a second): answers with status 200: expected 9, got 10",
+    "step 14 (10 requests a second): rate: expected 10 requests a second, got 2",
+    "step 15 (GET /nowhere): status: expected 200, got 404",
+    "step 15 (GET /nowhere): requests for /nowhere at the application: expected 0, got 1",
+    "step 17 (GET /health): header age: expected at least 1, got none",
     "metrics: no_such_metric: expected at least 1, got nothing",
     "metrics: envoy_server_live: expected nothing, got 1",
     r#"log: Envoy's log doesn't hold "there is no such line""#,

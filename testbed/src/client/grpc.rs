@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use hyper::header::HeaderMap;
+use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio_stream::StreamExt;
 use tonic::metadata::MetadataMap;
@@ -15,6 +16,7 @@ use tonic::{Code, Status};
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use super::peer::Peer;
 use crate::app::grpc_list::{self, HealthListRequest, HealthListResponse};
 use crate::latin1;
 use crate::tools::Tools;
@@ -105,11 +107,11 @@ pub async fn by_grpcio(tools: &Tools, address: SocketAddr, call: &Call) -> Resul
 }
 
 /// Makes a call with tonic.
-pub async fn by_tonic(address: SocketAddr, call: &Call) -> Result<Answer> {
+pub async fn by_tonic(peer: impl Into<Peer>, call: &Call) -> Result<Answer> {
     let start = Instant::now();
     let mut answer = Answer::default();
     let patience = call.deadline.unwrap_or(PATIENCE);
-    let ended = tokio::time::timeout(patience, converse(address, call, &mut answer)).await;
+    let ended = tokio::time::timeout(patience, converse(peer.into(), call, &mut answer)).await;
     let late = call.deadline.is_some_and(|deadline| start.elapsed() >= deadline);
     let status = match ended {
         Ok(Ok(())) => Status::ok(""),
@@ -125,15 +127,17 @@ pub async fn by_tonic(address: SocketAddr, call: &Call) -> Result<Answer> {
     Ok(answer)
 }
 
-async fn converse(
-    address: SocketAddr,
-    call: &Call,
-    answer: &mut Answer,
-) -> Result<(), Box<Status>> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))
+async fn converse(peer: Peer, call: &Call, answer: &mut Answer) -> Result<(), Box<Status>> {
+    let endpoint = Endpoint::from_shared(format!("http://{}", peer.address))
         .map_err(|error| Status::internal(error.to_string()))?;
-    let channel =
-        endpoint.connect().await.map_err(|error| Status::unavailable(format!("{error:?}")))?;
+    let connect = tower::service_fn(move |_| {
+        let peer = peer.clone();
+        async move { anyhow::Ok(TokioIo::new(peer.connect().await?)) }
+    });
+    let channel = endpoint
+        .connect_with_connector(connect)
+        .await
+        .map_err(|error| Status::unavailable(format!("{error:?}")))?;
     let check = HealthCheckRequest { service: call.service.clone() };
     match call.method {
         Method::Check => {

@@ -4,19 +4,18 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
 use hyper::header::HOST;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
 
+use super::connection::Connection;
+use super::peer::Peer;
 use crate::latin1;
 
 /// No answer may take longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The authority of requests that name none.
 const AUTHORITY: &str = "heartbeat.test";
@@ -62,7 +61,7 @@ impl Request {
         self
     }
 
-    fn to_hyper(&self, version: Version) -> Result<hyper::Request<Full<Bytes>>> {
+    pub(super) fn to_hyper(&self, version: Version) -> Result<hyper::Request<Full<Bytes>>> {
         // HTTP/1.1 names the authority in a header, HTTP/2 in the target.
         let target = match version {
             Version::Http1 => self.target.clone(),
@@ -112,6 +111,20 @@ pub struct Response {
 }
 
 impl Response {
+    /// Reads an answer that began to arrive for a request sent at `start`.
+    pub(super) async fn read(answer: hyper::Response<Incoming>, start: Instant) -> Result<Self> {
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.context("the answer's body broke off")?;
+        let trailers = body.trailers().map(latin1::pairs).unwrap_or_default();
+        Ok(Self {
+            status: head.status.as_u16(),
+            headers: latin1::pairs(&head.headers),
+            body: body.to_bytes().into(),
+            trailers,
+            elapsed: start.elapsed(),
+        })
+    }
+
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
@@ -126,100 +139,11 @@ pub async fn fetch(address: SocketAddr, request: &Request) -> Result<Response> {
 /// Sends one request on a connection of its own.
 pub async fn fetch_as(
     version: Version,
-    address: SocketAddr,
+    peer: impl Into<Peer>,
     request: &Request,
 ) -> Result<Response> {
     let start = Instant::now();
-    let mut response = Connection::open(version, address).await?.send(request).await?;
+    let mut response = Connection::open(version, peer).await?.send(request).await?;
     response.elapsed = start.elapsed();
     Ok(response)
-}
-
-/// A connection that stays open between requests, as far as the peer lets it.
-#[derive(Debug)]
-pub struct Connection {
-    sender: Sender,
-    address: SocketAddr,
-}
-
-#[derive(Debug)]
-enum Sender {
-    Http1(http1::SendRequest<Full<Bytes>>),
-    Http2(http2::SendRequest<Full<Bytes>>),
-}
-
-impl Connection {
-    /// Connects.
-    pub async fn open(version: Version, address: SocketAddr) -> Result<Self> {
-        let sender = Sender::open(version, address)
-            .await
-            .with_context(|| format!("can't connect to {address}"))?;
-        Ok(Self { sender, address })
-    }
-
-    /// Whether another request can be sent.
-    pub fn is_open(&self) -> bool {
-        match &self.sender {
-            Sender::Http1(sender) => !sender.is_closed(),
-            Sender::Http2(sender) => !sender.is_closed(),
-        }
-    }
-
-    /// Sends a request and reads the whole answer.
-    pub async fn send(&mut self, request: &Request) -> Result<Response> {
-        tokio::time::timeout(PATIENCE, self.exchange(request))
-            .await
-            .unwrap_or_else(|_| Err(anyhow!("no answer within {PATIENCE:?}")))
-            .with_context(|| format!("{request} to {}", self.address))
-    }
-
-    async fn exchange(&mut self, request: &Request) -> Result<Response> {
-        let start = Instant::now();
-        let response = match &mut self.sender {
-            Sender::Http1(sender) => {
-                sender.ready().await?;
-                sender.send_request(request.to_hyper(Version::Http1)?).await?
-            }
-            Sender::Http2(sender) => {
-                sender.ready().await?;
-                sender.send_request(request.to_hyper(Version::Http2)?).await?
-            }
-        };
-        read(response, start).await
-    }
-}
-
-impl Sender {
-    async fn open(version: Version, address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let stream = TokioIo::new(stream);
-        // The connection's task ends with the connection; what went wrong is
-        // also told to the request that it went wrong for.
-        Ok(match version {
-            Version::Http1 => {
-                let (sender, connection) = http1::handshake(stream).await?;
-                tokio::spawn(connection);
-                Self::Http1(sender)
-            }
-            Version::Http2 => {
-                let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
-                tokio::spawn(connection);
-                Self::Http2(sender)
-            }
-        })
-    }
-}
-
-async fn read(response: hyper::Response<Incoming>, start: Instant) -> Result<Response> {
-    let (head, body) = response.into_parts();
-    let body = body.collect().await.context("the answer's body broke off")?;
-    let trailers = body.trailers().map(latin1::pairs).unwrap_or_default();
-    Ok(Response {
-        status: head.status.as_u16(),
-        headers: latin1::pairs(&head.headers),
-        body: body.to_bytes().into(),
-        trailers,
-        elapsed: start.elapsed(),
-    })
 }

@@ -1,4 +1,6 @@
 //! Clients that probe: plain HTTP, and gRPC health by two implementations.
 
+pub mod connection;
 pub mod grpc;
 pub mod http;
+pub mod peer;

@@ -4,17 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::pattern::{OneOrMany, Pattern};
+use super::headers::{ExpectHeaders, header_faults};
+use super::pattern::{OneOrMany, Pattern, cut};
+use super::request::{Base64, RequestLine};
 use super::span::{Limits, Span};
-use super::step::{Base64, RequestLine};
 use crate::app::record::Seen;
 use crate::client::{grpc, http};
-
-/// Longer text is cut in reports.
-const SHOWN: usize = 400;
-
-/// By name; `null` means absent.
-type ExpectHeaders = BTreeMap<String, Option<OneOrMany<Pattern>>>;
 
 /// An expected HTTP answer; what isn't said may be anything.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -144,42 +139,6 @@ impl ExpectSeen {
 
 fn line(seen: &Seen) -> String {
     format!("{} {}", seen.method, seen.target)
-}
-
-fn header_faults(what: &str, expected: &ExpectHeaders, got: &[(String, String)]) -> Vec<String> {
-    expected.iter().filter_map(|(name, values)| header_fault(what, name, values, got)).collect()
-}
-
-fn header_fault(
-    what: &str,
-    name: &str,
-    expected: &Option<OneOrMany<Pattern>>,
-    got: &[(String, String)],
-) -> Option<String> {
-    let got: Vec<&str> = got
-        .iter()
-        .filter(|(got, _)| got.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
-        .collect();
-    let expected = expected.as_ref().map_or(&[][..], OneOrMany::as_slice);
-    let holds = expected.len() == got.len() && expected.iter().zip(&got).all(|(e, g)| e.is(g));
-    (!holds).then(|| {
-        let expected: Vec<_> = expected.iter().map(Pattern::to_string).collect();
-        let got: Vec<_> = got.iter().map(|value| cut(value)).collect();
-        format!("{what} {name}: expected {}, got {}", join(&expected), join(&got))
-    })
-}
-
-fn join(values: &[String]) -> String {
-    if values.is_empty() { "none".into() } else { values.join(" and ") }
-}
-
-fn cut(text: &str) -> String {
-    let mut shown = format!("{:?}", text.chars().take(SHOWN).collect::<String>());
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]

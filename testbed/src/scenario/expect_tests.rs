@@ -13,7 +13,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 fn http_faults(expected: Value) -> Vec<String> {
     let answer = http::Response {
         status: 200,
-        headers: pairs(&[("x-one", "a"), ("x-two", "b"), ("x-two", "c")]),
+        headers: pairs(&[("x-one", "a"), ("x-two", "b"), ("x-two", "c"), ("age", "2")]),
         body: b"ok\n".into(),
         trailers: pairs(&[("grpc-status", "0")]),
         elapsed: Duration::from_millis(500),
@@ -25,7 +25,7 @@ fn http_faults(expected: Value) -> Vec<String> {
 fn an_http_answer_as_expected_has_no_faults() {
     let faults = http_faults(json!({
         "status": 200,
-        "headers": { "X-One": "a", "x-two": ["b", "~[cd]"], "x-three": null },
+        "headers": { "X-One": "a", "x-two": ["b", "~[cd]"], "x-three": null, "age": { "at_least": 2, "at_most": 3 } },
         "body": "ok\n",
         "body_base64": "b2sK",
         "trailers": { "grpc-status": "0" },
@@ -44,6 +44,10 @@ fn every_part_of_an_http_answer_is_compared() {
         json!({ "headers": { "x-two": ["c", "b"] } }),
         json!({ "headers": { "x-three": "a" } }),
         json!({ "headers": { "x-three": "~" } }),
+        json!({ "headers": { "age": { "at_least": 3 } } }),
+        json!({ "headers": { "age": { "at_most": 1 } } }),
+        json!({ "headers": { "x-one": { "at_least": 0 } } }),
+        json!({ "headers": { "retry-after": { "at_least": 0 } } }),
         json!({ "body": "ok" }),
         json!({ "body": "~no" }),
         json!({ "body_base64": "b2s=" }),
@@ -66,6 +70,12 @@ fn all_faults_are_told() {
             r#"body: expected "", got "ok\n""#,
         ]
     );
+}
+
+#[test]
+fn a_header_outside_its_limits_is_told_with_them() {
+    let faults = http_faults(json!({ "headers": { "age": { "at_least": 3, "at_most": 4 } } }));
+    assert_eq!(faults, [r#"header age: expected 3 to 4, got "2""#]);
 }
 
 fn grpc_faults(expected: Value) -> Vec<String> {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::pattern::Pattern;
 use super::span::Amount;
-use super::step::Step;
+use super::step::{Action, Step, check_joins};
 use crate::app::behaviour::{Behaviour, Deviation, ServingStatus};
 use crate::envoy::PluginConfig;
 use crate::tools;
@@ -87,6 +87,12 @@ impl Scenario {
             self.config.is_none() || !self.envoy.shipped_config,
             "config and envoy.shipped_config exclude each other"
         );
+        for step in &self.steps {
+            if let Action::Traffic { traffic, .. } = &step.action {
+                traffic.check().with_context(|| step.action.name())?;
+            }
+        }
+        check_joins(&self.steps)?;
         Ok(self)
     }
 

@@ -1,102 +1,82 @@
 //! Many requests at once: exact shares, a fixed order, keep-alive connections.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 
-use tokio::task::JoinSet;
+use anyhow::{Result, ensure};
+use serde::Deserialize;
 
 use super::expect::Expect;
-use super::step::LoadPlan;
-use crate::client::http::{Connection, Request, Response, Version};
+use super::pool::Pool;
+use super::request::{Message, Version, Way};
+use super::span::{Limits, Span};
+use crate::client::peer::Peer;
 
 /// Where the shuffle begins: the same order in every run.
 const SEED: u64 = 0x6865_6172_7462_6561;
 
-/// Distinct faults that are kept; more say nothing new.
-const FAULTS: usize = 10;
-
-/// What the connections share.
-struct Shared {
-    address: SocketAddr,
+/// The requests of a `load`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// How many.
+    pub requests: usize,
+    connections: usize,
+    #[serde(default)]
     version: Version,
-    entries: Vec<(Request, Expect)>,
-    /// The entry of each request.
-    order: Vec<usize>,
-    next: AtomicUsize,
-    /// How often each fault occurred.
-    faults: Mutex<BTreeMap<String, usize>>,
+    /// Where to.
+    #[serde(flatten)]
+    pub way: Way,
+    took: Option<Limits<Span>>,
+    mix: Vec<Kind>,
 }
 
-/// Sends all requests of `plan`; returns every distinct fault.
-pub async fn run(plan: &LoadPlan, address: SocketAddr) -> Vec<String> {
-    let weights: Vec<_> = plan.mix.iter().map(|entry| entry.weight).collect();
-    let shared = Arc::new(Shared {
-        address,
-        version: plan.version.into(),
-        entries: plan.mix.iter().map(|entry| (entry.request(), entry.expect.clone())).collect(),
-        order: order(plan.requests, &weights),
-        next: AtomicUsize::new(0),
-        faults: Mutex::default(),
-    });
-    let start = Instant::now();
-    let mut connections = JoinSet::new();
-    for _ in 0..plan.connections {
-        connections.spawn(shared.clone().work());
-    }
-    connections.join_all().await;
-    let took = plan.took.as_ref().and_then(|took| took.fault(start.elapsed()));
-    shared.told().into_iter().chain(took).collect()
+/// One kind of request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kind {
+    #[serde(default = "once")]
+    weight: usize,
+    #[serde(flatten)]
+    message: Message,
+    #[serde(default = "Expect::ok")]
+    expect: Expect,
 }
 
-impl Shared {
-    /// Takes the next request until there is none.
-    async fn work(self: Arc<Self>) {
-        let mut connection = None;
-        while let Some(entry) = self.order.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            let (request, expect) = &self.entries[*entry];
-            match self.send(&mut connection, request).await {
-                Ok(answer) => self.note(request, expect.faults(&answer)),
-                Err(error) => self.note(request, vec![format!("{error:#}")]),
-            }
-        }
+fn once() -> usize {
+    1
+}
+
+impl Load {
+    /// Checks what the types don't.
+    pub fn check(&self) -> Result<()> {
+        ensure!(self.connections > 0, "a load over no connections");
+        ensure!(self.mix.iter().any(|kind| kind.weight > 0), "a load of no requests");
+        Ok(())
     }
 
-    async fn send(
-        &self,
-        connection: &mut Option<Connection>,
-        request: &Request,
-    ) -> anyhow::Result<Response> {
-        let mut open = match connection.take().filter(Connection::is_open) {
-            Some(open) => open,
-            None => Connection::open(self.version, self.address).await?,
+    /// Sends all requests; returns every distinct fault.
+    pub async fn run(&self, peer: &Peer) -> Vec<String> {
+        let weights: Vec<_> = self.mix.iter().map(|kind| kind.weight).collect();
+        let kinds: Vec<_> =
+            self.mix.iter().map(|kind| (kind.message.request(), kind.expect.clone())).collect();
+        let names: Vec<_> = kinds.iter().map(|(request, _)| request.to_string()).collect();
+        let pool = Pool {
+            version: self.version.into(),
+            peer: peer.clone(),
+            kinds,
+            order: order(self.requests, &weights),
+            interval: Duration::ZERO,
         };
-        // A connection that failed is not kept.
-        let answer = open.send(request).await?;
-        *connection = Some(open);
-        Ok(answer)
-    }
-
-    fn note(&self, request: &Request, faults: Vec<String>) {
-        let mut noted = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        for fault in faults {
-            let fault = format!("{request}: {fault}");
-            if noted.len() < FAULTS || noted.contains_key(&fault) {
-                *noted.entry(fault).or_default() += 1;
-            }
-        }
-    }
-
-    fn told(&self) -> Vec<String> {
-        let noted = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.iter().map(|(fault, times)| format!("{times} × {fault}")).collect()
+        let outcome = pool.run(self.connections).await;
+        let faults = names.iter().zip(&outcome.tallies).flat_map(|(name, tally)| {
+            tally.faults().map(move |(fault, times)| format!("{times} × {name}: {fault}"))
+        });
+        faults.chain(self.took.as_ref().and_then(|took| took.fault(outcome.took))).collect()
     }
 }
 
-/// The entry of each request: every entry has its exact share (what division
-/// leaves over goes to the first entries), in an order that is always the same.
+/// The kind of each request: every kind has its exact share (what division
+/// leaves over goes to the first kinds), in an order that is always the same.
 fn order(requests: usize, weights: &[usize]) -> Vec<usize> {
     let total = weights.iter().sum::<usize>().max(1);
     let mut shares: Vec<_> = weights.iter().map(|weight| requests * weight / total).collect();

@@ -22,6 +22,9 @@
 //!
 //!     # The application's deviations by path, and its gRPC services.
 //!     app: { /health: { status: 503, headers: {}, body: "", delay_ms: 0, hang: false, reset: false } }
+//!     # A deviation may hold for a few requests only, or change from one to the next:
+//!     #   /health: { status: 503, times: 2 }
+//!     #   /health: { sequence: [{ status: 500 }, {}, { hang: true }], status: 503 }   # then 503
 //!     grpc_services: { "": SERVING, orders: NOT_SERVING }
 //!     app_ignores: [/ping]          # paths that app_sees overlooks (background checks)
 //!
@@ -31,11 +34,14 @@
 //!         headers: { user-agent: kube-probe/1.31, x-many: [a, b] }
 //!         body: ""                  # or body_base64
 //!         to: edge                  # a listener's name; the first one otherwise
+//!         from: 127.0.0.2           # the client's own address
 //!         times: 1                  # one after the other
 //!         within: 5s                # repeat until it is as expected
+//!         leave_after: 200ms        # instead of expect: close the connection, answered or not
 //!         expect:
 //!           status: 200
-//!           headers: { x-heartbeat-status: ready, x-heartbeat-probe: null, x-many: [a, b] }
+//!           headers: { x-heartbeat-status: ready, x-heartbeat-probe: null, x-many: [a, b],
+//!                      age: { at_least: 1, at_most: 3 } }
 //!           body: "ok\n"
 //!           body_base64: b2sK
 //!           trailers: { grpc-status: "0" }
@@ -49,14 +55,32 @@
 //!         messages: 1               # of a Watch, before hanging up
 //!         expect: { code: OK, message: "", serving: SERVING, services: { "": SERVING },
 //!                   headers: {}, took: {} }   # serving: [..] for several messages
+//!                                   # also to, from, within, leave_after
+//!
+//!       - burst:                    # all at the same moment, each on a connection of its own
+//!           requests: 200
+//!           send: GET /health       # also version, headers, body, to, from
+//!           expect: { status: 200 } # of every answer; 200 if nothing is said
+//!           answers: { "200": 190, "503": { at_most: 10 } }   # so many, and no other status
+//!           leave_after: 200ms      # instead of expect and answers
+//!
+//!       - rate:                     # by the clock, whatever becomes of the requests; less
+//!           per_second: 2000        # than 80 % of it is a fault
+//!           for: 10s
+//!           connections: 50         # keep-alive; while all are busy requests are late, not lost
+//!           send: GET /health       # and as for burst, but for leave_after
 //!
 //!       - load:                     # exact shares by weight, shuffled, keep-alive
 //!           requests: 10000
-//!           connections: 50
+//!           connections: 50         # also version, to, from
 //!           took: { at_most: 30s }
 //!           mix:                    # every answer must be as expected; 200 if nothing is said
 //!             - { weight: 3, send: GET /health }
 //!             - { weight: 1, send: POST /pay, headers: { x-payment-id: "1" } }
+//!
+//!       - send: GET /orders/1       # any of the above may go on while the next steps are taken;
+//!         background: orders        # what it leads to is looked at when it is joined, or at the end
+//!       - join: orders
 //!
 //!       - set_app: { /health: { hang: true } }   # replaces all deviations
 //!         grpc_services: { "": NOT_SERVING }     # and all services
@@ -89,15 +113,26 @@
 //! must be absent. Header values are Latin-1: `"\xFF"` is that one byte.
 //! `${repeat a 61440}` in any string stands for so many times that text.
 
+mod burst;
 mod expect;
 mod format;
+mod headers;
+mod leave;
 mod load;
+mod logs;
 mod pattern;
+mod pool;
+mod rate;
+mod repeat;
 mod report;
+mod request;
 mod run;
 mod span;
+mod stage;
 mod step;
+mod tally;
 mod template;
+mod traffic;
 
 use std::path::Path;
 
@@ -162,47 +197,5 @@ pub fn read(text: &str) -> Result<Vec<Scenario>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fault(text: &str) -> String {
-        format!("{:#}", read(text).unwrap_err())
-    }
-
-    #[test]
-    fn an_unknown_key_is_named_with_its_scenario() {
-        let fault = fault("scenarios: [{name: a, stepz: []}]");
-        assert!(fault.contains("scenario a") && fault.contains("`stepz`"), "{fault}");
-    }
-
-    #[test]
-    fn an_unknown_key_of_a_step_is_named() {
-        for step in ["{send: GET /, hedders: {}}", "{send: GET /, expect: {stadus: 1}}", "{fly: 1}"]
-        {
-            let fault = fault(&format!("scenarios: [{{name: a, steps: [{step}]}}]"));
-            let key = ["hedders", "stadus", "fly"].into_iter().find(|key| fault.contains(key));
-            assert!(key.is_some(), "{fault}");
-        }
-    }
-
-    #[test]
-    fn names_are_snake_case_and_unique() {
-        assert!(fault("scenarios: [{name: A b}]").contains("snake_case"));
-        assert!(fault("scenarios: [{name: a}, {name: a}]").contains("twice"));
-    }
-
-    #[test]
-    fn a_refused_configuration_has_no_steps() {
-        assert!(
-            fault("scenarios: [{name: a, refused: [x], steps: [{wait: 1s}]}]").contains("steps")
-        );
-    }
-
-    #[test]
-    fn strings_are_templates_and_bytes_are_escapes() {
-        let text =
-            r#"scenarios: [{name: a, steps: [{send: GET /, headers: {x: "${repeat ab 2}\xFF"}}]}]"#;
-        let told = format!("{:?}", read(text).unwrap());
-        assert!(told.contains("ababÿ"), "{told}");
-    }
-}
+#[path = "format_tests.rs"]
+mod tests;

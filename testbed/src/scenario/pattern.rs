@@ -5,6 +5,9 @@ use std::fmt;
 use regex::Regex;
 use serde::Deserialize;
 
+/// Longer text is cut in reports.
+const SHOWN: usize = 400;
+
 /// Expected text.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
@@ -53,9 +56,18 @@ impl fmt::Display for Pattern {
     }
 }
 
+/// What a report shows of `text`.
+pub fn cut(text: &str) -> String {
+    let mut shown = format!("{:?}", text.chars().take(SHOWN).collect::<String>());
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// One thing or a list of them.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "a string or a list of strings")]
+#[serde(untagged, expecting = "one value or a list of them")]
 pub enum OneOrMany<T> {
     /// One.
     One(T),
@@ -87,6 +99,12 @@ mod tests {
         assert!(!pattern("ok").is("ok\n"));
         assert!(pattern("ok").is_in("not ok"));
         assert!(!pattern("ok").is_in("no"));
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        assert_eq!(cut("a\"b"), r#""a\"b""#);
+        assert!(cut(&"a".repeat(SHOWN + 1)).ends_with("aa\"…"));
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub struct Limits<T> {
 }
 
 impl<T: PartialOrd> Limits<T> {
-    fn hold(&self, value: &T) -> bool {
+    /// Whether `value` is within them.
+    pub fn hold(&self, value: &T) -> bool {
         self.at_least.as_ref().is_none_or(|least| value >= least)
             && self.at_most.as_ref().is_none_or(|most| value <= most)
     }

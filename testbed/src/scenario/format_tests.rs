@@ -1,0 +1,77 @@
+//! What is told wrongly is not taken.
+
+use super::*;
+
+fn fault(text: &str) -> String {
+    format!("{:#}", read(text).unwrap_err())
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_scenario() {
+    let fault = fault("scenarios: [{name: a, stepz: []}]");
+    assert!(fault.contains("scenario a") && fault.contains("`stepz`"), "{fault}");
+}
+
+#[test]
+fn an_unknown_key_of_a_step_is_named() {
+    for step in ["{send: GET /, hedders: {}}", "{send: GET /, expect: {stadus: 1}}", "{fly: 1}"] {
+        let fault = fault(&format!("scenarios: [{{name: a, steps: [{step}]}}]"));
+        let key = ["hedders", "stadus", "fly"].into_iter().find(|key| fault.contains(key));
+        assert!(key.is_some(), "{fault}");
+    }
+}
+
+#[test]
+fn names_are_snake_case_and_unique() {
+    assert!(fault("scenarios: [{name: A b}]").contains("snake_case"));
+    assert!(fault("scenarios: [{name: a}, {name: a}]").contains("twice"));
+}
+
+#[test]
+fn a_refused_configuration_has_no_steps() {
+    assert!(fault("scenarios: [{name: a, refused: [x], steps: [{wait: 1s}]}]").contains("steps"));
+}
+
+#[test]
+fn strings_are_templates_and_bytes_are_escapes() {
+    let text =
+        r#"scenarios: [{name: a, steps: [{send: GET /, headers: {x: "${repeat ab 2}\xFF"}}]}]"#;
+    let told = format!("{:?}", read(text).unwrap());
+    assert!(told.contains("ababÿ"), "{told}");
+}
+
+#[test]
+fn an_unknown_key_beside_flattened_ones_is_named() {
+    for step in [
+        "{burst: {requests: 1, send: GET /, hedders: {}}}",
+        "{burst: {requests: 1, send: GET /}, hedders: {}}",
+        "{rate: {per_second: 1, for: 1s, connections: 1, send: GET /, hedders: {}}}",
+        "{load: {requests: 1, connections: 1, mix: [{send: GET /}], hedders: {}}}",
+        "{load: {requests: 1, connections: 1, mix: [{send: GET /, hedders: {}}]}}",
+        "{grpc: Check, hedders: {}}",
+    ] {
+        let fault = fault(&format!("scenarios: [{{name: a, steps: [{step}]}}]"));
+        assert!(fault.contains("unknown") && fault.contains("hedders"), "{fault}");
+    }
+}
+
+#[test]
+fn steps_that_make_no_sense_are_refused() {
+    for (steps, reason) in [
+        ("{send: GET /, leave_after: 1s, expect: {}}", "leave_after"),
+        ("{send: GET /, leave_after: 1s, within: 1s}", "leave_after"),
+        ("{grpc: Check, leave_after: 1s, expect: {}}", "leave_after"),
+        ("{grpc: Check, leave_after: 1s, client: grpcio}", "grpcio"),
+        ("{burst: {requests: 1, send: GET /, leave_after: 1s, answers: {}}}", "leave_after"),
+        ("{burst: {requests: 0, send: GET /}}", "no requests"),
+        ("{rate: {per_second: 0, for: 1s, connections: 1, send: GET /}}", "no requests"),
+        ("{join: b}", "no b in the background"),
+        ("{wait: 1s, background: b}", "background"),
+        ("{send: GET /, background: b, app_sees: []}", "app_sees"),
+        ("{send: GET /, background: b}, {send: GET /, background: b}", "already"),
+        ("{send: GET /, background: b}, {join: b}, {join: b}", "no b in the background"),
+    ] {
+        let fault = fault(&format!("scenarios: [{{name: a, steps: [{steps}]}}]"));
+        assert!(fault.contains(reason), "{steps}: {fault}");
+    }
+}

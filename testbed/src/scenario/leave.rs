@@ -1,0 +1,20 @@
+//! Clients that leave before they are answered.
+
+use anyhow::Result;
+
+use super::span::Span;
+
+/// Why such a client can't be told to compare.
+pub const NOTHING_TO_EXPECT: &str = "who leaves (leave_after) has no answer to expect";
+
+/// Waits for `exchange`, but no longer than the client stays: `None` when it
+/// has left. It closes its connection by dropping the exchange.
+pub async fn unless_left<T>(
+    leave_after: Option<Span>,
+    exchange: impl Future<Output = Result<T>>,
+) -> Result<Option<T>> {
+    match leave_after {
+        Some(span) => tokio::time::timeout(span.0, exchange).await.ok().transpose(),
+        None => exchange.await.map(Some),
+    }
+}

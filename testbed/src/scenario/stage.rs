@@ -1,0 +1,201 @@
+//! A scenario under way.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::task::JoinHandle;
+
+use super::expect::seen_faults;
+use super::format::Scenario;
+use super::logs::log_faults;
+use super::repeat::repeat;
+use super::report::Report;
+use super::request::Way;
+use super::span::{Amount, Span};
+use super::step::{Action, After, Step};
+use crate::app::Application;
+use crate::client::http;
+use crate::client::peer::Peer;
+use crate::envoy::Envoy;
+use crate::metrics::name_of;
+use crate::tools::Tools;
+
+/// How long metrics and the log may take to tell what has happened: Envoy
+/// merges the workers' counters, and flushes its logs, by and by.
+const PATIENCE: Span = Span(Duration::from_secs(2));
+
+/// An Envoy, an application, and what goes on between them.
+pub struct Stage<'a> {
+    scenario: &'a Scenario,
+    tools: &'a Tools,
+    app: Application,
+    envoy: Envoy,
+    background: Vec<Background>,
+    report: Report,
+}
+
+/// A step that goes on in the background.
+struct Background {
+    name: String,
+    place: String,
+    before: Before,
+    after: After,
+    task: JoinHandle<Result<Vec<String>>>,
+}
+
+/// How things stood before a step.
+struct Before {
+    app_counts: BTreeMap<String, u64>,
+}
+
+impl<'a> Stage<'a> {
+    /// Everything is up and nothing has happened yet.
+    pub fn new(scenario: &'a Scenario, tools: &'a Tools, app: Application, envoy: Envoy) -> Self {
+        Self { scenario, tools, app, envoy, background: vec![], report: Report::default() }
+    }
+
+    /// Takes all steps; the error tells all that isn't as it should be.
+    pub async fn play(mut self) -> Result<()> {
+        for (number, step) in self.scenario.steps.iter().enumerate() {
+            let place = format!("step {} ({})", number + 1, step.action.name());
+            let faults = self.take(&place, step).await;
+            self.note(&place, faults);
+        }
+        for background in std::mem::take(&mut self.background) {
+            self.join(background).await;
+        }
+        let faults = self.metric_faults(&self.scenario.metrics).await;
+        self.note("metrics", faults);
+        let faults = self.log_faults().await;
+        self.note("log", faults);
+        if let Some(status) = self.envoy.exited()? {
+            self.report.note("envoy", [format!("ended early ({status})")]);
+        }
+        self.report.into_result(&self.envoy.log()?)
+    }
+
+    fn note(&mut self, place: &str, faults: Result<Vec<String>>) {
+        self.report.note(place, faults.unwrap_or_else(|error| vec![format!("{error:#}")]));
+    }
+
+    /// Takes one step, or begins it if it goes on in the background; returns
+    /// what is wrong with what it led to.
+    async fn take(&mut self, place: &str, step: &Step) -> Result<Vec<String>> {
+        let before = self.before(&step.after).await?;
+        if let Action::Traffic { traffic, background: Some(name) } = &step.action {
+            let (peer, tools) = (self.peer(traffic.way())?, self.tools.clone());
+            let traffic = traffic.clone();
+            self.background.push(Background {
+                name: name.clone(),
+                place: place.into(),
+                before,
+                after: step.after.clone(),
+                task: tokio::spawn(async move { traffic.run(&peer, &tools).await }),
+            });
+            return Ok(vec![]);
+        }
+        let mut faults = self.act(&step.action).await?;
+        faults.extend(self.faults_after(&step.after, &before).await?);
+        Ok(faults)
+    }
+
+    async fn act(&mut self, action: &Action) -> Result<Vec<String>> {
+        match action {
+            Action::Traffic { traffic, .. } => {
+                return traffic.run(&self.peer(traffic.way())?, self.tools).await;
+            }
+            Action::Join(step) => {
+                let named = |background: &Background| background.name == step.join;
+                let at = self.background.iter().position(named);
+                let background = self.background.remove(at.context("nothing to join")?);
+                self.join(background).await;
+            }
+            Action::SetApp(step) => self.app.behave(&step.behaviour()).await?,
+            Action::SignalApp(step) => self.app.signal(step.signal_app.into())?,
+            Action::Wait(step) => tokio::time::sleep(step.wait.0).await,
+            Action::Admin(step) => {
+                let answer = http::fetch(self.envoy.admin, &step.request()).await?;
+                return Ok(step.expect.faults(&answer));
+            }
+        }
+        Ok(vec![])
+    }
+
+    /// Waits for a step in the background, and notes its faults as its own.
+    async fn join(&mut self, background: Background) {
+        let Background { place, before, after, task, .. } = background;
+        let faults = task.await.map_err(Into::into).flatten();
+        self.note(&place, faults);
+        let faults = self.faults_after(&after, &before).await;
+        self.note(&place, faults);
+    }
+
+    /// Makes ready to see what a step leads to.
+    async fn before(&self, after: &After) -> Result<Before> {
+        if after.app_sees.is_some() {
+            self.app.take_seen().await?;
+        }
+        let app_counts = match after.app_counts.is_empty() {
+            true => BTreeMap::new(),
+            false => self.app.counts().await?,
+        };
+        Ok(Before { app_counts })
+    }
+
+    /// What is wrong with what a step has led to.
+    async fn faults_after(&self, after: &After, before: &Before) -> Result<Vec<String>> {
+        let After { app_sees, app_counts, metrics } = after;
+        let mut faults = Vec::new();
+        if let Some(expected) = app_sees {
+            let mut seen = self.app.take_seen().await?;
+            seen.retain(|seen| !self.scenario.app_ignores.iter().any(|path| path == seen.path()));
+            faults.extend(seen_faults(expected, &seen));
+        }
+        if !app_counts.is_empty() {
+            let now = self.app.counts().await?;
+            let count =
+                |counts: &BTreeMap<String, u64>, path| counts.get(path).copied().unwrap_or(0);
+            faults.extend(app_counts.iter().filter_map(|(path, amount)| {
+                let more = count(&now, path) - count(&before.app_counts, path);
+                amount.fault(&format!("requests for {path} at the application"), Some(more as f64))
+            }));
+        }
+        faults.extend(self.metric_faults(metrics).await?);
+        Ok(faults)
+    }
+
+    /// The way to Envoy that a step tells.
+    fn peer(&self, way: &Way) -> Result<Peer> {
+        let address = match &way.to {
+            Some(name) => self.envoy.listener(name)?,
+            None => self.envoy.http,
+        };
+        Ok(Peer { address, from: way.from })
+    }
+
+    async fn metric_faults(&self, expected: &BTreeMap<String, Amount>) -> Result<Vec<String>> {
+        if expected.is_empty() {
+            return Ok(vec![]);
+        }
+        repeat(Some(PATIENCE), async || {
+            let metrics = self.envoy.prometheus().await?;
+            let mut faults = Vec::new();
+            for (series, amount) in expected {
+                if let Some(fault) = amount.fault(series, metrics.get(series)?) {
+                    let siblings = metrics.series(name_of(series));
+                    faults.push(format!("{fault}; there is {siblings:?}"));
+                }
+            }
+            Ok(faults)
+        })
+        .await
+    }
+
+    async fn log_faults(&self) -> Result<Vec<String>> {
+        repeat(Some(PATIENCE), async || {
+            Ok(log_faults(self.scenario, &self.scenario.log, &self.envoy.log()?))
+        })
+        .await
+    }
+}

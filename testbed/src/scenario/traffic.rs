@@ -1,0 +1,205 @@
+//! The steps that send requests to Envoy.
+
+use anyhow::{Result, ensure};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::burst::Burst;
+use super::expect::{Expect, ExpectGrpc};
+use super::leave::{NOTHING_TO_EXPECT, unless_left};
+use super::load::Load;
+use super::rate::Rate;
+use super::repeat::repeat;
+use super::request::{Headers, Message, Version, Way, pairs};
+use super::span::Span;
+use crate::client::peer::Peer;
+use crate::client::{grpc, http};
+use crate::tools::Tools;
+
+/// Requests to Envoy.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "named after the key that tells it")]
+pub enum Traffic {
+    Send(Send),
+    Burst(Burst),
+    Rate(Rate),
+    Load(Load),
+    Grpc(Grpc),
+}
+
+/// `send`: an HTTP request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Send {
+    #[serde(default)]
+    version: Version,
+    #[serde(flatten)]
+    message: Message,
+    #[serde(flatten)]
+    way: Way,
+    #[serde(default = "once")]
+    times: usize,
+    within: Option<Span>,
+    leave_after: Option<Span>,
+    expect: Option<Expect>,
+}
+
+/// `grpc`: a call of the gRPC health protocol.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grpc {
+    grpc: grpc::Method,
+    #[serde(default)]
+    client: Client,
+    #[serde(default)]
+    service: String,
+    deadline: Option<Span>,
+    #[serde(default)]
+    headers: Headers,
+    #[serde(default = "once")]
+    messages: usize,
+    #[serde(flatten)]
+    way: Way,
+    within: Option<Span>,
+    leave_after: Option<Span>,
+    expect: Option<ExpectGrpc>,
+}
+
+/// The gRPC client to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Client {
+    #[default]
+    Tonic,
+    Grpcio,
+}
+
+fn once() -> usize {
+    1
+}
+
+/// Reads one kind of traffic.
+type Read = fn(Map<String, Value>) -> Result<Traffic>;
+
+/// The kinds of traffic by the key that tells them.
+pub const KINDS: [(&str, Read); 5] = [
+    ("send", |told| Ok(Traffic::Send(serde_json::from_value(told.into())?))),
+    ("burst", |told| below("burst", told).map(Traffic::Burst)),
+    ("rate", |told| below("rate", told).map(Traffic::Rate)),
+    ("load", |told| below("load", told).map(Traffic::Load)),
+    ("grpc", |told| Ok(Traffic::Grpc(serde_json::from_value(told.into())?))),
+];
+
+/// Reads what stands below the key `kind`, which has no others beside it.
+fn below<T: DeserializeOwned>(kind: &str, mut told: Map<String, Value>) -> Result<T> {
+    let plan = told.remove(kind).unwrap_or_default();
+    let others: Vec<_> = told.keys().map(String::as_str).collect();
+    ensure!(others.is_empty(), "unknown key {} beside it", others.join(", "));
+    Ok(serde_json::from_value(plan)?)
+}
+
+impl Traffic {
+    /// What a report calls it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Send(step) => step.message.request().to_string(),
+            Self::Burst(burst) => format!("burst of {} requests", burst.requests),
+            Self::Rate(rate) => format!("{} requests a second", rate.per_second),
+            Self::Load(load) => format!("load of {} requests", load.requests),
+            Self::Grpc(step) => format!("gRPC {:?} by {:?}", step.grpc, step.client),
+        }
+    }
+
+    /// Which way it goes.
+    pub fn way(&self) -> &Way {
+        match self {
+            Self::Send(step) => &step.way,
+            Self::Burst(burst) => &burst.way,
+            Self::Rate(rate) => &rate.way,
+            Self::Load(load) => &load.way,
+            Self::Grpc(step) => &step.way,
+        }
+    }
+
+    /// Checks what the types don't.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Send(step) => step.check(),
+            Self::Burst(burst) => burst.check(),
+            Self::Rate(rate) => rate.check(),
+            Self::Load(load) => load.check(),
+            Self::Grpc(step) => step.check(),
+        }
+    }
+
+    /// Sends it; returns every fault.
+    pub async fn run(&self, peer: &Peer, tools: &Tools) -> Result<Vec<String>> {
+        match self {
+            Self::Send(step) => repeat(step.within, || step.run(peer)).await,
+            Self::Burst(burst) => burst.run(peer).await,
+            Self::Rate(rate) => Ok(rate.run(peer).await),
+            Self::Load(load) => Ok(load.run(peer).await),
+            Self::Grpc(step) => repeat(step.within, || step.run(peer, tools)).await,
+        }
+    }
+}
+
+impl Send {
+    fn check(&self) -> Result<()> {
+        ensure!(
+            self.leave_after.is_none() || (self.expect.is_none() && self.within.is_none()),
+            NOTHING_TO_EXPECT
+        );
+        Ok(())
+    }
+
+    async fn run(&self, peer: &Peer) -> Result<Vec<String>> {
+        let request = self.message.request();
+        let mut faults = Vec::new();
+        for _ in 0..self.times {
+            let exchange = http::fetch_as(self.version.into(), peer.clone(), &request);
+            let answer = unless_left(self.leave_after, exchange).await?;
+            let expected = self.expect.iter().zip(&answer);
+            faults.extend(expected.flat_map(|(expect, answer)| expect.faults(answer)));
+        }
+        Ok(faults)
+    }
+}
+
+impl Grpc {
+    fn check(&self) -> Result<()> {
+        ensure!(
+            self.leave_after.is_none() || (self.expect.is_none() && self.within.is_none()),
+            NOTHING_TO_EXPECT
+        );
+        ensure!(
+            self.client == Client::Tonic || (self.leave_after.is_none() && self.way.from.is_none()),
+            "the grpcio client knows no leave_after and no from"
+        );
+        Ok(())
+    }
+
+    async fn run(&self, peer: &Peer, tools: &Tools) -> Result<Vec<String>> {
+        let call = self.call();
+        let answer = match self.client {
+            Client::Tonic => {
+                unless_left(self.leave_after, grpc::by_tonic(peer.clone(), &call)).await?
+            }
+            Client::Grpcio => Some(grpc::by_grpcio(tools, peer.address, &call).await?),
+        };
+        let expected = self.expect.iter().zip(&answer);
+        Ok(expected.flat_map(|(expect, answer)| expect.faults(answer)).collect())
+    }
+
+    fn call(&self) -> grpc::Call {
+        grpc::Call {
+            method: self.grpc,
+            service: self.service.clone(),
+            deadline: self.deadline.map(|deadline| deadline.0),
+            metadata: pairs(&self.headers),
+            messages: self.messages,
+        }
+    }
+}
