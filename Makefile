@@ -6,10 +6,11 @@ export HEARTBEAT_MODULE ?= $(CURDIR)/dist/heartbeat_filter.wasm
 export HEARTBEAT_ENVOY  ?= $(CURDIR)/.tools/envoy
 export HEARTBEAT_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
 
-# The crates that run on this machine. Every test and lint selects them all and
-# then picks targets: a smaller selection would have other features, and the
-# dependencies would be compiled once more for it.
+# The crates that run on this machine. Every call selects them all and then picks
+# targets: a smaller selection would ask for other features, and the dependencies
+# would be compiled once more for it. Hence no `cargo run` either.
 NATIVE := --locked --quiet --workspace --exclude heartbeat-filter
+TESTBED := $(or $(CARGO_TARGET_DIR),target)/debug/testbed
 
 # Cargo's own lock would make parallel goals wait for each other anyway.
 .NOTPARALLEL:
@@ -24,11 +25,13 @@ build: ## compile the filter to dist/heartbeat_filter.wasm
 
 .PHONY: demo
 demo: build envoy ## see it work: a real Envoy, a demo application, a few probes
-	@cargo run --locked --quiet --package testbed -- demo
+	@cargo build $(NATIVE) --bin testbed
+	@$(TESTBED) demo
 
 .PHONY: run
 run: build envoy ## start Envoy with the filter and the demo application, and leave them running
-	@cargo run --locked --quiet --package testbed -- run
+	@cargo build $(NATIVE) --bin testbed
+	@$(TESTBED) run
 
 .PHONY: test
 test: test-unit test-module test-wasm test-envoy ## every test below
@@ -36,7 +39,7 @@ test: test-unit test-module test-wasm test-envoy ## every test below
 .PHONY: test-unit
 test-unit: ## the core's and the testbed's own tests, on this machine
 	@echo "==> test the native crates"
-	@cargo test $(NATIVE) --exclude heartbeat-trim --lib --bins
+	@cargo test $(NATIVE) --lib --bins
 
 .PHONY: test-module
 test-module: build ## the built module: its size, its imports, its exports
@@ -50,7 +53,7 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 .PHONY: test-envoy
 test-envoy: build envoy ## the filter in a real Envoy: scenarios, and every shipped configuration
 	@echo "==> test the filter in Envoy"
-	@cargo test $(NATIVE) --test scenarios --test configs --test readme
+	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test readme
 
 .PHONY: lint
 lint: ## formatting, clippy, shellcheck, advisories

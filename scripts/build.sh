@@ -28,6 +28,8 @@ say "compile the filter ($("$WASM_RUSTC" --version | cut -d' ' -f1-2), wasm32-wa
 wasm_cargo build --locked --quiet --release --package heartbeat-filter
 
 unset CARGO_ENCODED_RUSTFLAGS
+# All native crates selected, for the reason that the Makefile gives.
 say "trim it"
-cargo run --locked --quiet --package heartbeat-trim -- \
+cargo build --locked --quiet --workspace --exclude heartbeat-filter --bin heartbeat-trim
+"${CARGO_TARGET_DIR:-target}/debug/heartbeat-trim" \
   "$WASM_TARGET_DIR/wasm32-wasip1/release/heartbeat_filter.wasm" dist/heartbeat_filter.wasm

@@ -52,8 +52,8 @@ fn each_missing_export_is_reported() {
 fn an_unwanted_export_is_reported() {
     let mut module = lawful();
     let function = empty_function(&mut module);
-    module.exports.add("proxy_on_tick", function);
-    let unwanted = Violation::UnwantedExport("proxy_on_tick".into());
+    module.exports.add("proxy_on_unheard_of", function);
+    let unwanted = Violation::UnwantedExport("proxy_on_unheard_of".into());
     assert_eq!(contract::check(&module.emit_wasm()), [unwanted]);
 }
 
@@ -93,9 +93,9 @@ fn every_violation_names_its_item_and_the_mend() {
 #[test]
 fn trimming_drops_other_exports_and_what_only_they_reached() {
     let mut module = lawful();
-    let only_for_tick = import(&mut module, "env", "proxy_unheard_of");
-    let tick = function_calling(&mut module, only_for_tick);
-    module.exports.add("proxy_on_tick", tick);
+    let only_for_it = import(&mut module, "env", "proxy_unheard_of");
+    let callback = function_calling(&mut module, only_for_it);
+    module.exports.add("proxy_on_unheard_of", callback);
 
     let trimmed = trim(&module.emit_wasm(), false).unwrap();
     assert_eq!(contract::check(&trimmed), []);
