@@ -1,14 +1,18 @@
 //! What the filter does with a probe.
 
-use crate::outcome::Outcome;
+use crate::policy::MetricIndex;
 
 /// What happens to a recognised probe.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decision {
+    /// It is ordinary traffic after all.
+    NotAProbe,
     /// It goes to the application, with these edits to its headers.
     Forward(HeaderEdits),
     /// The proxy answers it; the application sees nothing.
     Reply(Reply),
+    /// It waits until the answer is there that another probe fetches.
+    Wait,
 }
 
 /// Edits to the headers of a message: first what is removed, then what is set.
@@ -17,14 +21,23 @@ pub struct HeaderEdits {
     /// Headers to remove.
     pub remove: Vec<&'static str>,
     /// Headers to set, in place of all values they had.
-    pub set: Vec<(&'static str, String)>,
+    pub set: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl HeaderEdits {
     /// Adds a header to set.
-    pub fn set(&mut self, name: &'static str, value: impl Into<String>) {
+    pub fn set(&mut self, name: &'static str, value: impl Into<Vec<u8>>) {
         self.set.push((name, value.into()));
     }
+}
+
+/// An edit to a piece of a message's body.
+#[derive(Debug, PartialEq, Eq)]
+pub enum BodyEdit {
+    /// It passes as it is.
+    Keep,
+    /// This stands in its place.
+    Replace(Vec<u8>),
 }
 
 /// An answer that the proxy gives by itself.
@@ -33,11 +46,20 @@ pub struct Reply {
     /// The HTTP status.
     pub status: u16,
     /// The headers, without `content-length`, which Envoy sets.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Vec<u8>)>,
     /// The body; Envoy leaves it out of the answer to a HEAD.
     pub body: Vec<u8>,
     /// The reason, for `%RESPONSE_CODE_DETAILS%`: one of [`crate::outcome::details`].
     pub details: &'static str,
-    /// How the probe ended by it.
-    pub outcome: Outcome,
+}
+
+/// What is to be shown to people.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Signals {
+    /// Counters to raise by one.
+    pub raise: Vec<MetricIndex>,
+    /// Gauges to set.
+    pub set: Vec<(MetricIndex, u64)>,
+    /// Lines for the log, as warnings.
+    pub log: Vec<String>,
 }

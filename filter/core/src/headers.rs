@@ -35,10 +35,34 @@ pub const CLIENT_OVERRIDES: [&str; 3] = [
 
 /// HTTP/1.1 connection management (RFC 9110, section 7.6.1).
 pub const CONNECTION: &str = "connection";
+/// The method, as HTTP/2 and Envoy write it.
+pub const METHOD: &str = ":method";
+/// The status, as HTTP/2 and Envoy write it.
+pub const STATUS_CODE: &str = ":status";
+/// RFC 9110, section 8.6.
+pub const CONTENT_LENGTH: &str = "content-length";
+/// RFC 9110, section 8.4.
+pub const CONTENT_ENCODING: &str = "content-encoding";
 /// RFC 9110, section 8.3.
 pub const CONTENT_TYPE: &str = "content-type";
 /// RFC 9111, section 5.2.
 pub const CACHE_CONTROL: &str = "cache-control";
+/// RFC 9111, section 5.1.
+pub const AGE: &str = "age";
+/// RFC 9110, section 10.2.3.
+pub const RETRY_AFTER: &str = "retry-after";
+/// Headers by which a prober asks for an answer of its own: encoded, partial, or
+/// none where it has one already (RFC 9110, sections 12.5.3, 13.1 and 14.2).
+pub const CONDITIONAL: [&str; 7] = [
+    "accept-encoding",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "range",
+];
+
 /// The deadline of a gRPC call.
 pub const GRPC_TIMEOUT: &str = "grpc-timeout";
 /// The status of a gRPC call: a trailer, or a header of a trailers-only answer.

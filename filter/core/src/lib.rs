@@ -6,32 +6,41 @@
 //!
 //! The way of a request:
 //!
-//! 1. [`Policy::classify`] finds the probe rule that a request matches, if any;
-//! 2. [`Probe::decide`] says what happens to it: a [`Decision`];
-//! 3. an [`Exchange`] follows it, says what the prober is told about the answer,
-//!    and how it ended: an [`Outcome`], for the metrics.
+//! 1. [`Policy::recognise`] finds the probe rule that a request matches, if any;
+//! 2. an [`Exchange`] follows the probe: it says what happens to it (a
+//!    [`Decision`]), what the prober is told about the answer, and how it ended.
 //!
 //! A [`Policy`] is compiled from the plugin configuration, once, by
-//! [`Policy::from_bytes`].
+//! [`Policy::from_bytes`]. What all workers know together is [`state`].
 
+pub mod allow;
+pub mod breaker;
+pub mod cache;
+pub mod capture;
 pub mod config;
 pub mod counter;
 pub mod decision;
 pub mod exchange;
 pub mod grpc;
+pub mod header_map;
 pub mod headers;
+pub mod limit;
 pub mod metrics;
 pub mod outcome;
 pub mod policy;
 pub mod probe;
+pub mod recognition;
+mod replies;
 pub mod request;
+pub mod state;
 pub mod time;
 pub mod units;
+pub mod upstream;
 
 pub use config::{Config, ConfigErrors};
-pub use decision::{Decision, HeaderEdits, Reply};
-pub use exchange::{Exchange, ResponseHead};
+pub use decision::{BodyEdit, Decision, HeaderEdits, Reply, Signals};
+pub use exchange::Exchange;
 pub use outcome::{Outcome, Verdict};
-pub use policy::Policy;
+pub use policy::{Policy, Surroundings};
 pub use probe::Probe;
-pub use request::RequestHead;
+pub use request::{RequestHead, ResponseHead};

@@ -7,7 +7,43 @@
 
 use crate::outcome::Outcome;
 
+/// A metric to be defined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// What it does.
+    pub kind: MetricKind,
+    /// Its stat name.
+    pub name: String,
+}
+
+/// What a metric does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// It only rises.
+    Counter,
+    /// It shows the present value.
+    Gauge,
+}
+
+impl Metric {
+    /// A counter with a name of its own.
+    pub fn counter(name: impl Into<String>) -> Self {
+        Self { kind: MetricKind::Counter, name: name.into() }
+    }
+}
+
 /// `heartbeat_probe_total{probe, outcome}`.
-pub fn probe_total(probe: &str, outcome: Outcome) -> String {
-    format!("probe.={probe};.;outcome.={};.;heartbeat_probe_total", outcome.word())
+pub fn probe_total(probe: &str, outcome: Outcome) -> Metric {
+    let outcome = outcome.word();
+    Metric::counter(format!("probe.={probe};.;outcome.={outcome};.;heartbeat_probe_total"))
+}
+
+/// `heartbeat_breaker_state{probe}`: 0 closed, 1 half-open, 2 open.
+pub fn breaker_state(probe: &str) -> Metric {
+    Metric { kind: MetricKind::Gauge, name: format!("probe.={probe};.;heartbeat_breaker_state") }
+}
+
+/// `heartbeat_http2_upstreams_total`: clusters that turned out to speak HTTP/2.
+pub fn http2_upstreams_total() -> Metric {
+    Metric::counter("heartbeat_http2_upstreams_total")
 }

@@ -23,13 +23,31 @@ pub enum Outcome {
     Fail,
     /// The application didn't answer within the probe's timeout.
     Timeout,
+    /// The answer that another probe had fetched.
+    Cached,
+    /// It was beyond the rule's limit.
+    Limited,
+    /// The breaker kept it from the application.
+    Broken,
+    /// Its sender isn't allowed to probe.
+    Denied,
     /// No whole answer reached the prober: it went away, or the stream was reset.
     Error,
 }
 
 impl Outcome {
     /// Every outcome, in the order of their numbers.
-    pub const ALL: [Self; 5] = [Self::Pass, Self::Warn, Self::Fail, Self::Timeout, Self::Error];
+    pub const ALL: [Self; 9] = [
+        Self::Pass,
+        Self::Warn,
+        Self::Fail,
+        Self::Timeout,
+        Self::Cached,
+        Self::Limited,
+        Self::Broken,
+        Self::Denied,
+        Self::Error,
+    ];
 
     /// The word for metrics and logs.
     pub const fn word(self) -> &'static str {
@@ -38,17 +56,22 @@ impl Outcome {
             Self::Warn => "warn",
             Self::Fail => "fail",
             Self::Timeout => "timeout",
+            Self::Cached => "cached",
+            Self::Limited => "limited",
+            Self::Broken => "broken",
+            Self::Denied => "denied",
             Self::Error => "error",
         }
     }
+}
 
-    /// What the prober is told; nothing where it can't be told any more.
-    pub const fn verdict(self) -> Option<Verdict> {
+impl Verdict {
+    /// The outcome of a probe that the application answered so.
+    pub const fn outcome(self) -> Outcome {
         match self {
-            Self::Pass => Some(Verdict::Pass),
-            Self::Warn => Some(Verdict::Warn),
-            Self::Fail | Self::Timeout => Some(Verdict::Fail),
-            Self::Error => None,
+            Self::Pass => Outcome::Pass,
+            Self::Warn => Outcome::Warn,
+            Self::Fail => Outcome::Fail,
         }
     }
 }
@@ -57,4 +80,20 @@ impl Outcome {
 pub mod details {
     /// `respond`: all evidence passes.
     pub const RESPOND_PASS: &str = "heartbeat_respond_pass";
+    /// `cache`: the answer is fresh.
+    pub const CACHED: &str = "heartbeat_cached";
+    /// `cache`: the answer is being refreshed, or couldn't be.
+    pub const CACHED_STALE: &str = "heartbeat_cached_stale";
+    /// `cache`: no answer came while the probe waited for one.
+    pub const CACHE_TIMEOUT: &str = "heartbeat_cache_timeout";
+    /// `limit`: the last known answer.
+    pub const LIMITED_LAST_VERDICT: &str = "heartbeat_limited_last_verdict";
+    /// `limit`: rejected.
+    pub const LIMITED: &str = "heartbeat_limited";
+    /// `breaker`: open.
+    pub const BREAKER_OPEN: &str = "heartbeat_breaker_open";
+    /// `breaker`: half-open, with its one trial under way.
+    pub const BREAKER_HALF_OPEN: &str = "heartbeat_breaker_half_open";
+    /// `allow`: denied.
+    pub const DENIED: &str = "heartbeat_denied";
 }

@@ -1,32 +1,38 @@
-//! A probe rule, compiled: what it does with a probe, and what it tells the prober.
+//! A probe rule, compiled: what it does to headers, and where its state is.
 
-use crate::config::{Action, Connection, Match, ProbeRule};
-use crate::decision::{Decision, HeaderEdits, Reply};
+use crate::config::{Action, AllowRule, BreakerRule, CacheRule, Connection, LimitRule, Match};
+use crate::config::{OnLimit, Otherwise, ProbeRule};
+use crate::decision::HeaderEdits;
 use crate::grpc;
 use crate::headers::{
-    CACHE_CONTROL, CLIENT_OVERRIDES, CONNECTION, CONTENT_TYPE, DEGRADED, GRPC_ACCEPT_ENCODING,
-    GRPC_TIMEOUT, IMMEDIATE_HEALTH_CHECK_FAIL, MAX_RETRIES, PROBE, RETRY_GRPC_ON, RETRY_ON, STATUS,
+    CLIENT_OVERRIDES, CONNECTION, DEGRADED, GRPC_ACCEPT_ENCODING, GRPC_TIMEOUT,
+    IMMEDIATE_HEALTH_CHECK_FAIL, MAX_RETRIES, PROBE, RETRY_GRPC_ON, RETRY_ON, STATUS,
     UPSTREAM_HEALTH_CHECK, UPSTREAM_HEALTHCHECKED_CLUSTER, UPSTREAM_RQ_TIMEOUT_MS,
 };
-use crate::outcome::{Outcome, Verdict, details};
-use crate::policy::MetricIndex;
+use crate::outcome::{Outcome, Verdict};
+use crate::policy::{MetricIndex, Surroundings};
 use crate::request::RequestHead;
-use crate::time::{Nanos, rfc3339};
+use crate::state::{Cells, fingerprint};
+use crate::time::{Nanos, nanos};
 use std::time::Duration;
 
 /// A probe rule, compiled.
 #[derive(Debug)]
 pub struct Probe {
-    name: String,
-    action: Action,
-    protocol: Protocol,
+    pub(crate) name: String,
+    pub(crate) action: Action,
     /// `None` lifts every limit.
     timeout: Option<Duration>,
+    protocol: Protocol,
     connection: Connection,
     retries: u32,
+    pub(crate) limit: Option<(LimitRule, Cells)>,
+    pub(crate) breaker: Option<(BreakerRule, Cells)>,
+    allow: Option<AllowRule>,
+    /// Where answers are kept, for `cache` and for the last verdict of `limit`.
+    pub(crate) memory: Option<(CacheRule, Cells)>,
     service_cluster: String,
-    /// The first of its metrics, which stand in the order of [`Outcome::ALL`].
-    first_metric: MetricIndex,
+    metrics: ProbeMetrics,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,24 +41,64 @@ enum Protocol {
     Grpc,
 }
 
+/// The metrics of one rule.
+#[derive(Debug)]
+pub struct ProbeMetrics {
+    /// The first of its outcomes, which stand in the order of [`Outcome::ALL`].
+    pub outcomes: MetricIndex,
+    /// The state of its breaker, where it has one.
+    pub breaker: MetricIndex,
+}
+
+/// Who may probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Granted,
+    NotAProbe,
+    Denied,
+}
+
+/// How much longer than its timeout a probe may take before others stop relying
+/// on it: the time that its answer needs through Envoy.
+const GRACE: Nanos = 500_000_000;
+/// The same for a probe without a timeout.
+const LONGEST_PATIENCE: Nanos = 60_000_000_000;
+
 impl Probe {
     pub(crate) fn compile(
-        rule: &ProbeRule,
-        service_cluster: &str,
-        first_metric: MetricIndex,
+        rule: ProbeRule,
+        surroundings: &Surroundings,
+        metrics: ProbeMetrics,
     ) -> Self {
+        // What was kept under another rule says nothing under this one.
+        let fingerprint = fingerprint(&format!("{rule:?}"));
+        let cells = |kind: &str| {
+            let plugin = &surroundings.plugin;
+            Cells::new(format!("heartbeat/{plugin}/{kind}/{}", rule.name), fingerprint)
+        };
+        let memory = match (&rule.action, &rule.limit) {
+            (Action::Cache(cache), _) => Some((cache.clone(), cells("cache"))),
+            (Action::Forward, Some(limit)) if limit.on_limit == OnLimit::LastVerdict => {
+                Some((CacheRule::default(), cells("cache")))
+            }
+            _ => None,
+        };
         Self {
-            name: rule.name.clone(),
-            action: rule.action,
+            limit: rule.limit.map(|limit| (limit, cells("limit"))),
+            breaker: rule.breaker.map(|breaker| (breaker, cells("breaker"))),
+            memory,
             protocol: match rule.matcher {
                 Match::Http(_) => Protocol::Http,
                 Match::Grpc(_) => Protocol::Grpc,
             },
+            action: rule.action,
             timeout: rule.timeout,
             connection: rule.connection,
             retries: rule.retries,
-            service_cluster: service_cluster.to_owned(),
-            first_metric,
+            allow: rule.allow,
+            service_cluster: surroundings.service_cluster.clone(),
+            metrics,
+            name: rule.name,
         }
     }
 
@@ -63,39 +109,66 @@ impl Probe {
 
     /// The metric that counts an outcome of this probe.
     pub fn metric(&self, outcome: Outcome) -> MetricIndex {
-        self.first_metric + outcome as usize
+        self.metrics.outcomes + outcome as usize
     }
 
-    /// What happens to a request that this rule recognised.
-    pub fn decide(&self, request: &impl RequestHead, now: Nanos) -> Decision {
-        match self.action {
-            Action::Forward => Decision::Forward(self.forward(request)),
-            Action::Respond => Decision::Reply(self.respond(now)),
+    pub(crate) fn breaker_metric(&self) -> MetricIndex {
+        self.metrics.breaker
+    }
+
+    /// How long others rely on a probe that is under way, in nanoseconds.
+    pub(crate) fn patience(&self) -> Nanos {
+        self.timeout.map_or(LONGEST_PATIENCE, |timeout| nanos(timeout).saturating_add(GRACE))
+    }
+
+    /// How long a probe waits for an answer that another one fetches.
+    pub(crate) fn longest_wait(&self) -> Nanos {
+        self.timeout.map_or(LONGEST_PATIENCE, nanos)
+    }
+
+    /// Whether the sender of a request may probe.
+    pub(crate) fn admission(&self, request: &impl RequestHead) -> Admission {
+        let Some(allow) = &self.allow else { return Admission::Granted };
+        let known_address = || {
+            let peer = request.source_address().and_then(|peer| crate::allow::parse_peer(&peer));
+            peer.is_some_and(|address| allow.cidrs.iter().any(|cidr| cidr.contains(address)))
+        };
+        let known_principal = || {
+            let id = request.peer_uri_san();
+            id.is_some_and(|id| allow.principals.iter().any(|known| known.matches(&id)))
+        };
+        let allowed = (!allow.cidrs.is_empty() && known_address())
+            || (!allow.principals.is_empty() && known_principal());
+        match allow.otherwise {
+            _ if allowed => Admission::Granted,
+            Otherwise::NotAProbe => Admission::NotAProbe,
+            Otherwise::Deny => Admission::Denied,
         }
     }
 
-    fn forward(&self, request: &impl RequestHead) -> HeaderEdits {
+    /// Whether probes of this rule ask the application to close the connection.
+    pub(crate) fn closes_connections(&self) -> bool {
+        self.protocol == Protocol::Http && self.connection == Connection::Close
+    }
+
+    /// The edits to a probe that goes to the application.
+    pub(crate) fn forward(&self, request: &impl RequestHead, close: bool) -> HeaderEdits {
         let mut edits = HeaderEdits { remove: CLIENT_OVERRIDES.to_vec(), set: Vec::new() };
         edits.set(UPSTREAM_HEALTH_CHECK, "true");
         edits.set(PROBE, &*self.name);
         edits.set(UPSTREAM_RQ_TIMEOUT_MS, timeout_ms(self.deadline(request)).to_string());
         edits.set(MAX_RETRIES, self.retries.to_string());
+        if close {
+            edits.set(CONNECTION, "close");
+        }
         match self.protocol {
-            Protocol::Http => {
-                if self.connection == Connection::Close {
-                    edits.set(CONNECTION, "close");
-                }
-                if self.retries > 0 {
-                    edits.set(RETRY_ON, "5xx");
-                }
-            }
-            Protocol::Grpc => {
-                // Only a message that isn't compressed can be read on its way back.
-                edits.remove.push(GRPC_ACCEPT_ENCODING);
-                if self.retries > 0 {
-                    edits.set(RETRY_GRPC_ON, "unavailable");
-                }
-            }
+            Protocol::Http if self.retries > 0 => edits.set(RETRY_ON, "5xx"),
+            Protocol::Grpc if self.retries > 0 => edits.set(RETRY_GRPC_ON, "unavailable"),
+            _ => {}
+        }
+        if self.protocol == Protocol::Grpc {
+            // Only a message that isn't compressed can be read on its way back.
+            edits.remove.push(GRPC_ACCEPT_ENCODING);
         }
         edits
     }
@@ -111,20 +184,6 @@ impl Probe {
         match (self.timeout, callers) {
             (Some(ours), Some(callers)) => Some(ours.min(callers)),
             (ours, callers) => ours.or(callers),
-        }
-    }
-
-    fn respond(&self, now: Nanos) -> Reply {
-        let body = format!(r#"{{"status":"ok","timestamp":"{}"}}"#, rfc3339(now));
-        let mut edits = self.annotation(Verdict::Pass);
-        edits.set(CONTENT_TYPE, "application/json");
-        edits.set(CACHE_CONTROL, "no-store");
-        Reply {
-            status: 200,
-            headers: edits.set,
-            body: body.into_bytes(),
-            details: details::RESPOND_PASS,
-            outcome: Outcome::Pass,
         }
     }
 
@@ -158,6 +217,3 @@ fn timeout_ms(deadline: Option<Duration>) -> u64 {
     let milliseconds = deadline.as_nanos().div_ceil(1_000_000).max(1);
     u64::try_from(milliseconds).unwrap_or(u64::MAX)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,6 @@
-//! What the core may ask about a request.
+//! What the core may ask about a request and its response.
+
+use crate::headers::{METHOD, STATUS_CODE};
 
 /// The head of a request, read on demand.
 ///
@@ -6,8 +8,12 @@
 /// asks only for what it needs, in the order that lets an ordinary request go
 /// first. Values are bytes: HTTP doesn't promise UTF-8.
 pub trait RequestHead {
-    /// The value of a header, or of a pseudo-header such as `:path`.
+    /// The value of a header, or of a pseudo-header such as `:path`; the first of
+    /// several.
     fn header(&self, name: &str) -> Option<Vec<u8>>;
+
+    /// All values of a header. Much dearer than [`header`](Self::header).
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>>;
 
     /// The request target, with its query string.
     fn path(&self) -> Option<Vec<u8>> {
@@ -16,7 +22,32 @@ pub trait RequestHead {
 
     /// The request method.
     fn method(&self) -> Option<Vec<u8>> {
-        self.header(":method")
+        self.header(METHOD)
+    }
+
+    /// The address and port that Envoy trusts as the client's
+    /// (`%DOWNSTREAM_REMOTE_ADDRESS%`), such as `10.0.0.7:51234`.
+    fn source_address(&self) -> Option<Vec<u8>>;
+
+    /// The first URI of the client certificate's subject alternative names.
+    fn peer_uri_san(&self) -> Option<Vec<u8>>;
+
+    /// The upstream cluster that the request's route leads to.
+    fn cluster(&self) -> Option<Vec<u8>>;
+}
+
+/// The head of a response, read on demand like [`RequestHead`].
+pub trait ResponseHead {
+    /// The value of a header, or of the pseudo-header `:status`.
+    fn header(&self, name: &str) -> Option<Vec<u8>>;
+
+    /// Envoy's reason for the response (`%RESPONSE_CODE_DETAILS%`).
+    /// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/response_code_details>
+    fn code_details(&self) -> Option<Vec<u8>>;
+
+    /// The HTTP status.
+    fn status(&self) -> Option<u16> {
+        std::str::from_utf8(&self.header(STATUS_CODE)?).ok()?.parse().ok()
     }
 }
 
@@ -25,7 +56,12 @@ pub fn without_query(target: &[u8]) -> &[u8] {
     target.split(|&byte| byte == b'?').next().unwrap_or(target)
 }
 
-/// A request in a test: the headers that it has.
+/// Whether `path` is `prefix` or stands below it, in whole segments.
+pub fn within(path: &[u8], prefix: &[u8]) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+/// A request in a test: the headers that it has, and its properties among them.
 #[cfg(test)]
 pub(crate) struct FakeRequest(pub Vec<(&'static str, Vec<u8>)>);
 
@@ -49,6 +85,23 @@ impl FakeRequest {
 #[cfg(test)]
 impl RequestHead for FakeRequest {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        self.header_values(name).into_iter().next()
+    }
+
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        let named = self.0.iter().filter(|(known, _)| *known == name);
+        named.map(|(_, value)| value.clone()).collect()
+    }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        self.header("source.address")
+    }
+
+    fn peer_uri_san(&self) -> Option<Vec<u8>> {
+        self.header("peer.uri_san")
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        self.header("cluster")
     }
 }

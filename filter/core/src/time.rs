@@ -3,6 +3,11 @@
 /// Nanoseconds since the Unix epoch.
 pub type Nanos = u64;
 
+/// A duration in nanoseconds.
+pub fn nanos(duration: std::time::Duration) -> Nanos {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Writes `now` as an RFC 3339 timestamp in UTC with milliseconds, such as
 /// `2026-11-21T08:30:00.250Z`.
 pub fn rfc3339(now: Nanos) -> String {

@@ -1,4 +1,7 @@
 //! Quantities as they are written in the configuration.
+//!
+//! Every parser's error says what is wrong and what to write instead, ready to
+//! stand behind the value that it is about.
 
 use std::time::Duration;
 
@@ -11,8 +14,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Reads a duration such as `250ms`, `3s`, `1m` or `1h`.
 ///
 /// # Errors
-/// A sentence that says what is wrong and what to write instead, ready to stand
-/// behind the value it is about.
+/// What is wrong and what to write instead.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).unwrap_or(("", text));
@@ -47,6 +49,46 @@ fn unit_meant(written: &str) -> Option<&'static str> {
         w if w.starts_with('s') => Some("s"),
         _ => None,
     }
+}
+
+/// A rate: so many in so much time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many; never 0.
+    pub count: u32,
+    /// In which time.
+    pub per: Duration,
+}
+
+/// Reads a rate such as `50/s` or `10/m`.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub fn parse_rate(text: &str) -> Result<Rate, String> {
+    let parse = || {
+        let (count, per) = text.split_once('/')?;
+        let per = match per {
+            "s" => Duration::from_secs(1),
+            "m" => Duration::from_secs(60),
+            _ => return None,
+        };
+        Some(Rate { count: count.parse().ok().filter(|count| *count > 0)?, per })
+    };
+    parse().ok_or_else(|| r#"is not a rate; write it like "50/s" or "10/m""#.to_owned())
+}
+
+/// Reads a size in bytes such as `512B`, `64KiB` or `1MiB`.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub fn parse_size(text: &str) -> Result<usize, String> {
+    let units = [("KiB", 1_024), ("MiB", 1_024 * 1_024), ("B", 1)];
+    let parse = || {
+        let (number, unit) =
+            units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
+        number.parse::<usize>().ok()?.checked_mul(unit)
+    };
+    parse().ok_or_else(|| r#"is not a size; write it like "64KiB""#.to_owned())
 }
 
 #[cfg(test)]
@@ -84,6 +126,25 @@ mod tests {
     fn a_duration_beyond_a_day_is_refused_without_overflow() {
         for written in ["25h", "18446744073709551615h"] {
             assert!(parse_duration(written).unwrap_err().contains("24h"), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_count_and_a_time() {
+        assert_eq!(parse_rate("50/s"), Ok(Rate { count: 50, per: Duration::from_secs(1) }));
+        assert_eq!(parse_rate("10/m"), Ok(Rate { count: 10, per: Duration::from_secs(60) }));
+        for written in ["50", "0/s", "-1/s", "1.5/s", "50/h", "/s", "99999999999/s"] {
+            assert!(parse_rate(written).unwrap_err().contains("\"50/s\""), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_a_number_of_bytes() {
+        assert_eq!(parse_size("512B"), Ok(512));
+        assert_eq!(parse_size("64KiB"), Ok(65_536));
+        assert_eq!(parse_size("1MiB"), Ok(1_048_576));
+        for written in ["64", "64KB", "-1B", "KiB", "18446744073709551615MiB"] {
+            assert!(parse_size(written).unwrap_err().contains("\"64KiB\""), "{written}");
         }
     }
 }

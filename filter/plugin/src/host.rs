@@ -7,11 +7,15 @@
 //! The ABI: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>.
 #![allow(unsafe_code)] // Calling the host is what this file is for.
 
+use heartbeat_core::header_map;
 use heartbeat_core::headers::GRPC_STATUS;
+use heartbeat_core::metrics::{Metric, MetricKind};
+use heartbeat_core::state::{SharedStore, Version};
 use heartbeat_core::time::Nanos;
 use heartbeat_core::{HeaderEdits, Reply, RequestHead, ResponseHead};
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 use std::ptr::null_mut;
+use std::time::Duration;
 
 /// `proxy_status_t`: 0 is OK, and every other number is a refusal.
 type Status = u32;
@@ -28,6 +32,11 @@ unsafe extern "C" {
         map: MapType,
         key: *const u8,
         key_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> Status;
+    fn proxy_get_header_map_pairs(
+        map: MapType,
         value: *mut *mut u8,
         value_size: *mut usize,
     ) -> Status;
@@ -69,7 +78,35 @@ unsafe extern "C" {
         id: *mut u32,
     ) -> Status;
     fn proxy_increment_metric(id: u32, offset: i64) -> Status;
+    fn proxy_record_metric(id: u32, value: u64) -> Status;
+    fn proxy_set_buffer_bytes(
+        buffer: BufferType,
+        start: usize,
+        size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> Status;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+        version: *mut u32,
+    ) -> Status;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        version: u32,
+    ) -> Status;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
+    fn proxy_set_effective_context(context_id: u32) -> Status;
+    fn proxy_continue_stream(stream: u32) -> Status;
 }
+
+/// `proxy_stream_type_t`: the request of an HTTP stream.
+const HTTP_REQUEST: u32 = 0;
 
 /// Asks for a value that the host hands over in memory that it has us allocate.
 ///
@@ -101,7 +138,7 @@ fn remove_header(map: MapType, name: &str) {
     unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) };
 }
 
-fn set_header(map: MapType, name: &str, value: &str) {
+fn set_header(map: MapType, name: &str, value: &[u8]) {
     // SAFETY: both slices outlive the call.
     unsafe {
         proxy_replace_header_map_value(map, name.as_ptr(), name.len(), value.as_ptr(), value.len())
@@ -134,6 +171,28 @@ pub struct Request;
 impl RequestHead for Request {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
         header(MapType::HttpRequestHeaders, name)
+    }
+
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        // SAFETY: the outputs are `value_of`'s.
+        let map = value_of(|value, size| unsafe {
+            proxy_get_header_map_pairs(MapType::HttpRequestHeaders, value, size)
+        });
+        let pairs = map.as_deref().and_then(header_map::deserialize).unwrap_or_default();
+        let named = pairs.into_iter().filter(|(known, _)| *known == name.as_bytes());
+        named.map(|(_, value)| value.to_vec()).collect()
+    }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        property(&["source", "address"])
+    }
+
+    fn peer_uri_san(&self) -> Option<Vec<u8>> {
+        property(&["connection", "uri_san_peer_certificate"])
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        property(&["xds", "cluster_name"])
     }
 }
 
@@ -170,6 +229,29 @@ pub fn response_body(size: usize) -> Vec<u8> {
     buffer(BufferType::HttpResponseBody, size)
 }
 
+/// Puts `bytes` in the place of the piece of the response's body that is passing by.
+pub fn replace_response_body(size: usize, bytes: &[u8]) {
+    // SAFETY: the slice outlives the call.
+    unsafe {
+        proxy_set_buffer_bytes(BufferType::HttpResponseBody, 0, size, bytes.as_ptr(), bytes.len())
+    };
+}
+
+/// Runs `act` as if the stream's own callback were running, from another
+/// context of the same worker.
+pub fn on_behalf_of<T>(stream: StreamId, act: impl FnOnce() -> T) -> Option<T> {
+    // SAFETY: passes a plain number. Envoy sets the context anew before every
+    // callback, so nothing has to be undone.
+    let status = unsafe { proxy_set_effective_context(stream.0) };
+    (status == OK).then(act)
+}
+
+/// Lets the stream's request go on that was paused.
+pub fn continue_request() {
+    // SAFETY: passes a plain number.
+    unsafe { proxy_continue_stream(HTTP_REQUEST) };
+}
+
 /// The response's `grpc-status` trailer. It can be read in `on_log`.
 pub fn grpc_status_trailer() -> Option<Vec<u8>> {
     header(MapType::HttpResponseTrailers, GRPC_STATUS)
@@ -177,7 +259,7 @@ pub fn grpc_status_trailer() -> Option<Vec<u8>> {
 
 /// Answers the stream's request; it must then be paused.
 pub fn reply(reply: &Reply) {
-    let headers = serialize(&reply.headers);
+    let headers = header_map::serialize(&reply.headers);
     // SAFETY: all slices outlive the call.
     unsafe {
         proxy_send_local_response(
@@ -193,25 +275,6 @@ pub fn reply(reply: &Reply) {
     };
 }
 
-/// A header map as the ABI writes it: the number of pairs, the sizes of each
-/// pair, then each name and value with a zero byte behind it.
-fn serialize(headers: &[(&'static str, String)]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let number = |bytes: &mut Vec<u8>, n: usize| {
-        bytes.extend_from_slice(&u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes());
-    };
-    number(&mut bytes, headers.len());
-    for (name, value) in headers {
-        number(&mut bytes, name.len());
-        number(&mut bytes, value.len());
-    }
-    for text in headers.iter().flat_map(|(name, value)| [*name, value.as_str()]) {
-        bytes.extend_from_slice(text.as_bytes());
-        bytes.push(0);
-    }
-    bytes
-}
-
 /// The bytes of `pluginConfig`; empty where there are none.
 pub fn plugin_configuration() -> Vec<u8> {
     buffer(BufferType::PluginConfiguration, usize::MAX)
@@ -223,6 +286,51 @@ pub fn service_cluster() -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
+/// What tells the plugin apart from the others of the proxy: its name and the id
+/// of its root context.
+pub fn plugin_name() -> String {
+    let part = |name| property(&[name]).unwrap_or_default();
+    let bytes = [part("plugin_name"), part("plugin_root_id")].join(&b'/');
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The id of a stream's context in this worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamId(pub u32);
+
+/// Has the root context ticked so often; never, for no period. Other root
+/// contexts keep their own ticks.
+pub fn tick_every(period: Option<Duration>) {
+    let milliseconds = period.map_or(0, |period| period.as_millis());
+    // SAFETY: passes a plain number.
+    unsafe {
+        proxy_set_tick_period_milliseconds(u32::try_from(milliseconds).unwrap_or(u32::MAX));
+    }
+}
+
+/// Envoy's shared data: one map for all workers.
+pub struct SharedData;
+
+impl SharedStore for SharedData {
+    fn read(&self, key: &str) -> Option<(Vec<u8>, Version)> {
+        let mut version = 0;
+        // SAFETY: the slice and the version outlive the call; the other outputs
+        // are `value_of`'s.
+        let value = value_of(|value, size| unsafe {
+            proxy_get_shared_data(key.as_ptr(), key.len(), value, size, &mut version)
+        })?;
+        Some((value, Version(version)))
+    }
+
+    fn write(&self, key: &str, value: &[u8], version: Version) -> bool {
+        // SAFETY: both slices outlive the call.
+        let status = unsafe {
+            proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version.0)
+        };
+        status == OK
+    }
+}
+
 /// Nanoseconds since the Unix epoch.
 pub fn now() -> Nanos {
     let mut time = 0;
@@ -231,23 +339,33 @@ pub fn now() -> Nanos {
     time
 }
 
-/// A counter that Envoy knows.
+/// A metric that Envoy knows.
 #[derive(Clone, Copy)]
-pub struct CounterId(u32);
+pub struct MetricId(u32);
 
-/// Defines a counter; one that is known already keeps its value.
-pub fn define_counter(name: &str) -> Option<CounterId> {
+/// Defines a metric; one that is known already keeps its value.
+pub fn define(metric: &Metric) -> Option<MetricId> {
+    let kind = match metric.kind {
+        MetricKind::Counter => MetricType::Counter,
+        MetricKind::Gauge => MetricType::Gauge,
+    };
     let mut id = 0;
     // SAFETY: the slice and the output outlive the call.
     let status =
-        unsafe { proxy_define_metric(MetricType::Counter, name.as_ptr(), name.len(), &mut id) };
-    (status == OK).then_some(CounterId(id))
+        unsafe { proxy_define_metric(kind, metric.name.as_ptr(), metric.name.len(), &mut id) };
+    (status == OK).then_some(MetricId(id))
 }
 
 /// Raises a counter by one.
-pub fn increment(counter: CounterId) {
+pub fn increment(counter: MetricId) {
     // SAFETY: passes plain numbers.
     unsafe { proxy_increment_metric(counter.0, 1) };
+}
+
+/// Sets a gauge.
+pub fn set(gauge: MetricId, value: u64) {
+    // SAFETY: passes plain numbers.
+    unsafe { proxy_record_metric(gauge.0, value) };
 }
 
 /// Sends the module's log, and the text of a panic, to Envoy's log.

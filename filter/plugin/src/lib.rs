@@ -5,8 +5,10 @@
 #![allow(missing_docs)] // The one public item is `_initialize`, made by the SDK's macro.
 
 mod host;
+mod plugin;
 mod root;
 mod stream;
+mod waiting;
 
 proxy_wasm::main! {{
     host::start_logging();

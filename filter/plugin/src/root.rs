@@ -1,8 +1,9 @@
-//! The plugin in one worker: its configuration.
+//! The plugin in one worker: its configuration, and its tick.
 
-use crate::host;
-use crate::stream::{Plugin, Stream};
-use heartbeat_core::{ConfigErrors, Policy};
+use crate::host::StreamId;
+use crate::plugin::Plugin;
+use crate::stream::Stream;
+use heartbeat_core::ConfigErrors;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use std::rc::Rc;
@@ -17,12 +18,9 @@ impl Context for Root {}
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
-        let service_cluster = host::service_cluster();
-        match Policy::from_bytes(&host::plugin_configuration(), &service_cluster) {
-            Ok(policy) => {
-                let metrics =
-                    policy.metrics().iter().map(|name| host::define_counter(name)).collect();
-                self.plugin = Some(Rc::new(Plugin { policy, metrics }));
+        match Plugin::configure() {
+            Ok(plugin) => {
+                self.plugin = Some(Rc::new(plugin));
                 true
             }
             Err(errors) => {
@@ -32,8 +30,14 @@ impl RootContext for Root {
         }
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(self.plugin.clone())))
+    fn on_tick(&mut self) {
+        if let Some(plugin) = &self.plugin {
+            plugin.waiting.wake(plugin);
+        }
+    }
+
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream::new(StreamId(context_id), self.plugin.clone())))
     }
 
     fn get_type(&self) -> Option<ContextType> {

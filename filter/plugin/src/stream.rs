@@ -1,38 +1,38 @@
-//! One HTTP stream: `classify`, `decide`, apply; then annotate, and count once.
+//! One HTTP stream: recognise, decide, apply; then annotate, and count once.
 
-use crate::host::{self, CounterId, Request, Response};
+use crate::host::{self, Request, Response, SharedData, StreamId};
+use crate::plugin::Plugin;
 use heartbeat_core::policy::forged_markers;
-use heartbeat_core::{Decision, Exchange, Policy};
+use heartbeat_core::{BodyEdit, Decision, Exchange, ResponseHead};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
+use std::cell::RefCell;
 use std::rc::Rc;
 
-/// What all streams of a configuration share.
-pub struct Plugin {
-    /// The compiled configuration.
-    pub policy: Policy,
-    /// The ids of the policy's metrics, in its order; `None` where Envoy refused one.
-    pub metrics: Vec<Option<CounterId>>,
-}
-
-impl Plugin {
-    fn count(&self, metric: usize) {
-        if let Some(Some(id)) = self.metrics.get(metric) {
-            host::increment(*id);
-        }
-    }
-}
+/// An exchange that its stream shares with those that wait.
+pub type SharedExchange = Rc<RefCell<Exchange>>;
 
 /// One HTTP stream.
 pub struct Stream {
+    id: StreamId,
     plugin: Option<Rc<Plugin>>,
     /// `None` for ordinary traffic.
-    exchange: Option<Exchange>,
+    exchange: Option<SharedExchange>,
 }
 
 impl Stream {
-    pub fn new(plugin: Option<Rc<Plugin>>) -> Self {
-        Self { plugin, exchange: None }
+    /// A stream that has just begun.
+    pub fn new(id: StreamId, plugin: Option<Rc<Plugin>>) -> Self {
+        Self { id, plugin, exchange: None }
+    }
+
+    /// Lets `act` work on the exchange, where there is one, and shows what comes of it.
+    fn with_exchange<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
+        let (plugin, exchange) = (self.plugin.as_ref()?, self.exchange.as_ref()?);
+        let mut exchange = exchange.try_borrow_mut().ok()?;
+        let done = act(&mut exchange);
+        plugin.show_signals_of(&mut exchange);
+        Some(done)
     }
 }
 
@@ -40,48 +40,69 @@ impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let Some(plugin) = &self.plugin else { return Action::Continue };
-        let Some(recognised) = plugin.policy.classify(&Request) else {
+        let Some(plugin) = self.plugin.clone() else { return Action::Continue };
+        let Some(recognised) = plugin.policy.recognise(&Request) else {
             forged_markers(&Request).for_each(host::remove_request_header);
             return Action::Continue;
         };
-        match recognised.probe.decide(&Request, host::now()) {
-            Decision::Forward(edits) => {
-                host::edit_request(&edits);
-                self.exchange = Some(Exchange::forwarded(recognised));
+        let now = host::now();
+        let exchange = plugin.policy.exchange(recognised, plugin.token(self.id, now), now);
+        let exchange = Rc::new(RefCell::new(exchange));
+        self.exchange = Some(Rc::clone(&exchange));
+        let decision =
+            self.with_exchange(|exchange| exchange.on_request_headers(&Request, &SharedData, now));
+        match decision {
+            None | Some(Decision::NotAProbe) => {
+                self.exchange = None;
+                forged_markers(&Request).for_each(host::remove_request_header);
                 Action::Continue
             }
-            Decision::Reply(reply) => {
+            Some(Decision::Forward(edits)) => {
+                host::edit_request(&edits);
+                Action::Continue
+            }
+            Some(Decision::Reply(reply)) => {
                 host::reply(&reply);
-                self.exchange = Some(Exchange::answered(recognised, reply.outcome));
+                Action::Pause
+            }
+            Some(Decision::Wait) => {
+                plugin.waiting.add(self.id, &exchange);
                 Action::Pause
             }
         }
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        if let Some(exchange) = &mut self.exchange {
-            host::edit_response(&exchange.on_response_headers(&Response));
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let edits = self.with_exchange(|exchange| {
+            exchange.on_response_headers(&Response, &SharedData, host::now(), end_of_stream)
+        });
+        if let Some(edits) = edits {
+            host::edit_response(&edits);
         }
         Action::Continue
     }
 
-    fn on_http_response_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
-        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.reads_body()) {
-            exchange.on_response_body(&host::response_body(size));
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let edit = self.with_exchange(|exchange| {
+            if !exchange.reads_body() {
+                return BodyEdit::Keep;
+            }
+            let bytes = host::response_body(size);
+            exchange.on_response_body(&bytes, &SharedData, host::now(), end_of_stream)
+        });
+        if let Some(BodyEdit::Replace(bytes)) = edit {
+            host::replace_response_body(size, &bytes);
         }
         Action::Continue
     }
 
     /// Called once for every stream, however it ended.
     fn on_log(&mut self) {
+        self.with_exchange(|exchange| exchange.on_end(&SharedData, host::grpc_status_trailer));
         let Some(plugin) = &self.plugin else { return };
-        if let Some(exchange) = &self.exchange {
-            plugin.count(exchange.metric(host::grpc_status_trailer));
-        }
         if plugin.policy.has_counters() {
-            let status = heartbeat_core::ResponseHead::status(&Response);
-            plugin.policy.counters_raised(&Request, status).for_each(|metric| plugin.count(metric));
+            let status = Response.status();
+            plugin.policy.counters_raised(&Request, status).for_each(|metric| plugin.raise(metric));
         }
     }
 }

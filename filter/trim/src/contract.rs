@@ -24,6 +24,8 @@ pub const EXPORTS: &[&str] = &[
     "proxy_on_request_headers",
     "proxy_on_response_headers",
     "proxy_on_response_body",
+    // Wakes who waits.
+    "proxy_on_tick",
 ];
 
 /// Every function the filter means to call, by module and name. An import that
@@ -33,6 +35,7 @@ pub const IMPORTS: &[(&str, &str)] = &[
     // Proxy-Wasm ABI 0.2.1, in every Envoy with Wasm support.
     ("env", "proxy_log"),
     ("env", "proxy_get_header_map_value"),
+    ("env", "proxy_get_header_map_pairs"),
     ("env", "proxy_replace_header_map_value"),
     ("env", "proxy_remove_header_map_value"),
     ("env", "proxy_get_property"),
@@ -40,7 +43,14 @@ pub const IMPORTS: &[(&str, &str)] = &[
     ("env", "proxy_send_local_response"),
     ("env", "proxy_define_metric"),
     ("env", "proxy_increment_metric"),
+    ("env", "proxy_record_metric"),
     ("env", "proxy_get_current_time_nanoseconds"),
+    ("env", "proxy_get_shared_data"),
+    ("env", "proxy_set_shared_data"),
+    ("env", "proxy_set_buffer_bytes"),
+    ("env", "proxy_set_tick_period_milliseconds"),
+    ("env", "proxy_set_effective_context"),
+    ("env", "proxy_continue_stream"),
     // What Rust's std takes from WASI. Envoy has no clock_res_get before 1.39.
     ("wasi_snapshot_preview1", "fd_write"),
     ("wasi_snapshot_preview1", "environ_get"),
@@ -58,12 +68,9 @@ pub const SDK_IMPORTS: &[&str] = &[
     "proxy_add_header_map_value",
     "proxy_call_foreign_function",
     "proxy_close_stream",
-    "proxy_continue_stream",
     "proxy_dequeue_shared_queue",
     "proxy_done",
     "proxy_enqueue_shared_queue",
-    "proxy_get_header_map_pairs",
-    "proxy_get_shared_data",
     "proxy_get_status",
     "proxy_grpc_call",
     "proxy_grpc_cancel",
@@ -73,11 +80,8 @@ pub const SDK_IMPORTS: &[&str] = &[
     "proxy_http_call",
     "proxy_register_shared_queue",
     "proxy_resolve_shared_queue",
-    "proxy_set_buffer_bytes",
     "proxy_set_header_map_pairs",
     "proxy_set_property",
-    "proxy_set_shared_data",
-    "proxy_set_tick_period_milliseconds",
 ];
 
 /// The most bytes the module may have; the aim is 250 KiB. Every proxy fetches

@@ -4,7 +4,7 @@ use super::reader::Reader;
 use crate::request::RequestHead;
 
 /// A condition on one header.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderMatcher {
     /// The header's name, in lower case.
     pub name: String,
@@ -15,7 +15,7 @@ pub struct HeaderMatcher {
 }
 
 /// What a header's value must be. Values are compared as bytes, with case.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderTest {
     /// There (`true`) or absent (`false`).
     Present(bool),
@@ -30,20 +30,33 @@ pub enum HeaderTest {
 }
 
 impl HeaderMatcher {
-    /// Whether the headers that `head` reads fulfil the condition.
+    /// Whether a request fulfils the condition.
     ///
-    /// An absent header fulfils no condition on its value, and every negated one.
-    pub fn matches(&self, head: &impl RequestHead) -> bool {
-        let value = head.header(&self.name);
-        let holds = match (&self.test, &value) {
+    /// Of a header that stands there several times, any value will do. An absent
+    /// header fulfils no condition on its value, and every negated one.
+    pub fn matches(&self, request: &impl RequestHead) -> bool {
+        let first = request.header(&self.name);
+        let holds = match (&self.test, &first) {
             (HeaderTest::Present(wanted), value) => value.is_some() == *wanted,
             (_, None) => false,
-            (HeaderTest::Exact(text), Some(value)) => value == text.as_bytes(),
-            (HeaderTest::Prefix(text), Some(value)) => value.starts_with(text.as_bytes()),
-            (HeaderTest::Suffix(text), Some(value)) => value.ends_with(text.as_bytes()),
-            (HeaderTest::Contains(text), Some(value)) => contains(value, text.as_bytes()),
+            (test, Some(value)) => {
+                test.holds(value)
+                    || request.header_values(&self.name).iter().any(|value| test.holds(value))
+            }
         };
         holds != self.not
+    }
+}
+
+impl HeaderTest {
+    fn holds(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Present(wanted) => *wanted,
+            Self::Exact(text) => value == text.as_bytes(),
+            Self::Prefix(text) => value.starts_with(text.as_bytes()),
+            Self::Suffix(text) => value.ends_with(text.as_bytes()),
+            Self::Contains(text) => contains(value, text.as_bytes()),
+        }
     }
 }
 
@@ -151,6 +164,16 @@ mod tests {
             HeaderMatcher { name: "x-a".into(), test: HeaderTest::Exact("a".into()), not: true };
         assert!(negated.matches(&FakeRequest::new("GET", "/")));
         assert!(!negated.matches(&FakeRequest::new("GET", "/").with("x-a", "a")));
+    }
+
+    #[test]
+    fn any_value_of_a_repeated_header_will_do() {
+        let request = FakeRequest::new("GET", "/").with("x-a", "b").with("x-a", "a");
+        let matcher = |test| HeaderMatcher { name: "x-a".into(), test, not: false };
+        assert!(matcher(HeaderTest::Exact("a".into())).matches(&request));
+        assert!(!matcher(HeaderTest::Exact("c".into())).matches(&request));
+        let negated = HeaderMatcher { not: true, ..matcher(HeaderTest::Exact("a".into())) };
+        assert!(!negated.matches(&request));
     }
 
     #[test]

@@ -6,15 +6,19 @@
 
 mod counters;
 mod errors;
+mod guards;
 mod matchers;
+mod matching;
 mod probes;
 mod reader;
 mod tree;
 
 pub use counters::{CounterRule, StatusPattern};
 pub use errors::{ConfigError, ConfigErrors};
+pub use guards::{AllowRule, BreakerRule, CacheRule, LimitRule, OnLimit, Otherwise};
 pub use matchers::{HeaderMatcher, HeaderTest};
-pub use probes::{Action, Connection, GrpcMatch, GrpcMethod, HttpMatch, Match, ProbeRule};
+pub use matching::{GrpcMatch, GrpcMethod, HttpMatch, Match, PathMatch};
+pub use probes::{Action, Connection, ProbeRule};
 
 use reader::Reader;
 use std::cell::RefCell;

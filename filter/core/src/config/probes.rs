@@ -1,5 +1,7 @@
 //! `probes`: the rules that recognise a probe and say what happens to it.
 
+use super::guards::{self, AllowRule, BreakerRule, CacheRule, LimitRule};
+use super::matching::{self, Match};
 use super::reader::{Object, Reader};
 use crate::units::parse_duration;
 use std::time::Duration;
@@ -19,50 +21,21 @@ pub struct ProbeRule {
     pub connection: Connection,
     /// How often Envoy may retry the probe.
     pub retries: u32,
-}
-
-/// What a rule recognises.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Match {
-    /// A request to an HTTP health path.
-    Http(HttpMatch),
-    /// A call of `grpc.health.v1.Health`.
-    Grpc(GrpcMatch),
-}
-
-/// A request to an HTTP health path.
-#[derive(Debug, PartialEq, Eq)]
-pub struct HttpMatch {
-    /// The exact path, compared with case and without the query string.
-    pub path: String,
-    /// The methods; empty means any.
-    pub methods: Vec<String>,
-}
-
-/// A call of `grpc.health.v1.Health`.
-#[derive(Debug, PartialEq, Eq)]
-pub struct GrpcMatch {
-    /// The methods.
-    pub methods: Vec<GrpcMethod>,
-}
-
-/// A method of `grpc.health.v1.Health`.
-/// <https://github.com/grpc/grpc/blob/master/src/proto/grpc/health/v1/health.proto>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GrpcMethod {
-    /// The status of one service, once.
-    Check,
-    /// The status of every service, once.
-    List,
-    /// The status of one service, now and whenever it changes.
-    Watch,
+    /// How often the application may be probed.
+    pub limit: Option<LimitRule>,
+    /// When the application is left alone.
+    pub breaker: Option<BreakerRule>,
+    /// Who may probe; everyone where it isn't given.
+    pub allow: Option<AllowRule>,
 }
 
 /// What a rule does with a probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Action {
     /// To the application, annotated and bounded.
     Forward,
+    /// To the application once, and its answer to everyone.
+    Cache(CacheRule),
     /// The proxy answers; the application sees nothing.
     Respond,
 }
@@ -81,17 +54,35 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 const MOST_RETRIES: u32 = 10;
 const LONGEST_NAME: usize = 64;
 
+const KEYS: [&str; 11] = [
+    "name",
+    "match",
+    "action",
+    "timeout",
+    "connection",
+    "retries",
+    "format",
+    "cache",
+    "limit",
+    "breaker",
+    "allow",
+];
+
 /// Reads the list of rules.
 pub(super) fn read(list: &Reader<'_>) -> Option<Vec<ProbeRule>> {
     let items = list.list()?;
     let rules: Vec<Option<ProbeRule>> = items.iter().map(read_rule).collect();
     for (index, (item, rule)) in items.iter().zip(&rules).enumerate() {
         let Some(rule) = rule else { continue };
-        let earlier = rules.iter().take(index).flatten().any(|other| other.name == rule.name);
-        if earlier {
+        let earlier = || rules.iter().take(index).flatten();
+        if earlier().any(|other| other.name == rule.name) {
+            let name = &rule.name;
+            item.error(format!("the name {name:?} is taken by an earlier probe; choose another"));
+        }
+        if let Some(shadow) = earlier().find(|other| other.matcher.shadows(&rule.matcher)) {
+            let shadow = &shadow.name;
             item.error(format!(
-                "the name {:?} is taken by an earlier probe; choose another",
-                rule.name
+                "is never reached: {shadow:?} takes all that it matches; put it before {shadow:?}"
             ));
         }
     }
@@ -99,23 +90,13 @@ pub(super) fn read(list: &Reader<'_>) -> Option<Vec<ProbeRule>> {
 }
 
 fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
-    let object = reader.object(&[
-        "name",
-        "match",
-        "action",
-        "timeout",
-        "connection",
-        "retries",
-        "format",
-    ])?;
+    let object = reader.object(&KEYS)?;
     let name =
         object.required("name", r#""name": "liveness""#).and_then(|name| name.parsed(probe_name));
     let matcher = object
         .required("match", r#""match": { "path": "/health" }"#)
-        .and_then(|reader| read_match(&reader));
-    let action = object.get("action").map_or(Some(Action::Forward), |reader| {
-        reader.one_of(&[("forward", Action::Forward), ("respond", Action::Respond)])
-    });
+        .and_then(|reader| matching::read(&reader));
+    let action = read_action(&object);
     let timeout =
         object.get("timeout").map_or(Some(Some(DEFAULT_TIMEOUT)), |reader| reader.parsed(timeout));
     let connection = object.get("connection").map_or(Some(Connection::Close), |reader| {
@@ -125,7 +106,10 @@ fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
     if let Some(format) = object.get("format") {
         format.one_of(&[("json", ())]);
     }
-    if let (Some(action), Some(matcher)) = (action, &matcher) {
+    let limit = optional(&object, "limit", guards::read_limit);
+    let breaker = optional(&object, "breaker", guards::read_breaker);
+    let allow = optional(&object, "allow", guards::read_allow);
+    if let (Some(action), Some(matcher)) = (&action, &matcher) {
         refuse_contradictions(&object, action, matcher);
     }
     Some(ProbeRule {
@@ -135,34 +119,59 @@ fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
         timeout: timeout?,
         connection: connection?,
         retries: retries?,
+        limit: limit?,
+        breaker: breaker?,
+        allow: allow?,
+    })
+}
+
+/// A key that may be absent: `Some(None)` then, and `None` for a mistake.
+fn optional<T>(
+    object: &Object<'_>,
+    key: &str,
+    read: impl FnOnce(&Reader<'_>) -> Option<T>,
+) -> Option<Option<T>> {
+    object.get(key).map_or(Some(None), |reader| read(&reader).map(Some))
+}
+
+fn read_action(rule: &Object<'_>) -> Option<Action> {
+    let word = rule.get("action").map_or(Some("forward"), |reader| {
+        let words = ["forward", "cache", "respond"];
+        reader.one_of(&words.map(|word| (word, word)))
+    });
+    let cache = optional(rule, "cache", guards::read_cache);
+    Some(match word? {
+        "cache" => Action::Cache(cache?.unwrap_or_default()),
+        "respond" => Action::Respond,
+        _ => Action::Forward,
     })
 }
 
 /// Keys that could never take effect are mistakes: whoever wrote them expects
 /// something of them.
-fn refuse_contradictions(rule: &Object<'_>, action: Action, matcher: &Match) {
-    let idle: &[&str] = match (action, matcher) {
-        (Action::Forward, Match::Http(_)) => &["format"],
-        (Action::Forward, Match::Grpc(_)) => &["format", "connection"],
-        (Action::Respond, Match::Http(_)) => &["timeout", "connection", "retries"],
-        (Action::Respond, Match::Grpc(_)) => {
-            if let Some(action) = rule.get("action") {
-                action.error(
-                    r#"a proxy can't answer gRPC by "respond" (Envoy lets no filter send a gRPC message); write "forward""#,
-                );
-            }
-            return;
+fn refuse_contradictions(rule: &Object<'_>, action: &Action, matcher: &Match) {
+    if let (Match::Grpc(_), Action::Respond | Action::Cache(_), Some(reader)) =
+        (matcher, action, rule.get("action"))
+    {
+        reader.error(
+            "a proxy can't answer gRPC (Envoy lets no filter send a gRPC message); write \"forward\"",
+        );
+        return;
+    }
+    let (what, idle): (&str, &[&str]) = match (action, matcher) {
+        (Action::Forward, Match::Http(_)) => ("a forwarded probe", &["format", "cache"]),
+        (Action::Respond, _) => (
+            "a probe that the proxy answers",
+            &["timeout", "connection", "retries", "cache", "breaker"],
+        ),
+        (Action::Cache(_), _) => ("a cached probe", &["format"]),
+        (Action::Forward, Match::Grpc(_)) => {
+            ("a gRPC probe", &["format", "cache", "connection", "limit", "breaker", "allow"])
         }
     };
     for key in idle {
         if let Some(reader) = rule.get(key) {
-            let why = if action == Action::Respond {
-                "a probe that the proxy answers"
-            } else {
-                "a forwarded probe"
-            };
-            let kind = if matches!(matcher, Match::Grpc(_)) { "gRPC" } else { "HTTP" };
-            reader.error(format!("has no effect on {why} over {kind}; leave it out"));
+            reader.error(format!("has no effect on {what}; leave it out"));
         }
     }
 }
@@ -187,59 +196,4 @@ fn timeout(text: &str) -> Result<Option<Duration>, String> {
         return Err(r#"would fail every probe; write "none" for no limit"#.to_owned());
     }
     Ok(Some(duration))
-}
-
-fn read_match(reader: &Reader<'_>) -> Option<Match> {
-    let object = reader.object(&["path", "methods", "grpc"])?;
-    if let Some(grpc) = object.get("grpc") {
-        for key in ["path", "methods"] {
-            if let Some(other) = object.get(key) {
-                other.error("can't stand beside \"grpc\"; write a probe of its own");
-            }
-        }
-        return read_grpc(&grpc).map(Match::Grpc);
-    }
-    let path =
-        object.required("path", r#""path": "/health""#).and_then(|reader| reader.parsed(path));
-    let methods = match object.get("methods") {
-        Some(list) => list
-            .filled_list()
-            .and_then(|items| items.iter().map(|item| item.parsed(http_method)).collect()),
-        None => Some(Vec::new()),
-    };
-    Some(Match::Http(HttpMatch { path: path?, methods: methods? }))
-}
-
-fn path(text: &str) -> Result<String, String> {
-    if !text.starts_with('/') {
-        return Err(format!("is not a path; write \"/{text}\""));
-    }
-    if let Some((before, _)) = text.split_once(['?', '#']) {
-        return Err(format!(
-            "would never match: paths are compared without the query; write {before:?}"
-        ));
-    }
-    Ok(text.to_owned())
-}
-
-/// A method (RFC 9110, section 9.1); methods are case-sensitive.
-fn http_method(text: &str) -> Result<String, String> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
-        return Err(format!("is not a method; write {:?}", text.trim().to_ascii_uppercase()));
-    }
-    Ok(text.to_owned())
-}
-
-const GRPC_METHODS: [(&str, GrpcMethod); 3] =
-    [("Check", GrpcMethod::Check), ("List", GrpcMethod::List), ("Watch", GrpcMethod::Watch)];
-
-fn read_grpc(reader: &Reader<'_>) -> Option<GrpcMatch> {
-    let object = reader.object(&["methods"])?;
-    let methods = match object.get("methods") {
-        Some(list) => list
-            .filled_list()
-            .and_then(|items| items.iter().map(|item| item.one_of(&GRPC_METHODS)).collect()),
-        None => Some(GRPC_METHODS.iter().map(|(_, method)| *method).collect()),
-    };
-    Some(GrpcMatch { methods: methods? })
 }

@@ -54,13 +54,26 @@ impl<'a> Reader<'a> {
 
     /// A whole number from 0 to `max`.
     pub(crate) fn count(&self, max: u32) -> Option<u32> {
+        self.whole_number(0, max)
+    }
+
+    /// A whole number from 1 to `max`.
+    pub(crate) fn count_from_one(&self, max: u32) -> Option<u32> {
+        self.whole_number(1, max)
+    }
+
+    fn whole_number(&self, min: u32, max: u32) -> Option<u32> {
         let Json::Number(number) = self.json else {
             self.wrong_type("a number");
             return None;
         };
-        let count = number.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= max);
+        let range = min..=max;
+        let count =
+            number.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| range.contains(n));
         if count.is_none() {
-            self.error(format!("{number} is out of range; write a whole number from 0 to {max}"));
+            self.error(format!(
+                "{number} is out of range; write a whole number from {min} to {max}"
+            ));
         }
         count
     }

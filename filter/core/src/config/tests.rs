@@ -201,3 +201,81 @@ fn a_condition_that_is_given_is_not_empty() {
     assert!(counter(r#"{"response":{"status":[]}}"#)[0].contains("is empty"));
     assert!(counter(r#"{"response":{}}"#)[0].contains("has no \"status\""));
 }
+
+#[test]
+fn the_example_of_a_guarded_probe_is_understood() {
+    let config = Config::parse(
+        br#"{"probes":[{
+            "name": "lb",
+            "match": { "path_prefix": "/status/", "headers": [{ "name": "User-Agent", "prefix": "GoogleHC/" }] },
+            "action": "cache",
+            "cache": { "ttl": "1s", "stale_for": "30s", "max_body": "64KiB" },
+            "limit": { "rate": "50/s", "burst": 10, "on_limit": "last_verdict" },
+            "breaker": { "failures": 3, "open_for": "5s" },
+            "allow": { "cidrs": ["10.0.0.0/8"], "principals": ["spiffe://example.org/*"], "otherwise": "not_a_probe" }
+        }]}"#,
+    );
+    let probe = config.unwrap().probes.remove(0);
+    assert_eq!(probe.action, Action::Cache(CacheRule::default()), "which is what it says");
+    let Match::Http(matcher) = &probe.matcher else { panic!("{probe:?}") };
+    assert_eq!(matcher.path, PathMatch::Prefix("/status".into()));
+    assert_eq!(matcher.headers[0].name, "user-agent");
+    assert_eq!(probe.limit.unwrap().burst, 10);
+    assert_eq!(probe.breaker.unwrap().failures, 3);
+    assert_eq!(probe.allow.unwrap().otherwise, Otherwise::NotAProbe);
+}
+
+#[test]
+fn guards_have_defaults() {
+    let config = Config::parse(
+        br#"{"probes":[{"name":"p","match":{"path":"/h"},"limit":{"rate":"50/s"},"breaker":{}}]}"#,
+    );
+    let probe = config.unwrap().probes.remove(0);
+    let limit = probe.limit.unwrap();
+    assert_eq!((limit.burst, limit.on_limit), (50, OnLimit::LastVerdict));
+    let breaker = probe.breaker.unwrap();
+    assert_eq!((breaker.failures, breaker.open_for.as_secs()), (3, 5));
+}
+
+#[test]
+fn a_guard_that_guards_nothing_is_refused() {
+    assert!(probe_mistakes(r#""limit":{}"#)[0].contains("add \"rate\": \"50/s\""));
+    assert!(probe_mistakes(r#""limit":{"rate":"1/s","burst":0}"#)[0].contains("from 1 to"));
+    assert!(probe_mistakes(r#""breaker":{"failures":0}"#)[0].contains("from 1 to"));
+    assert!(probe_mistakes(r#""breaker":{"open_for":"0s"}"#)[0].contains("no time at all"));
+    assert!(probe_mistakes(r#""allow":{}"#)[0].contains("allows nobody"));
+    assert!(probe_mistakes(r#""allow":{"cidrs":[]}"#)[0].contains("is empty"));
+    assert!(probe_mistakes(r#""cache":{}"#)[0].contains("has no effect"));
+    assert!(probe_mistakes(r#""action":"cache","cache":{"max_body":"2MiB"}"#)[0].contains("1MiB"));
+    assert!(probe_mistakes(r#""action":"respond","breaker":{}"#)[0].contains("has no effect"));
+}
+
+#[test]
+fn a_rule_that_is_never_reached_is_refused() {
+    let shadowed = |first: &str, second: &str| {
+        let json = format!(
+            r#"{{"probes":[{{"name":"a","match":{first}}},{{"name":"b","match":{second}}}]}}"#
+        );
+        Config::parse(json.as_bytes()).is_err()
+    };
+    let ua = r#""headers":[{"name":"user-agent","present":true}]"#;
+    for (first, second) in [
+        (r#"{"path":"/a"}"#, r#"{"path":"/a"}"#),
+        (r#"{"path":"/a"}"#, r#"{"path":"/a","methods":["GET"]}"#),
+        (r#"{"path_prefix":"/a"}"#, r#"{"path":"/a/b"}"#),
+        (r#"{"path_prefix":"/"}"#, r#"{"path_prefix":"/a"}"#),
+        (r#"{"grpc":{}}"#, r#"{"grpc":{"methods":["Watch"]}}"#),
+        (&format!("{{{ua}}}"), &format!(r#"{{"path":"/a",{ua}}}"#)),
+    ] {
+        assert!(shadowed(first, second), "{first} before {second}");
+    }
+    for (first, second) in [
+        (r#"{"path":"/a","methods":["GET"]}"#, r#"{"path":"/a"}"#),
+        (r#"{"path":"/a/b"}"#, r#"{"path_prefix":"/a"}"#),
+        (r#"{"path_prefix":"/a"}"#, r#"{"path":"/ab"}"#),
+        (r#"{"grpc":{"methods":["Watch"]}}"#, r#"{"grpc":{}}"#),
+        (&format!(r#"{{"path":"/a",{ua}}}"#), r#"{"path":"/a"}"#),
+    ] {
+        assert!(!shadowed(first, second), "{first} before {second}");
+    }
+}

@@ -1,18 +1,25 @@
-//! How a probe ends, and what the prober is told.
+//! What becomes of a probe, and what its prober is told.
 
 use super::*;
-use crate::Policy;
+use crate::headers::CLIENT_OVERRIDES;
+use crate::policy::{Policy, Surroundings};
 use crate::request::FakeRequest;
+use crate::state::fake::FakeStore;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+const SECOND: Nanos = 1_000_000_000;
+const NOW: Nanos = 1_000 * SECOND;
+const CLUSTER: &str = "x-envoy-upstream-healthchecked-cluster: shop";
+
+/// A response in a test.
 #[derive(Default)]
-struct Answer {
+struct Response {
     headers: Vec<(&'static str, &'static str)>,
     code_details: &'static str,
 }
 
-impl Answer {
+impl Response {
     fn status(status: &'static str) -> Self {
         Self { headers: vec![(":status", status)], code_details: "via_upstream" }
     }
@@ -28,7 +35,7 @@ impl Answer {
     }
 }
 
-impl ResponseHead for Answer {
+impl ResponseHead for Response {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
         self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
     }
@@ -38,44 +45,172 @@ impl ResponseHead for Answer {
     }
 }
 
-/// A forwarded probe under the default rules.
-struct Forwarded {
+/// A proxy with one configuration.
+struct Proxy {
     policy: Policy,
-    exchange: Exchange,
+    store: FakeStore,
+    now: Nanos,
+    probes: u64,
 }
 
-impl Forwarded {
-    fn new(request: &FakeRequest) -> Self {
-        let policy = Policy::from_bytes(b"", "shop").unwrap();
-        let exchange = Exchange::forwarded(policy.classify(request).unwrap());
-        Self { policy, exchange }
+impl Proxy {
+    fn new(config: &str) -> Self {
+        let surroundings = Surroundings { service_cluster: "shop".into(), plugin: "hb".into() };
+        let policy = Policy::from_bytes(config.as_bytes(), &surroundings).unwrap();
+        Self { policy, store: FakeStore::default(), now: NOW, probes: 0 }
     }
 
-    fn http() -> Self {
-        Self::new(&FakeRequest::new("GET", "/health"))
+    /// With one probe, which has a name, and what `more` gives it.
+    fn with_probe(more: &str) -> Self {
+        Self::new(&format!(r#"{{"probes":[{{"name":"p",{more}}}]}}"#))
     }
 
-    fn headers(&mut self, answer: &Answer) -> Vec<String> {
-        let edits = self.exchange.on_response_headers(answer);
-        edits.set.into_iter().map(|(name, value)| format!("{name}: {value}")).collect()
+    fn arrives(&mut self, request: &FakeRequest) -> (Exchange, Decision) {
+        self.probes += 1;
+        let recognised = self.policy.recognise(request).unwrap();
+        let mut exchange = self.policy.exchange(recognised, self.probes, self.now);
+        let decision = exchange.on_request_headers(request, &self.store, self.now);
+        (exchange, decision)
+    }
+
+    fn forwards(&mut self, request: &FakeRequest) -> (Exchange, HeaderEdits) {
+        match self.arrives(request) {
+            (exchange, Decision::Forward(edits)) => (exchange, edits),
+            (_, other) => panic!("{other:?}"),
+        }
+    }
+
+    fn replies(&mut self, request: &FakeRequest) -> Reply {
+        match self.arrives(request) {
+            (_, Decision::Reply(reply)) => reply,
+            (_, other) => panic!("{other:?}"),
+        }
+    }
+
+    /// The prober's markers on an answer without a body.
+    fn answered(&self, exchange: &mut Exchange, response: &Response) -> Vec<String> {
+        let edits = exchange.on_response_headers(response, &self.store, self.now, true);
+        edits.set.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect()
     }
 
     /// The outcome that is counted when the stream ends with this trailer.
-    fn ends(&self, grpc_status: Option<&str>) -> String {
-        let metric = self.exchange.metric(|| grpc_status.map(Into::into));
-        let name = &self.policy.metrics()[metric];
+    fn ends(&self, exchange: &mut Exchange, grpc_status: Option<&str>) -> String {
+        exchange.on_end(&self.store, || grpc_status.map(Into::into));
+        let raised = exchange.take_signals().raise;
+        let name = &self.policy.metrics()[*raised.last().unwrap()].name;
         name.split("outcome.=").nth(1).unwrap().split(';').next().unwrap().to_owned()
     }
 }
 
-const CLUSTER: &str = "x-envoy-upstream-healthchecked-cluster: shop";
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn value<'a>(edits: &'a HeaderEdits, name: &str) -> Option<&'a str> {
+    edits.set.iter().find(|(known, _)| *known == name).map(|(_, value)| text(value))
+}
+
+const HTTP: &str = r#""match":{"path":"/h"}"#;
+const GRPC: &str = r#""match":{"grpc":{}}"#;
+
+fn get() -> FakeRequest {
+    FakeRequest::new("GET", "/h")
+}
+
+#[test]
+fn a_forwarded_http_probe_is_marked_bounded_and_closes_its_connection() {
+    let (_, edits) = Proxy::with_probe(HTTP).forwards(&get());
+    let set: Vec<_> = edits.set.iter().map(|(name, value)| (*name, text(value))).collect();
+    assert_eq!(
+        set,
+        [
+            ("x-envoy-upstream-health-check", "true"),
+            ("x-heartbeat-probe", "p"),
+            ("x-envoy-upstream-rq-timeout-ms", "3000"),
+            ("x-envoy-max-retries", "0"),
+            ("connection", "close"),
+        ]
+    );
+    assert_eq!(edits.remove, CLIENT_OVERRIDES, "a client cannot bend the deadline");
+}
+
+#[test]
+fn a_connection_is_kept_on_demand_and_always_on_grpc() {
+    let (_, edits) = Proxy::with_probe(&format!(r#"{HTTP},"connection":"keep""#)).forwards(&get());
+    assert_eq!(value(&edits, "connection"), None);
+    let (_, edits) = Proxy::with_probe(GRPC).forwards(&FakeRequest::grpc("Check"));
+    assert_eq!(value(&edits, "connection"), None);
+}
+
+#[test]
+fn the_timeout_is_the_rules_own() {
+    for (written, expected) in [("250ms", "250"), ("1m", "60000"), ("none", "0")] {
+        let mut proxy = Proxy::with_probe(&format!(r#"{HTTP},"timeout":"{written}""#));
+        let (_, edits) = proxy.forwards(&get());
+        assert_eq!(value(&edits, "x-envoy-upstream-rq-timeout-ms"), Some(expected));
+    }
+}
+
+#[test]
+fn for_grpc_the_smaller_deadline_wins() {
+    for (rule, callers, expected) in [
+        ("1s", "500m", "500"),
+        ("1s", "5S", "1000"),
+        ("none", "5S", "5000"),
+        ("1s", "soon", "1000"),
+        // Envoy reads 0 as no limit.
+        ("1s", "1u", "1"),
+        ("1s", "0n", "1"),
+    ] {
+        let mut proxy = Proxy::with_probe(&format!(r#"{GRPC},"timeout":"{rule}""#));
+        let (_, edits) = proxy.forwards(&FakeRequest::grpc("Check").with("grpc-timeout", callers));
+        assert_eq!(value(&edits, "x-envoy-upstream-rq-timeout-ms"), Some(expected), "{callers}");
+    }
+}
+
+#[test]
+fn retries_are_what_the_rule_says() {
+    let (_, edits) = Proxy::with_probe(&format!(r#"{HTTP},"retries":2"#)).forwards(&get());
+    assert_eq!(value(&edits, "x-envoy-max-retries"), Some("2"));
+    assert_eq!(value(&edits, "x-envoy-retry-on"), Some("5xx"));
+    let mut grpc = Proxy::with_probe(&format!(r#"{GRPC},"retries":2"#));
+    let (_, edits) = grpc.forwards(&FakeRequest::grpc("Check"));
+    assert_eq!(value(&edits, "x-envoy-retry-grpc-on"), Some("unavailable"));
+}
+
+#[test]
+fn a_grpc_answer_is_asked_for_without_compression() {
+    let (_, edits) = Proxy::with_probe(GRPC).forwards(&FakeRequest::grpc("Check"));
+    assert!(edits.remove.contains(&"grpc-accept-encoding"));
+}
+
+#[test]
+fn respond_answers_in_json_that_nobody_stores() {
+    let reply = Proxy::with_probe(&format!(r#"{HTTP},"action":"respond""#)).replies(&get());
+    assert_eq!(reply.status, 200);
+    assert_eq!(text(&reply.body), r#"{"status":"ok","timestamp":"1970-01-01T00:16:40.000Z"}"#);
+    assert_eq!(reply.details, "heartbeat_respond_pass");
+    let headers: Vec<_> =
+        reply.headers.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect();
+    assert_eq!(
+        headers,
+        [
+            CLUSTER,
+            "x-heartbeat-status: ready",
+            "content-type: application/json",
+            "cache-control: no-store",
+        ]
+    );
+}
 
 #[test]
 fn an_answer_from_200_to_399_passes() {
     for status in ["200", "204", "302", "399"] {
-        let mut probe = Forwarded::http();
-        assert_eq!(probe.headers(&Answer::status(status)), [CLUSTER, "x-heartbeat-status: ready"]);
-        assert_eq!(probe.ends(None), "pass");
+        let mut proxy = Proxy::with_probe(HTTP);
+        let (mut exchange, _) = proxy.forwards(&get());
+        let markers = proxy.answered(&mut exchange, &Response::status(status));
+        assert_eq!(markers, [CLUSTER, "x-heartbeat-status: ready"]);
+        assert_eq!(proxy.ends(&mut exchange, None), "pass");
     }
 }
 
@@ -84,73 +219,81 @@ fn any_other_answer_fails_and_the_prober_is_told() {
     let fail =
         [CLUSTER, "x-envoy-immediate-health-check-fail: true", "x-heartbeat-status: not-ready"];
     for status in ["400", "404", "500", "503", "504", "199", "", "abc", "99999"] {
-        let mut probe = Forwarded::http();
-        assert_eq!(probe.headers(&Answer::status(status)), fail, "{status}");
-        assert_eq!(probe.ends(None), "fail", "{status}");
+        let mut proxy = Proxy::with_probe(HTTP);
+        let (mut exchange, _) = proxy.forwards(&get());
+        assert_eq!(proxy.answered(&mut exchange, &Response::status(status)), fail, "{status}");
+        assert_eq!(proxy.ends(&mut exchange, None), "fail", "{status}");
     }
 }
 
 #[test]
 fn a_degraded_application_warns_and_stays_ready() {
-    let mut probe = Forwarded::http();
-    let degraded = Answer::status("200").with("x-envoy-degraded", "true");
+    let mut proxy = Proxy::with_probe(HTTP);
+    let (mut exchange, _) = proxy.forwards(&get());
+    let degraded = Response::status("200").with("x-envoy-degraded", "true");
     let expected = [CLUSTER, "x-envoy-degraded: true", "x-heartbeat-status: ready"];
-    assert_eq!(probe.headers(&degraded), expected);
-    assert_eq!(probe.ends(None), "warn");
+    assert_eq!(proxy.answered(&mut exchange, &degraded), expected);
+    assert_eq!(proxy.ends(&mut exchange, None), "warn");
 }
 
 #[test]
-fn only_envoys_own_504_is_a_timeout() {
+fn only_envoys_own_giving_up_is_a_timeout() {
     for details in ["response_timeout", "upstream_per_try_timeout"] {
-        let mut probe = Forwarded::http();
-        probe.headers(&Answer::status("504").because(details));
-        assert_eq!(probe.ends(None), "timeout");
+        let mut proxy = Proxy::with_probe(HTTP);
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.answered(&mut exchange, &Response::status("504").because(details));
+        assert_eq!(proxy.ends(&mut exchange, None), "timeout");
     }
 }
 
 #[test]
 fn a_stream_that_ended_without_an_answer_is_an_error() {
-    assert_eq!(Forwarded::http().ends(None), "error");
-    assert_eq!(Forwarded::new(&FakeRequest::grpc("Check")).ends(None), "error");
+    let mut proxy = Proxy::new("");
+    for request in [FakeRequest::new("GET", "/health"), FakeRequest::grpc("Check")] {
+        let (mut exchange, _) = proxy.forwards(&request);
+        assert_eq!(proxy.ends(&mut exchange, None), "error");
+    }
 }
 
 #[test]
 fn a_grpc_answer_is_judged_by_its_message_and_trailer() {
     for (status, outcome) in [(1, "pass"), (2, "fail")] {
-        let mut probe = Forwarded::new(&FakeRequest::grpc("Check"));
-        assert_eq!(probe.headers(&Answer::status("200")), [CLUSTER]);
-        assert!(probe.exchange.reads_body());
-        probe.exchange.on_response_body(&[0, 0, 0, 0, 2, 8, status]);
-        assert_eq!(probe.ends(Some("0")), outcome);
+        let mut proxy = Proxy::with_probe(GRPC);
+        let (mut exchange, _) = proxy.forwards(&FakeRequest::grpc("Check"));
+        let edits =
+            exchange.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
+        assert_eq!(edits.set.len(), 1, "the verdict is still to come");
+        assert!(exchange.reads_body());
+        exchange.on_response_body(&[0, 0, 0, 0, 2, 8, status], &proxy.store, NOW, false);
+        assert_eq!(proxy.ends(&mut exchange, Some("0")), outcome);
     }
 }
 
 #[test]
 fn a_grpc_failure_in_trailers_only_form_is_annotated() {
-    let mut probe = Forwarded::new(&FakeRequest::grpc("Check"));
-    let headers = probe.headers(&Answer::status("200").with("grpc-status", "14"));
-    assert_eq!(
-        headers,
-        [CLUSTER, "x-envoy-immediate-health-check-fail: true", "x-heartbeat-status: not-ready"]
-    );
-    assert!(!probe.exchange.reads_body());
-    assert_eq!(probe.ends(None), "fail");
+    let mut proxy = Proxy::with_probe(GRPC);
+    let (mut exchange, _) = proxy.forwards(&FakeRequest::grpc("Check"));
+    let markers = proxy.answered(&mut exchange, &Response::status("200").with("grpc-status", "14"));
+    assert!(markers.contains(&"x-heartbeat-status: not-ready".to_owned()));
+    assert!(!exchange.reads_body());
+    assert_eq!(proxy.ends(&mut exchange, None), "fail");
 }
 
 #[test]
 fn a_grpc_timeout_becomes_deadline_exceeded() {
-    let mut probe = Forwarded::new(&FakeRequest::grpc("Check"));
-    let timeout = Answer::status("200").with("grpc-status", "14").because("response_timeout");
-    assert!(probe.headers(&timeout).contains(&"grpc-status: 4".to_owned()));
-    assert_eq!(probe.ends(None), "timeout");
+    let mut proxy = Proxy::with_probe(GRPC);
+    let (mut exchange, _) = proxy.forwards(&FakeRequest::grpc("Check"));
+    let timeout = Response::status("200").with("grpc-status", "14").because("response_timeout");
+    assert!(proxy.answered(&mut exchange, &timeout).contains(&"grpc-status: 4".to_owned()));
+    assert_eq!(proxy.ends(&mut exchange, None), "timeout");
 }
 
 #[test]
 fn an_answer_of_the_proxy_itself_is_not_annotated_again() {
-    let policy = Policy::from_bytes(b"", "shop").unwrap();
-    let found = policy.classify(&FakeRequest::new("GET", "/health")).unwrap();
-    let mut exchange = Exchange::answered(found, Outcome::Pass);
-    assert_eq!(exchange.on_response_headers(&Answer::status("503")), HeaderEdits::default());
-    let probe = Forwarded { policy, exchange };
-    assert_eq!(probe.ends(None), "pass");
+    let mut proxy = Proxy::with_probe(&format!(r#"{HTTP},"action":"respond""#));
+    let (mut exchange, _) = proxy.arrives(&get());
+    assert_eq!(proxy.answered(&mut exchange, &Response::status("200")), Vec::<String>::new());
+    assert_eq!(proxy.ends(&mut exchange, None), "pass");
 }
+
+mod guards;

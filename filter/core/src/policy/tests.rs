@@ -7,12 +7,12 @@ use std::cell::RefCell;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn policy(json: &str) -> Policy {
-    Policy::from_bytes(json.as_bytes(), "shop").unwrap()
+    Policy::from_bytes(json.as_bytes(), &Surroundings::default()).unwrap()
 }
 
 /// The name of the rule that recognises a request.
 fn recognised(policy: &Policy, request: &impl RequestHead) -> Option<String> {
-    policy.classify(request).map(|found| found.probe.name().to_owned())
+    policy.recognise(request).map(|found| found.probe.name().to_owned())
 }
 
 fn by_default(method: &str, path: &str) -> Option<String> {
@@ -108,13 +108,30 @@ impl RequestHead for Spy<'_> {
         self.1.borrow_mut().push(name.to_owned());
         self.0.header(name)
     }
+
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        self.1.borrow_mut().push(format!("all of {name}"));
+        self.0.header_values(name)
+    }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        self.header("source.address")
+    }
+
+    fn peer_uri_san(&self) -> Option<Vec<u8>> {
+        self.header("peer.uri_san")
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        self.header("cluster")
+    }
 }
 
 #[test]
 fn an_ordinary_request_costs_one_value_and_two_headers_that_are_not_there() {
     let request = FakeRequest::new("GET", "/orders/1");
     let spy = Spy(&request, RefCell::default());
-    assert!(policy("").classify(&spy).is_none());
+    assert!(policy("").recognise(&spy).is_none());
     assert_eq!(forged_markers(&spy).count(), 0);
     assert_eq!(spy.1.into_inner(), [":path", UPSTREAM_HEALTH_CHECK, PROBE]);
 }
@@ -133,7 +150,7 @@ fn every_probe_has_a_metric_of_its_own_for_every_outcome() {
         r#"{"probes":[{"name":"a","match":{"path":"/a"}},{"name":"b","match":{"path":"/b"}}],
                             "counters":[{"name":"c","when":{}}]}"#,
     );
-    let found = policy.classify(&FakeRequest::new("GET", "/b")).unwrap();
+    let found = policy.recognise(&FakeRequest::new("GET", "/b")).unwrap();
     for outcome in Outcome::ALL {
         assert_eq!(
             policy.metrics()[found.probe.metric(outcome)],
@@ -142,7 +159,7 @@ fn every_probe_has_a_metric_of_its_own_for_every_outcome() {
     }
     let mut names = policy.metrics().to_vec();
     names.dedup();
-    assert_eq!(names.len(), 1 + 2 * Outcome::ALL.len());
+    assert_eq!(names.len(), 2 + 2 * Outcome::ALL.len());
 }
 
 #[test]
@@ -154,9 +171,54 @@ fn counters_are_found_by_the_number_of_their_metric() {
     let raised = |status| -> Vec<String> {
         let request = FakeRequest::new("GET", "/");
         let raised = policy.counters_raised(&request, status);
-        raised.map(|metric| policy.metrics()[metric].clone()).collect()
+        raised.map(|metric| policy.metrics()[metric].name.clone()).collect()
     };
     assert_eq!(raised(Some(200)), ["all", "paid"]);
     assert_eq!(raised(Some(500)), ["all"]);
     assert_eq!(raised(None), ["all"]);
+}
+
+#[test]
+fn a_prefix_takes_whole_segments() {
+    let policy = policy(r#"{"probes":[{"name":"s","match":{"path_prefix":"/status/"}}]}"#);
+    for path in ["/status", "/status/", "/status/db", "/status/db/x", "/status?x"] {
+        assert!(recognised(&policy, &FakeRequest::new("GET", path)).is_some(), "{path}");
+    }
+    for path in ["/statuses", "/Status", "/", "/x/status", "/status%2fdb", ""] {
+        assert_eq!(recognised(&policy, &FakeRequest::new("GET", path)), None, "{path}");
+    }
+}
+
+#[test]
+fn a_prefix_of_everything_takes_everything() {
+    let policy = policy(r#"{"probes":[{"name":"s","match":{"path_prefix":"/"}}]}"#);
+    assert!(recognised(&policy, &FakeRequest::new("GET", "/x/y")).is_some());
+}
+
+#[test]
+fn the_order_of_rules_decides_whatever_kind_they_are() {
+    let rules = |first: &str, second: &str| {
+        let json = format!(
+            r#"{{"probes":[{{"name":"1","match":{first}}},{{"name":"2","match":{second}}}]}}"#
+        );
+        recognised(&policy(&json), &FakeRequest::new("GET", "/a/b").with("x-p", "1"))
+    };
+    let (exact, prefix) = (r#"{"path":"/a/b"}"#, r#"{"path_prefix":"/a","methods":["GET"]}"#);
+    let anywhere = r#"{"headers":[{"name":"x-p","present":true}]}"#;
+    for (first, second) in [(exact, prefix), (prefix, exact), (anywhere, exact), (exact, anywhere)]
+    {
+        assert_eq!(rules(first, second).as_deref(), Some("1"), "{first} before {second}");
+    }
+}
+
+#[test]
+fn a_thousand_rules_are_no_more_reading_than_ten() {
+    let rules: Vec<String> = (0..1_000)
+        .map(|n| format!(r#"{{"name":"p{n}","match":{{"path":"/h/{n}","methods":["GET"]}}}}"#))
+        .collect();
+    let policy = policy(&format!(r#"{{"probes":[{}]}}"#, rules.join(",")));
+    let request = FakeRequest::new("GET", "/h/999");
+    let spy = Spy(&request, RefCell::default());
+    assert_eq!(policy.recognise(&spy).unwrap().probe.name(), "p999");
+    assert_eq!(spy.1.into_inner(), [":path", ":method"]);
 }

@@ -1,0 +1,232 @@
+//! `breaker`: leaves an application alone that has failed several times in a row.
+
+use crate::config::BreakerRule;
+use crate::state::{Decoder, Encoder, State};
+use crate::time::{Nanos, nanos};
+
+/// The breaker, shared by all workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Breaker {
+    /// Failures in a row.
+    failures: u32,
+    /// Until when no probe passes; in the past it awaits a trial. 0 is closed.
+    open_until: Nanos,
+    /// The trial that is under way.
+    trial: Option<Trial>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Trial {
+    token: u64,
+    /// When it is given up, in case its worker is gone.
+    until: Nanos,
+}
+
+/// What the breaker says to a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// It may pass.
+    Closed,
+    /// It may pass, as the one trial that decides.
+    Trial,
+    /// It may not, for so many nanoseconds at least.
+    Open(Nanos),
+    /// It may not, while the trial is under way.
+    HalfOpen,
+}
+
+/// The state as a gauge shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// Probes pass.
+    Closed = 0,
+    /// One trial is under way.
+    HalfOpen = 1,
+    /// No probe passes.
+    Open = 2,
+}
+
+impl State for Breaker {
+    fn encode(&self, to: &mut Encoder) {
+        to.number(u64::from(self.failures)).number(self.open_until);
+        to.optional(self.trial.as_ref(), |to, trial| {
+            to.number(trial.token).number(trial.until);
+        });
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        Some(Self {
+            failures: u32::try_from(from.number()?).ok()?,
+            open_until: from.number()?,
+            trial: from
+                .optional(|from| Some(Trial { token: from.number()?, until: from.number()? }))?,
+        })
+    }
+}
+
+impl Breaker {
+    /// Asks whether a probe may pass. As a trial it has `patience` nanoseconds
+    /// to come to an end.
+    pub fn ask(&mut self, rule: &BreakerRule, now: Nanos, token: u64, patience: Nanos) -> Passage {
+        if self.open_until == 0 {
+            return Passage::Closed;
+        }
+        // A clock that was set back must not keep it open for long.
+        self.open_until = self.open_until.min(now.saturating_add(nanos(rule.open_for)));
+        let closed_for = self.open_until.saturating_sub(now);
+        if closed_for > 0 {
+            return Passage::Open(closed_for);
+        }
+        let latest = now.saturating_add(patience);
+        if self.trial.is_some_and(|trial| (now + 1..=latest).contains(&trial.until)) {
+            return Passage::HalfOpen;
+        }
+        self.trial = Some(Trial { token, until: latest });
+        Passage::Trial
+    }
+
+    /// Takes note of how a probe ended that passed. Says whether anything changed.
+    pub fn record(&mut self, rule: &BreakerRule, now: Nanos, token: u64, failed: bool) -> bool {
+        let before = *self;
+        let trial = self.trial.is_some_and(|trial| trial.token == token);
+        if self.open_until != 0 && !trial {
+            return false; // It passed before the breaker opened: old news.
+        }
+        if failed {
+            self.failures = self.failures.saturating_add(1);
+            if trial || self.failures >= rule.failures {
+                self.open_until = now.saturating_add(nanos(rule.open_for)).max(1);
+                self.trial = None;
+            }
+        } else {
+            *self = Self::default();
+        }
+        *self != before
+    }
+
+    /// Takes back a trial that came to no end: its prober went away.
+    pub fn release(&mut self, token: u64) -> bool {
+        let held = self.trial.is_some_and(|trial| trial.token == token);
+        if held {
+            self.trial = None;
+        }
+        held
+    }
+
+    /// The state as a gauge shows it.
+    pub fn position(&self) -> Position {
+        match (self.open_until, self.trial) {
+            (0, _) => Position::Closed,
+            (_, Some(_)) => Position::HalfOpen,
+            (_, None) => Position::Open,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const SECOND: Nanos = 1_000_000_000;
+    const NOW: Nanos = 1_000 * SECOND;
+    const PATIENCE: Nanos = 3 * SECOND;
+
+    fn rule() -> BreakerRule {
+        BreakerRule { failures: 3, open_for: Duration::from_secs(5) }
+    }
+
+    fn opened() -> Breaker {
+        let mut breaker = Breaker::default();
+        for _ in 0..3 {
+            assert_eq!(breaker.ask(&rule(), NOW, 1, PATIENCE), Passage::Closed);
+            breaker.record(&rule(), NOW, 1, true);
+        }
+        breaker
+    }
+
+    #[test]
+    fn it_opens_after_so_many_failures_in_a_row() {
+        let mut breaker = opened();
+        assert_eq!(breaker.position(), Position::Open);
+        assert_eq!(breaker.ask(&rule(), NOW + SECOND, 2, PATIENCE), Passage::Open(4 * SECOND));
+    }
+
+    #[test]
+    fn a_success_in_between_begins_the_count_anew() {
+        let mut breaker = Breaker::default();
+        for failed in [true, true, false, true, true] {
+            breaker.record(&rule(), NOW, 1, failed);
+        }
+        assert_eq!(breaker.position(), Position::Closed);
+    }
+
+    #[test]
+    fn when_its_time_is_over_exactly_one_trial_passes() {
+        let mut breaker = opened();
+        let later = NOW + 5 * SECOND;
+        assert_eq!(breaker.ask(&rule(), later, 7, PATIENCE), Passage::Trial);
+        assert_eq!(breaker.position(), Position::HalfOpen);
+        assert_eq!(breaker.ask(&rule(), later, 8, PATIENCE), Passage::HalfOpen);
+        assert_eq!(breaker.ask(&rule(), later + SECOND, 9, PATIENCE), Passage::HalfOpen);
+    }
+
+    #[test]
+    fn the_trial_decides() {
+        let later = NOW + 5 * SECOND;
+        let mut breaker = opened();
+        breaker.ask(&rule(), later, 7, PATIENCE);
+        assert!(breaker.record(&rule(), later, 7, false));
+        assert_eq!(breaker, Breaker::default());
+
+        let mut breaker = opened();
+        breaker.ask(&rule(), later, 7, PATIENCE);
+        assert!(breaker.record(&rule(), later, 7, true));
+        assert_eq!(breaker.ask(&rule(), later + SECOND, 8, PATIENCE), Passage::Open(4 * SECOND));
+    }
+
+    #[test]
+    fn a_probe_from_before_it_opened_decides_nothing() {
+        let mut breaker = opened();
+        assert!(!breaker.record(&rule(), NOW, 1, false));
+        assert_eq!(breaker.position(), Position::Open);
+    }
+
+    #[test]
+    fn a_trial_that_comes_to_no_end_makes_room_for_another() {
+        let later = NOW + 5 * SECOND;
+        let mut breaker = opened();
+        breaker.ask(&rule(), later, 7, PATIENCE);
+        assert!(!breaker.release(8));
+        assert!(breaker.release(7));
+        assert_eq!(breaker.ask(&rule(), later, 9, PATIENCE), Passage::Trial);
+        assert_eq!(
+            breaker.ask(&rule(), later + PATIENCE, 10, PATIENCE),
+            Passage::Trial,
+            "given up"
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_it_open_no_longer_than_ever() {
+        let mut breaker = opened();
+        let earlier = NOW - 500 * SECOND;
+        assert_eq!(breaker.ask(&rule(), earlier, 2, PATIENCE), Passage::Open(5 * SECOND));
+        assert_eq!(breaker.ask(&rule(), earlier + 5 * SECOND, 3, PATIENCE), Passage::Trial);
+    }
+
+    #[test]
+    fn it_survives_shared_data() {
+        let mut breaker = opened();
+        breaker.ask(&rule(), NOW + 5 * SECOND, 7, PATIENCE);
+        for state in [Breaker::default(), opened(), breaker] {
+            let mut encoder = Encoder::default();
+            state.encode(&mut encoder);
+            let bytes = encoder.finish();
+            assert_eq!(Breaker::decode(&mut Decoder::new(&bytes)), Some(state));
+            assert_eq!(Breaker::decode(&mut Decoder::new(&bytes[..bytes.len() - 1])), None);
+        }
+    }
+}

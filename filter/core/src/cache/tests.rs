@@ -1,0 +1,171 @@
+//! The rules of single flight.
+
+use super::*;
+use crate::state::fake::FakeStore;
+use crate::state::{Cells, update};
+use std::time::Duration;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const SECOND: Nanos = 1_000_000_000;
+const NOW: Nanos = 1_000 * SECOND;
+const PATIENCE: Nanos = 3 * SECOND;
+
+fn rule() -> CacheRule {
+    CacheRule { ttl: Duration::from_secs(1), stale_for: Duration::from_secs(30), max_body: 64 }
+}
+
+fn answer(at: Nanos) -> Answer {
+    Answer {
+        status: 200,
+        degraded: false,
+        content_type: Some(b"text/plain".to_vec()),
+        body: b"ok".to_vec(),
+        at,
+    }
+}
+
+fn look(entry: &mut Entry, now: Nanos, token: u64) -> Lookup {
+    entry.look(&rule(), now, token, PATIENCE)
+}
+
+#[test]
+fn the_first_probe_fetches_and_the_others_wait() {
+    let mut entry = Entry::default();
+    assert_eq!(look(&mut entry, NOW, 1), Lookup::Refresh);
+    for token in 2..200 {
+        assert_eq!(look(&mut entry, NOW, token), Lookup::Wait);
+    }
+}
+
+#[test]
+fn an_answer_is_fresh_for_its_ttl_and_then_one_probe_refreshes_it() {
+    let mut entry = Entry::default();
+    look(&mut entry, NOW, 1);
+    entry.keep(1, answer(NOW));
+    assert_eq!(look(&mut entry, NOW, 2), Lookup::Fresh);
+    assert_eq!(look(&mut entry, NOW + SECOND - 1, 3), Lookup::Fresh);
+    assert_eq!(look(&mut entry, NOW + SECOND, 4), Lookup::Refresh);
+    assert_eq!(look(&mut entry, NOW + SECOND, 5), Lookup::Stale);
+}
+
+#[test]
+fn a_stale_answer_is_served_no_longer_than_it_may_be() {
+    let mut entry = Entry { answer: Some(answer(NOW)), ..Entry::default() };
+    assert_eq!(look(&mut entry, NOW + 30 * SECOND, 1), Lookup::Refresh);
+    assert_eq!(look(&mut entry, NOW + 30 * SECOND, 2), Lookup::Stale);
+    assert_eq!(look(&mut entry, NOW + 31 * SECOND, 3), Lookup::Wait);
+    assert_eq!(entry.servable(&rule(), NOW + 31 * SECOND), None);
+}
+
+#[test]
+fn a_refresh_that_is_released_goes_to_another() {
+    let mut entry = Entry::default();
+    look(&mut entry, NOW, 1);
+    entry.release(2);
+    assert_eq!(look(&mut entry, NOW, 3), Lookup::Wait, "only its owner can release it");
+    entry.release(1);
+    assert_eq!(look(&mut entry, NOW, 4), Lookup::Refresh);
+}
+
+#[test]
+fn a_refresh_whose_worker_is_gone_is_given_up() {
+    let mut entry = Entry::default();
+    look(&mut entry, NOW, 1);
+    assert_eq!(look(&mut entry, NOW + PATIENCE - 1, 2), Lookup::Wait);
+    assert_eq!(look(&mut entry, NOW + PATIENCE, 3), Lookup::Refresh);
+    entry.keep(1, answer(NOW + PATIENCE));
+    assert_eq!(look(&mut entry, NOW + PATIENCE, 4), Lookup::Fresh, "a late answer is an answer");
+}
+
+#[test]
+fn an_answer_that_is_too_large_lets_everyone_pass_for_a_ttl() {
+    let mut entry = Entry { answer: Some(answer(NOW - 2 * SECOND)), ..Entry::default() };
+    look(&mut entry, NOW, 1);
+    entry.keep_nothing(&rule(), NOW, 1);
+    assert_eq!(look(&mut entry, NOW, 2), Lookup::Pass);
+    assert_eq!(look(&mut entry, NOW + SECOND - 1, 3), Lookup::Pass);
+    assert_eq!(look(&mut entry, NOW + SECOND, 4), Lookup::Refresh);
+    assert_eq!(entry.answer, None, "what was kept before doesn't hold any more");
+}
+
+#[test]
+fn a_clock_that_is_set_back_leads_to_a_refresh() {
+    let earlier = NOW - 500 * SECOND;
+    let mut entry = Entry { answer: Some(answer(NOW)), ..Entry::default() };
+    assert_eq!(look(&mut entry, earlier, 1), Lookup::Refresh);
+    let mut entry = Entry::default();
+    look(&mut entry, NOW, 1);
+    assert_eq!(look(&mut entry, earlier, 2), Lookup::Refresh);
+}
+
+#[test]
+fn the_status_tells_the_verdict() {
+    let verdict = |status, degraded| Answer { status, degraded, ..answer(NOW) }.verdict();
+    assert_eq!(verdict(200, false), Verdict::Pass);
+    assert_eq!(verdict(302, true), Verdict::Warn);
+    assert_eq!(verdict(404, false), Verdict::Fail);
+    assert_eq!(verdict(503, true), Verdict::Fail);
+}
+
+#[test]
+fn it_survives_shared_data_whole_or_not_at_all() {
+    let mut entry = Entry { answer: Some(answer(NOW)), ..Entry::default() };
+    look(&mut entry, NOW + SECOND, 7);
+    let mut encoder = Encoder::default();
+    entry.encode(&mut encoder);
+    let bytes = encoder.finish();
+    assert_eq!(Entry::decode(&mut Decoder::new(&bytes)), Some(entry));
+    for length in 0..bytes.len() {
+        assert_eq!(Entry::decode(&mut Decoder::new(&bytes[..length])), None, "{length} bytes");
+    }
+}
+
+/// Random probes of several workers on one entry, with every write lost now and
+/// then: never two refreshes at once, and never an answer older than allowed.
+#[test]
+fn however_workers_race_one_refresh_is_under_way() {
+    let cell = Cells::new("c".into(), 1).scope(&[b"app"]);
+    for seed in 1..200_u64 {
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut next = |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        let store = FakeStore::default();
+        let (mut now, mut under_way, mut token) = (NOW, Vec::<(u64, Nanos)>::new(), 0);
+        for _ in 0..300 {
+            now += next(SECOND / 5);
+            token += 1;
+            store.contended.set(next(3) as usize);
+            match next(4) {
+                0 if !under_way.is_empty() => {
+                    let (owner, _) = under_way.remove(next(under_way.len() as u64) as usize);
+                    let keeps = next(2) == 0;
+                    update::<Entry, _>(&store, &cell, |entry| {
+                        if keeps {
+                            entry.keep(owner, answer(now))
+                        } else {
+                            entry.release(owner)
+                        }
+                        ((), true)
+                    });
+                }
+                _ => {
+                    let lookup = update::<Entry, _>(&store, &cell, |entry| {
+                        let before = entry.clone();
+                        let lookup = look(entry, now, token);
+                        (lookup, *entry != before)
+                    });
+                    if lookup == Some(Lookup::Refresh) {
+                        under_way.retain(|(_, until)| *until > now);
+                        under_way.push((token, now + PATIENCE));
+                    }
+                }
+            }
+            assert!(under_way.iter().filter(|(_, until)| *until > now).count() <= 1, "seed {seed}");
+        }
+    }
+}

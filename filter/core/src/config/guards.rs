@@ -1,0 +1,161 @@
+//! What a rule puts between the probers and the application: `cache`, `limit`,
+//! `breaker`, `allow`.
+
+use super::reader::{Object, Reader};
+use crate::allow::{Cidr, Principal};
+use crate::units::{Rate, parse_duration, parse_rate, parse_size};
+use std::time::Duration;
+
+/// One answer for everyone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheRule {
+    /// How long an answer is fresh.
+    pub ttl: Duration,
+    /// How long after that it may still be served.
+    pub stale_for: Duration,
+    /// The longest body that is kept, in bytes.
+    pub max_body: usize,
+}
+
+impl Default for CacheRule {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(1),
+            stale_for: Duration::from_secs(30),
+            max_body: 64 * 1_024,
+        }
+    }
+}
+
+/// A limit on the rate of probes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LimitRule {
+    /// How many in the long run.
+    pub rate: Rate,
+    /// How many at once; as many as `rate` counts unless told otherwise.
+    pub burst: u32,
+    /// What becomes of the rest.
+    pub on_limit: OnLimit,
+}
+
+/// What becomes of a probe beyond the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLimit {
+    /// It gets the last known answer, and is rejected where none is known.
+    LastVerdict,
+    /// It is rejected.
+    Reject,
+}
+
+/// A circuit breaker.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BreakerRule {
+    /// How many failures in a row open it.
+    pub failures: u32,
+    /// How long it stays open before one trial decides.
+    pub open_for: Duration,
+}
+
+/// Who may probe: whoever one of the lists names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AllowRule {
+    /// Source addresses.
+    pub cidrs: Vec<Cidr>,
+    /// SPIFFE ids of peer certificates.
+    pub principals: Vec<Principal>,
+    /// What becomes of the others.
+    pub otherwise: Otherwise,
+}
+
+/// What becomes of a probe that isn't allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// It is ordinary traffic.
+    NotAProbe,
+    /// It is denied.
+    Deny,
+}
+
+const LARGEST_BODY: usize = 1_024 * 1_024;
+const MOST_FAILURES: u32 = 1_000;
+const LARGEST_BURST: u32 = 1_000_000;
+
+/// Reads `cache`.
+pub(super) fn read_cache(reader: &Reader<'_>) -> Option<CacheRule> {
+    let object = reader.object(&["ttl", "stale_for", "max_body"])?;
+    let default = CacheRule::default();
+    let ttl = object.get("ttl").map_or(Some(default.ttl), |reader| reader.parsed(positive));
+    let stale_for = object
+        .get("stale_for")
+        .map_or(Some(default.stale_for), |reader| reader.parsed(parse_duration));
+    let max_body =
+        object.get("max_body").map_or(Some(default.max_body), |reader| reader.parsed(body_size));
+    Some(CacheRule { ttl: ttl?, stale_for: stale_for?, max_body: max_body? })
+}
+
+/// Reads `limit`.
+pub(super) fn read_limit(reader: &Reader<'_>) -> Option<LimitRule> {
+    let object = reader.object(&["rate", "burst", "on_limit"])?;
+    let rate =
+        object.required("rate", r#""rate": "50/s""#).and_then(|reader| reader.parsed(parse_rate));
+    let burst = match object.get("burst") {
+        Some(reader) => reader.count_from_one(LARGEST_BURST),
+        None => rate.map(|rate| rate.count),
+    };
+    let on_limit = object.get("on_limit").map_or(Some(OnLimit::LastVerdict), |reader| {
+        reader.one_of(&[("last_verdict", OnLimit::LastVerdict), ("reject", OnLimit::Reject)])
+    });
+    Some(LimitRule { rate: rate?, burst: burst?, on_limit: on_limit? })
+}
+
+/// Reads `breaker`.
+pub(super) fn read_breaker(reader: &Reader<'_>) -> Option<BreakerRule> {
+    let object = reader.object(&["failures", "open_for"])?;
+    let failures =
+        object.get("failures").map_or(Some(3), |reader| reader.count_from_one(MOST_FAILURES));
+    let open_for = object
+        .get("open_for")
+        .map_or(Some(Duration::from_secs(5)), |reader| reader.parsed(positive));
+    Some(BreakerRule { failures: failures?, open_for: open_for? })
+}
+
+/// Reads `allow`.
+pub(super) fn read_allow(reader: &Reader<'_>) -> Option<AllowRule> {
+    let object = reader.object(&["cidrs", "principals", "otherwise"])?;
+    let cidrs = list_of(&object, "cidrs", Cidr::parse);
+    let principals = list_of(&object, "principals", Principal::parse);
+    let otherwise = object.get("otherwise").map_or(Some(Otherwise::NotAProbe), |reader| {
+        reader.one_of(&[("not_a_probe", Otherwise::NotAProbe), ("deny", Otherwise::Deny)])
+    });
+    if object.get("cidrs").is_none() && object.get("principals").is_none() {
+        object.error(r#"allows nobody; add "cidrs" or "principals", or leave it out"#);
+    }
+    Some(AllowRule { cidrs: cidrs?, principals: principals?, otherwise: otherwise? })
+}
+
+fn list_of<T>(
+    object: &Object<'_>,
+    key: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Option<Vec<T>> {
+    let Some(list) = object.get(key) else { return Some(Vec::new()) };
+    let items: Vec<Option<T>> =
+        list.filled_list()?.iter().map(|item| item.parsed(&parse)).collect();
+    items.into_iter().collect()
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text)?;
+    if duration.is_zero() {
+        return Err(r#"is no time at all; write "1s" or more"#.to_owned());
+    }
+    Ok(duration)
+}
+
+fn body_size(text: &str) -> Result<usize, String> {
+    let size = parse_size(text)?;
+    if size > LARGEST_BODY {
+        return Err(r#"is too large to be kept; write "1MiB" or less"#.to_owned());
+    }
+    Ok(size)
+}

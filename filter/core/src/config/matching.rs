@@ -1,0 +1,172 @@
+//! `match`: what a probe rule recognises.
+
+use super::matchers::{self, HeaderMatcher};
+use super::reader::{Object, Reader};
+use crate::request::within;
+
+/// What a rule recognises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// A request to an HTTP health path.
+    Http(HttpMatch),
+    /// A call of `grpc.health.v1.Health`.
+    Grpc(GrpcMatch),
+}
+
+/// A request to an HTTP health path: all conditions must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpMatch {
+    /// Where it goes.
+    pub path: PathMatch,
+    /// The methods; empty means any.
+    pub methods: Vec<String>,
+    /// Conditions on headers.
+    pub headers: Vec<HeaderMatcher>,
+}
+
+/// A condition on the path, compared with case and without the query string.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathMatch {
+    /// Any path.
+    Any,
+    /// Exactly this one.
+    Exact(String),
+    /// This one, and whatever stands below it in whole segments. It doesn't end
+    /// with a slash.
+    Prefix(String),
+}
+
+/// A call of `grpc.health.v1.Health`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrpcMatch {
+    /// The methods.
+    pub methods: Vec<GrpcMethod>,
+}
+
+/// A method of `grpc.health.v1.Health`.
+/// <https://github.com/grpc/grpc/blob/master/src/proto/grpc/health/v1/health.proto>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrpcMethod {
+    /// The status of one service, once.
+    Check,
+    /// The status of every service, once.
+    List,
+    /// The status of one service, now and whenever it changes.
+    Watch,
+}
+
+impl Match {
+    /// Whether it recognises everything that `later` recognises, so that a rule
+    /// with `later` behind it would never be reached.
+    pub fn shadows(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Http(earlier), Self::Http(later)) => earlier.shadows(later),
+            (Self::Grpc(earlier), Self::Grpc(later)) => {
+                later.methods.iter().all(|method| earlier.methods.contains(method))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl HttpMatch {
+    fn shadows(&self, later: &Self) -> bool {
+        let methods = self.methods.is_empty()
+            || !later.methods.is_empty()
+                && later.methods.iter().all(|method| self.methods.contains(method));
+        let headers = self.headers.iter().all(|matcher| later.headers.contains(matcher));
+        methods && headers && self.path.shadows(&later.path)
+    }
+}
+
+impl PathMatch {
+    fn shadows(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Any, _) => true,
+            (Self::Exact(path), Self::Exact(later)) => path == later,
+            (Self::Prefix(prefix), Self::Exact(later) | Self::Prefix(later)) => {
+                within(later.as_bytes(), prefix.as_bytes())
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Reads `match`.
+pub(super) fn read(reader: &Reader<'_>) -> Option<Match> {
+    let object = reader.object(&["path", "path_prefix", "methods", "headers", "grpc"])?;
+    let Some(grpc) = object.get("grpc") else { return read_http(&object).map(Match::Http) };
+    for key in ["path", "path_prefix", "methods", "headers"] {
+        if let Some(other) = object.get(key) {
+            other.error("can't stand beside \"grpc\"; write a probe of its own");
+        }
+    }
+    read_grpc(&grpc).map(Match::Grpc)
+}
+
+fn read_http(object: &Object<'_>) -> Option<HttpMatch> {
+    let path = match (object.get("path"), object.get("path_prefix")) {
+        (Some(path), None) => path.parsed(exact_path).map(PathMatch::Exact),
+        (None, Some(prefix)) => prefix.parsed(path_prefix).map(|prefix| match prefix {
+            prefix if prefix.is_empty() => PathMatch::Any,
+            prefix => PathMatch::Prefix(prefix),
+        }),
+        (Some(_), Some(prefix)) => {
+            prefix.error("can't stand beside \"path\"; keep one of them");
+            None
+        }
+        (None, None) if object.get("headers").is_some() => Some(PathMatch::Any),
+        (None, None) => {
+            object.error(r#"recognises nothing; add "path": "/health""#);
+            None
+        }
+    };
+    let methods = match object.get("methods") {
+        Some(list) => list
+            .filled_list()
+            .and_then(|items| items.iter().map(|item| item.parsed(http_method)).collect()),
+        None => Some(Vec::new()),
+    };
+    let headers = object.get("headers").map_or(Some(Vec::new()), |list| matchers::read_list(&list));
+    Some(HttpMatch { path: path?, methods: methods?, headers: headers? })
+}
+
+fn exact_path(text: &str) -> Result<String, String> {
+    if !text.starts_with('/') {
+        return Err(format!("is not a path; write \"/{text}\""));
+    }
+    if let Some((before, _)) = text.split_once(['?', '#']) {
+        return Err(format!(
+            "would never match: paths are compared without the query; write {before:?}"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A prefix of whole segments: `/status` and `/status/` mean the same.
+fn path_prefix(text: &str) -> Result<String, String> {
+    let path = exact_path(text)?;
+    Ok(path.strip_suffix('/').unwrap_or(&path).to_owned())
+}
+
+/// A method (RFC 9110, section 9.1); methods are case-sensitive.
+fn http_method(text: &str) -> Result<String, String> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
+        return Err(format!("is not a method; write {:?}", text.trim().to_ascii_uppercase()));
+    }
+    Ok(text.to_owned())
+}
+
+const GRPC_METHODS: [(&str, GrpcMethod); 3] =
+    [("Check", GrpcMethod::Check), ("List", GrpcMethod::List), ("Watch", GrpcMethod::Watch)];
+
+fn read_grpc(reader: &Reader<'_>) -> Option<GrpcMatch> {
+    let object = reader.object(&["methods"])?;
+    let methods = match object.get("methods") {
+        Some(list) => list
+            .filled_list()
+            .and_then(|items| items.iter().map(|item| item.one_of(&GRPC_METHODS)).collect()),
+        None => Some(GRPC_METHODS.iter().map(|(_, method)| *method).collect()),
+    };
+    Some(GrpcMatch { methods: methods? })
+}

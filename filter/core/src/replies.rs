@@ -1,0 +1,71 @@
+//! The answers that the proxy gives by itself.
+
+use crate::cache::Answer;
+use crate::decision::{HeaderEdits, Reply};
+use crate::headers::{AGE, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use crate::outcome::{Verdict, details};
+use crate::probe::Probe;
+use crate::time::{Nanos, rfc3339};
+
+const SECOND: Nanos = 1_000_000_000;
+
+impl Probe {
+    /// `respond`, with all evidence passing.
+    pub(crate) fn reply_pass(&self, now: Nanos) -> Reply {
+        let body = format!(r#"{{"status":"ok","timestamp":"{}"}}"#, rfc3339(now));
+        let headers = self.annotation(Verdict::Pass);
+        Reply { body: body.into(), ..own(200, headers, details::RESPOND_PASS, now) }
+    }
+
+    /// An answer that was kept.
+    pub(crate) fn reply_kept(&self, answer: Answer, details: &'static str, now: Nanos) -> Reply {
+        let headers = self.describe(&answer, now).set;
+        Reply { status: answer.status, headers, body: answer.body, details }
+    }
+
+    /// The headers of an answer that was kept.
+    pub(crate) fn describe(&self, answer: &Answer, now: Nanos) -> HeaderEdits {
+        let mut headers = self.annotation(answer.verdict());
+        if let Some(content_type) = &answer.content_type {
+            headers.set(CONTENT_TYPE, content_type.clone());
+        }
+        let age = answer.age(now).unwrap_or_default() / SECOND;
+        headers.set(AGE, age.to_string());
+        headers
+    }
+
+    /// No answer came while the probe waited for one.
+    pub(crate) fn reply_cache_timeout(&self, now: Nanos) -> Reply {
+        own(504, self.annotation(Verdict::Fail), details::CACHE_TIMEOUT, now)
+    }
+
+    /// Beyond the limit. That says nothing about health, so no marker does.
+    pub(crate) fn reply_limited(&self, retry_in: Nanos, now: Nanos) -> Reply {
+        own(429, retry_after(self.identification(), retry_in), details::LIMITED, now)
+    }
+
+    /// The breaker is open, or half-open.
+    pub(crate) fn reply_broken(&self, retry_in: Nanos, details: &'static str, now: Nanos) -> Reply {
+        own(503, retry_after(self.annotation(Verdict::Fail), retry_in), details, now)
+    }
+
+    /// Not allowed to probe. Whoever asks learns nothing of this proxy.
+    pub(crate) fn reply_denied(&self, now: Nanos) -> Reply {
+        own(403, HeaderEdits::default(), details::DENIED, now)
+    }
+}
+
+/// An answer that nobody must store, whose body says why.
+fn own(status: u16, mut headers: HeaderEdits, details: &'static str, now: Nanos) -> Reply {
+    headers.set(CONTENT_TYPE, "application/json");
+    headers.set(CACHE_CONTROL, "no-store");
+    let timestamp = rfc3339(now);
+    let body = format!(r#"{{"status":"fail","reason":"{details}","timestamp":"{timestamp}"}}"#);
+    Reply { status, headers: headers.set, body: body.into(), details }
+}
+
+/// `retry-after` in whole seconds, rounded up (RFC 9110, section 10.2.3).
+fn retry_after(mut headers: HeaderEdits, retry_in: Nanos) -> HeaderEdits {
+    headers.set(RETRY_AFTER, retry_in.div_ceil(SECOND).max(1).to_string());
+    headers
+}

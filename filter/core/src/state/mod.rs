@@ -1,0 +1,71 @@
+//! What all workers of a process know together: Envoy's shared data.
+//!
+//! Every Envoy worker runs a VM of its own. What they must agree on (which
+//! probe refreshes a cached answer, how many probes passed, whether a breaker
+//! is open) stands in shared data, a process-wide map with compare-and-swap.
+//! It has no deletion and no expiry, so keys must not grow in number: each rule
+//! has a fixed number of [`Cell`]s.
+
+mod cell;
+mod codec;
+
+pub use cell::{Cell, Cells, fingerprint};
+pub use codec::{Decoder, Encoder};
+
+/// A version of a value, for compare-and-swap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version(pub u32);
+
+impl Version {
+    /// Of a key that isn't there. Envoy takes any version for such a key, and
+    /// counts real ones up from 1, so this one fits no key that is there: a
+    /// write with it creates, or fails.
+    pub const ABSENT: Self = Self(u32::MAX);
+}
+
+/// Envoy's shared data.
+pub trait SharedStore {
+    /// A value and its version.
+    fn read(&self, key: &str) -> Option<(Vec<u8>, Version)>;
+
+    /// Writes a value if the key still has this version, and says whether it did.
+    fn write(&self, key: &str, value: &[u8], version: Version) -> bool;
+}
+
+/// What a rule keeps in shared data.
+pub trait State: Default {
+    /// Its bytes.
+    fn encode(&self, to: &mut Encoder);
+
+    /// From its bytes; `None` where they aren't its own.
+    fn decode(from: &mut Decoder<'_>) -> Option<Self>;
+}
+
+/// How often a contended write is tried again. Losing this often in a row means
+/// that as many others have written meanwhile.
+const ATTEMPTS: usize = 64;
+
+/// Changes a state: `change` sees what holds now, and says what it decides and
+/// whether the state it left is to be written. It is called again when another
+/// worker was faster.
+///
+/// `None` where the state could not be written, however often it was tried.
+pub fn update<S: State, T>(
+    store: &impl SharedStore,
+    cell: &Cell,
+    mut change: impl FnMut(&mut S) -> (T, bool),
+) -> Option<T> {
+    for _ in 0..ATTEMPTS {
+        let mut slot = cell.load::<S>(store);
+        let (decision, write) = change(&mut slot.state);
+        if !write || slot.store(store) {
+            return Some(decision);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
