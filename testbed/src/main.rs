@@ -1,7 +1,10 @@
 //! `testbed`: the demo application, and what is built around it.
 
-use anyhow::Result;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use testbed::{app, demo, tools::Tools};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -13,12 +16,31 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the demo application.
-    App(testbed::app::Options),
+    App(app::Options),
+    /// Show the filter's main job on a real Envoy; 1 if it isn't done well.
+    Demo,
+    /// Start Envoy with the filter and the demo application, and leave them running.
+    Run,
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    match Cli::parse().command {
-        Command::App(options) => testbed::app::run(&options).await,
+async fn main() -> ExitCode {
+    // An error that `main` returns would come with a backtrace under RUST_BACKTRACE.
+    obey(Cli::parse().command).await.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn obey(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::App(options) => app::run(&options).await.map(|()| ExitCode::SUCCESS),
+        Command::Demo => demo::show(&tools()?).await,
+        Command::Run => demo::stay(&tools()?).await,
     }
+}
+
+fn tools() -> Result<Tools> {
+    let testbed = std::env::current_exe().context("this program's own path is unknown")?;
+    Ok(Tools::from_env(testbed))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
@@ -52,6 +52,11 @@ impl Application {
     /// Requests since the start, by path.
     pub async fn counts(&self) -> Result<BTreeMap<String, u64>> {
         self.read(&Request::new("GET", "/counts")).await
+    }
+
+    /// How it ended, or `None` while it runs.
+    pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.exited()
     }
 
     /// Sends the process a signal: `STOP` it, let it `CONT`inue, `KILL` it.

@@ -23,6 +23,16 @@ pub struct EnvoyBuilder {
     destinations: BTreeMap<String, SocketAddr>,
     workers: usize,
     log_level: String,
+    wishes: Option<Ports>,
+}
+
+/// Ports that a person would type.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// Of the first listener.
+    pub http: u16,
+    /// Of the admin interface.
+    pub admin: u16,
 }
 
 impl EnvoyBuilder {
@@ -39,6 +49,7 @@ impl EnvoyBuilder {
             destinations: BTreeMap::new(),
             workers: 2,
             log_level: "info".into(),
+            wishes: None,
         })
     }
 
@@ -84,10 +95,16 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Takes these ports where they are free, instead of any.
+    pub fn prefer(mut self, ports: Ports) -> Self {
+        self.wishes = Some(ports);
+        self
+    }
+
     /// Starts it and waits until it serves; fails with its log if it doesn't.
     pub async fn start(self) -> Result<Envoy> {
         let home = home()?;
-        let admin = free_address()?;
+        let admin = self.admin_address()?;
         let (mut command, listeners) = self.prepare(&home, admin)?;
         Envoy::boot(&mut command, home, admin, &listeners).await
     }
@@ -96,7 +113,8 @@ impl EnvoyBuilder {
     /// its log if it finds fault.
     pub fn validate(self) -> Result<()> {
         let home = home()?;
-        let (mut command, _) = self.prepare(&home, free_address()?)?;
+        let admin = self.admin_address()?;
+        let (mut command, _) = self.prepare(&home, admin)?;
         let output = command.args(["--mode", "validate"]).output().context("can't run Envoy")?;
         ensure!(
             output.status.success(),
@@ -114,7 +132,8 @@ impl EnvoyBuilder {
         }
         config::set_endpoints(&mut self.config, &self.destinations);
         config::move_admin(&mut self.config, admin);
-        let listeners = config::free_listeners(&mut self.config);
+        let http = self.wishes.map(|ports| ports.http).filter(|port| port::is_free(*port));
+        let listeners = config::move_listeners(&mut self.config, http.unwrap_or(0));
         let path = home.path().join("envoy.json");
         std::fs::write(&path, serde_json::to_vec_pretty(&self.config)?)
             .with_context(|| format!("can't write {}", path.display()))?;
@@ -132,10 +151,12 @@ impl EnvoyBuilder {
         command.args(["--file-flush-interval-msec", "50"]);
         Ok((command, listeners))
     }
-}
 
-fn free_address() -> Result<SocketAddr> {
-    Ok(SocketAddr::from(([127, 0, 0, 1], port::choose()?)))
+    fn admin_address(&self) -> Result<SocketAddr> {
+        let wish = self.wishes.map(|ports| ports.admin).filter(|port| port::is_free(*port));
+        let port = wish.map_or_else(port::choose, Ok)?;
+        Ok(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
 }
 
 fn home() -> Result<TempDir> {

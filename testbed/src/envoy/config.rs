@@ -63,14 +63,15 @@ pub fn merge_hcm(config: &mut Value, patch: &Value) {
     });
 }
 
-/// Moves every listener to a free loopback port; returns their names, in order.
-pub fn free_listeners(config: &mut Value) -> Vec<String> {
+/// Moves every listener to the loopback interface, the first one to `port` and
+/// the others to free ports; returns their names, in order. Port 0 is a free one.
+pub fn move_listeners(config: &mut Value, mut port: u16) -> Vec<String> {
     let mut names = Vec::new();
     let listeners = config.pointer_mut("/static_resources/listeners").and_then(Value::as_array_mut);
     for listener in listeners.into_iter().flatten() {
         // Internal listeners have no socket.
         let Some(socket) = listener.pointer_mut("/address/socket_address") else { continue };
-        *socket = socket_address(SocketAddr::from(([127, 0, 0, 1], 0)));
+        *socket = socket_address(SocketAddr::from(([127, 0, 0, 1], std::mem::take(&mut port))));
         let generated = format!("listener_{}", names.len());
         let name = listener["name"].as_str().map_or(generated, str::to_owned);
         listener["name"] = json!(name);
@@ -189,11 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn listeners_are_freed_and_named() {
+    fn listeners_are_moved_and_named() {
         let mut config = config();
-        assert_eq!(free_listeners(&mut config), ["edge", "listener_1"]);
-        let port = "/static_resources/listeners/2/address/socket_address/port_value";
-        assert_eq!(config.pointer(port), Some(&json!(0)));
+        assert_eq!(move_listeners(&mut config, 7), ["edge", "listener_1"]);
+        let port = |listener: usize| {
+            &config["static_resources"]["listeners"][listener]["address"]["socket_address"]["port_value"]
+        };
+        assert_eq!((port(0), port(2)), (&json!(7), &json!(0)));
     }
 
     #[test]

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-pub use self::builder::EnvoyBuilder;
+pub use self::builder::{EnvoyBuilder, Ports};
 pub use self::config::PluginConfig;
 use crate::child::Child;
 

@@ -1,5 +1,6 @@
-//! Ports chosen in advance, for a configuration that names its own admin port
-//! in a cluster: there Envoy can't pick one.
+//! Ports chosen in advance: for a configuration that names its own admin port
+//! in a cluster, where Envoy can't pick one, and for a person who knows the
+//! usual ports by heart.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -21,6 +22,11 @@ pub fn choose() -> Result<u16> {
             let step = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7);
             FIRST + (u32::from(begin) + u32::from(step)).rem_euclid(u32::from(COUNT)) as u16
         })
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .find(|port| is_free(*port))
         .context("no free port")
+}
+
+/// Whether a loopback port can be bound now.
+pub fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
