@@ -1,0 +1,200 @@
+//! The way out: what happens to a probe.
+
+use super::{Exchange, Progress};
+use crate::breaker::{Breaker, Passage};
+use crate::cache::{Answer, Entry, Lookup};
+use crate::capture::Capture;
+use crate::config::{Action, OnLimit};
+use crate::decision::{Decision, Reply};
+use crate::headers::{CONDITIONAL, METHOD};
+use crate::limit::Bucket;
+use crate::outcome::{Outcome, details};
+use crate::probe::Admission;
+use crate::request::{RequestHead, without_query};
+use crate::state::{SharedStore, update};
+use crate::time::Nanos;
+use crate::upstream::Upstream;
+use std::rc::Rc;
+
+impl Exchange {
+    /// Decides what happens to the probe.
+    pub fn on_request_headers(
+        &mut self,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Decision {
+        match self.probe.admission(request) {
+            Admission::Granted => {}
+            Admission::NotAProbe => return Decision::NotAProbe,
+            Admission::Denied => {
+                return self.answer(self.probe.reply_denied(now), Outcome::Denied);
+            }
+        }
+        self.cluster = request.cluster().unwrap_or_default();
+        self.memory = self.probe.memory.as_ref().map(|(_, cells)| {
+            let target = request.path().unwrap_or_default();
+            cells.scope(&[&self.cluster, without_query(&target)])
+        });
+        if let Some(decision) = self.limit(store, now) {
+            return decision;
+        }
+        match &self.probe.action {
+            Action::Respond => self.answer(self.probe.reply_pass(now), Outcome::Pass),
+            Action::Cache(_) => self.consult_cache(request, store, now),
+            Action::Forward => {
+                let capture = self.memory.is_some();
+                self.forward(request, store, now, capture)
+            }
+        }
+    }
+
+    /// Decides once more for a probe that waits. [`Decision::Wait`] means that
+    /// nothing has changed.
+    pub fn on_wake(
+        &mut self,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Decision {
+        if now.saturating_sub(self.arrived) >= self.probe.longest_wait() {
+            return self.answer(self.probe.reply_cache_timeout(now), Outcome::Timeout);
+        }
+        self.consult_cache(request, store, now)
+    }
+
+    fn answer(&mut self, reply: Reply, outcome: Outcome) -> Decision {
+        self.progress = Progress::Known(outcome);
+        Decision::Reply(reply)
+    }
+
+    /// `limit`: the decision for a probe that is beyond it.
+    fn limit(&mut self, store: &impl SharedStore, now: Nanos) -> Option<Decision> {
+        let probe = Rc::clone(&self.probe);
+        let (rule, cells) = probe.limit.as_ref()?;
+        let taken = update::<Bucket, _>(store, &cells.scope(&[]), |bucket| {
+            let before = *bucket;
+            let taken = bucket.take(rule, now);
+            (taken, *bucket != before)
+        });
+        // Where so many contend that nobody gets a token, there is none.
+        let retry_in = taken.unwrap_or(Err(0)).err()?;
+        let reply = match (rule.on_limit, &probe.action) {
+            (OnLimit::Reject, _) => None,
+            (OnLimit::LastVerdict, Action::Respond) => {
+                Some(Reply { details: details::LIMITED_LAST_VERDICT, ..probe.reply_pass(now) })
+            }
+            (OnLimit::LastVerdict, _) => self
+                .last_answer(store, now)
+                .map(|answer| probe.reply_kept(answer, details::LIMITED_LAST_VERDICT, now)),
+        };
+        let reply = reply.unwrap_or_else(|| probe.reply_limited(retry_in, now));
+        Some(self.answer(reply, Outcome::Limited))
+    }
+
+    fn last_answer(&self, store: &impl SharedStore, now: Nanos) -> Option<Answer> {
+        let entry = self.memory.as_ref()?.read::<Entry>(store);
+        match &self.probe.action {
+            Action::Cache(rule) => entry.servable(rule, now).cloned(),
+            _ => entry.answer,
+        }
+    }
+
+    fn consult_cache(
+        &mut self,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Decision {
+        let probe = Rc::clone(&self.probe);
+        let (Action::Cache(rule), Some(cell)) = (&probe.action, &self.memory) else {
+            return self.forward(request, store, now, false);
+        };
+        let looked = update::<Entry, _>(store, cell, |entry| {
+            let lookup = entry.look(rule, now, self.token, probe.patience());
+            let answer = entry.servable(rule, now).cloned();
+            ((lookup, answer), lookup == Lookup::Refresh)
+        });
+        match looked {
+            Some((Lookup::Fresh, Some(answer))) => self.serve(answer, details::CACHED, now),
+            Some((Lookup::Stale, Some(answer))) => self.serve(answer, details::CACHED_STALE, now),
+            Some((Lookup::Refresh, fallback)) => {
+                self.held.refresh = true;
+                self.held.fallback = fallback;
+                self.forward(request, store, now, true)
+            }
+            Some((Lookup::Pass, _)) => self.forward(request, store, now, false),
+            // Whoever loses every race waits for one of the winners.
+            Some((Lookup::Wait | Lookup::Fresh | Lookup::Stale, _)) | None => Decision::Wait,
+        }
+    }
+
+    fn serve(&mut self, answer: Answer, details: &'static str, now: Nanos) -> Decision {
+        self.answer(self.probe.reply_kept(answer, details, now), Outcome::Cached)
+    }
+
+    fn forward(
+        &mut self,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+        capture: bool,
+    ) -> Decision {
+        if let Some(decision) = self.ask_breaker(store, now) {
+            return decision;
+        }
+        let close = self.probe.closes_connections() && self.ask_upstream(store, now);
+        let mut edits = self.probe.forward(request, close);
+        if capture {
+            self.held.capture = Some(Capture::default());
+            // Everyone gets this answer: it must be whole, plain and nobody's own.
+            edits.remove.extend(CONDITIONAL);
+            if request.method().as_deref() == Some(b"HEAD") {
+                edits.set(METHOD, "GET");
+                self.held.replacement = Some(Vec::new());
+            }
+        }
+        Decision::Forward(edits)
+    }
+
+    /// `breaker`: the decision for a probe that doesn't pass it.
+    fn ask_breaker(&mut self, store: &impl SharedStore, now: Nanos) -> Option<Decision> {
+        let probe = Rc::clone(&self.probe);
+        let (rule, cells) = probe.breaker.as_ref()?;
+        let asked = update::<Breaker, _>(store, &cells.scope(&[&self.cluster]), |breaker| {
+            let before = *breaker;
+            let passage = breaker.ask(rule, now, self.token, probe.patience());
+            ((passage, breaker.position()), *breaker != before)
+        });
+        let (passage, position) = asked?;
+        let (retry_in, details) = match passage {
+            Passage::Closed | Passage::Trial => {
+                self.held.passed_breaker = true;
+                if passage == Passage::Trial {
+                    self.signals.set.push((probe.breaker_metric(), position as u64));
+                }
+                return None;
+            }
+            Passage::Open(retry_in) => (retry_in, details::BREAKER_OPEN),
+            Passage::HalfOpen => (0, details::BREAKER_HALF_OPEN),
+        };
+        self.release_refresh(store);
+        Some(match self.held.fallback.take() {
+            Some(answer) => self.serve(answer, details::CACHED_STALE, now),
+            None => self.answer(probe.reply_broken(retry_in, details, now), Outcome::Broken),
+        })
+    }
+
+    /// Whether the cluster takes `connection: close`.
+    fn ask_upstream(&mut self, store: &impl SharedStore, now: Nanos) -> bool {
+        let patience = self.probe.patience();
+        let asked = update::<Upstream, _>(store, &self.upstream(), |upstream| {
+            let before = *upstream;
+            let close = upstream.may_close(now, self.token, patience);
+            ((close, *upstream != before), *upstream != before)
+        });
+        let (close, trial) = asked.unwrap_or((false, false));
+        self.held.upstream_trial = trial;
+        close
+    }
+}
