@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::config::{self, PluginConfig};
+use super::dynamic::{self, DynamicFilter};
 use super::merge::merge;
 use super::{Envoy, port};
 use crate::app::Addresses;
@@ -23,6 +24,7 @@ pub struct EnvoyBuilder {
     destinations: BTreeMap<String, SocketAddr>,
     workers: usize,
     log_level: String,
+    dynamic: bool,
     wishes: Option<Ports>,
 }
 
@@ -49,6 +51,7 @@ impl EnvoyBuilder {
             destinations: BTreeMap::new(),
             workers: 2,
             log_level: "info".into(),
+            dynamic: false,
             wishes: None,
         })
     }
@@ -62,6 +65,12 @@ impl EnvoyBuilder {
     /// Merges `patch` into every HTTP connection manager.
     pub fn patch_hcm(mut self, patch: &Value) -> Self {
         config::merge_hcm(&mut self.config, patch);
+        self
+    }
+
+    /// Merges `patch` into every filter chain.
+    pub fn patch_filter_chains(mut self, patch: &Value) -> Self {
+        config::merge_filter_chains(&mut self.config, patch);
         self
     }
 
@@ -95,6 +104,12 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Whether the filter can be configured anew ([`Envoy::reload`]).
+    pub fn dynamic(mut self, dynamic: bool) -> Self {
+        self.dynamic = dynamic;
+        self
+    }
+
     /// Takes these ports where they are free, instead of any.
     pub fn prefer(mut self, ports: Ports) -> Self {
         self.wishes = Some(ports);
@@ -105,8 +120,10 @@ impl EnvoyBuilder {
     pub async fn start(self) -> Result<Envoy> {
         let home = home()?;
         let admin = self.admin_address()?;
-        let (mut command, listeners) = self.prepare(&home, admin)?;
-        Envoy::boot(&mut command, home, admin, &listeners).await
+        let Prepared { mut command, listeners, filters } = self.prepare(&home, admin)?;
+        let mut envoy = Envoy::boot(&mut command, home, admin, &listeners).await?;
+        envoy.dynamic = filters;
+        Ok(envoy)
     }
 
     /// Lets Envoy load the configuration, module and all, and exit; fails with
@@ -114,7 +131,7 @@ impl EnvoyBuilder {
     pub fn validate(self) -> Result<()> {
         let home = home()?;
         let admin = self.admin_address()?;
-        let (mut command, _) = self.prepare(&home, admin)?;
+        let Prepared { mut command, .. } = self.prepare(&home, admin)?;
         let output = command.args(["--mode", "validate"]).output().context("can't run Envoy")?;
         ensure!(
             output.status.success(),
@@ -125,8 +142,7 @@ impl EnvoyBuilder {
         Ok(())
     }
 
-    /// The command that starts it, and the names of its listeners.
-    fn prepare(mut self, home: &TempDir, admin: SocketAddr) -> Result<(Command, Vec<String>)> {
+    fn prepare(mut self, home: &TempDir, admin: SocketAddr) -> Result<Prepared> {
         if config::has_plugin(&mut self.config) {
             config::set_module(&mut self.config, self.tools.module()?);
         }
@@ -134,6 +150,10 @@ impl EnvoyBuilder {
         config::move_admin(&mut self.config, admin);
         let http = self.wishes.map(|ports| ports.http).filter(|port| port::is_free(*port));
         let listeners = config::move_listeners(&mut self.config, http.unwrap_or(0));
+        let filters = match self.dynamic {
+            true => dynamic::move_to_files(&mut self.config, home.path())?,
+            false => vec![],
+        };
         let path = home.path().join("envoy.json");
         std::fs::write(&path, serde_json::to_vec_pretty(&self.config)?)
             .with_context(|| format!("can't write {}", path.display()))?;
@@ -149,7 +169,7 @@ impl EnvoyBuilder {
         command.arg("--disable-hot-restart");
         // Access logs are read soon after the request.
         command.args(["--file-flush-interval-msec", "50"]);
-        Ok((command, listeners))
+        Ok(Prepared { command, listeners, filters })
     }
 
     fn admin_address(&self) -> Result<SocketAddr> {
@@ -157,6 +177,14 @@ impl EnvoyBuilder {
         let port = wish.map_or_else(port::choose, Ok)?;
         Ok(SocketAddr::from(([127, 0, 0, 1], port)))
     }
+}
+
+/// All that is known before the start.
+struct Prepared {
+    command: Command,
+    /// The listeners' names.
+    listeners: Vec<String>,
+    filters: Vec<DynamicFilter>,
 }
 
 fn home() -> Result<TempDir> {

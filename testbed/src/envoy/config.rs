@@ -1,7 +1,7 @@
 //! Edits of an Envoy configuration, which is plain JSON here.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -55,12 +55,37 @@ pub fn set_plugin_config(config: &mut Value, plugin_config: &PluginConfig) {
 
 /// Merges `patch` into every HTTP connection manager.
 pub fn merge_hcm(config: &mut Value, patch: &Value) {
+    each_hcm(config, &mut |hcm| merge(hcm, patch));
+}
+
+/// Merges `patch` into every filter chain.
+pub fn merge_filter_chains(config: &mut Value, patch: &Value) {
     each_object(config, &mut |object| {
-        let kind = object.get("@type").and_then(Value::as_str).unwrap_or_default();
-        if kind.ends_with(".HttpConnectionManager") {
-            merge(object, patch);
+        let chains = object.get_mut("filter_chains").and_then(Value::as_array_mut);
+        chains.into_iter().flatten().for_each(|chain| merge(chain, patch));
+    });
+}
+
+/// Takes the configuration of every Wasm filter, with the filter's name, and
+/// puts there where `source` says that it is found.
+pub fn take_wasm_filters(
+    config: &mut Value,
+    source: impl Fn(&str) -> Value,
+) -> Vec<(String, Value)> {
+    let mut taken = Vec::new();
+    each_hcm(config, &mut |hcm| {
+        let filters = hcm.get_mut("http_filters").and_then(Value::as_array_mut);
+        for filter in filters.into_iter().flatten().filter_map(Value::as_object_mut) {
+            if filter.get("typed_config").is_some_and(|config| is_a(config, ".Wasm"))
+                && let Some(config) = filter.remove("typed_config")
+            {
+                let name = filter["name"].as_str().unwrap_or_default().to_owned();
+                filter.insert("config_discovery".into(), source(&name));
+                taken.push((name, config));
+            }
         }
     });
+    taken
 }
 
 /// Moves every listener to the loopback interface, the first one to `port` and
@@ -71,7 +96,12 @@ pub fn move_listeners(config: &mut Value, mut port: u16) -> Vec<String> {
     for listener in listeners.into_iter().flatten() {
         // Internal listeners have no socket.
         let Some(socket) = listener.pointer_mut("/address/socket_address") else { continue };
-        *socket = socket_address(SocketAddr::from(([127, 0, 0, 1], std::mem::take(&mut port))));
+        // Whoever writes ::1 wants IPv6; any other address is as good as another.
+        let loopback = match socket["address"].as_str() {
+            Some("::1") => IpAddr::from(Ipv6Addr::LOCALHOST),
+            _ => IpAddr::from(Ipv4Addr::LOCALHOST),
+        };
+        *socket = socket_address(SocketAddr::new(loopback, std::mem::take(&mut port)));
         let generated = format!("listener_{}", names.len());
         let name = listener["name"].as_str().map_or(generated, str::to_owned);
         listener["name"] = json!(name);
@@ -119,6 +149,19 @@ fn each_plugin(config: &mut Value, edit: &mut dyn FnMut(&mut Value)) {
     });
 }
 
+fn each_hcm(config: &mut Value, edit: &mut dyn FnMut(&mut Value)) {
+    each_object(config, &mut |object| {
+        if is_a(object, ".HttpConnectionManager") {
+            edit(object);
+        }
+    });
+}
+
+/// Whether the type of `message` ends with `kind`.
+fn is_a(message: &Value, kind: &str) -> bool {
+    message.get("@type").and_then(Value::as_str).is_some_and(|name| name.ends_with(kind))
+}
+
 fn each_endpoint(config: &mut Value, edit: &mut dyn FnMut(&str, &mut Value)) {
     let clusters = config.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
     for cluster in clusters.into_iter().flatten() {
@@ -161,7 +204,7 @@ mod tests {
                                   "config": { "vm_config": { "code": { "local": { "filename": "old" } } },
                                               "configuration": { "value": "old" } } } },
                     { "name": "inside", "internal_listener": {} },
-                    { "address": { "socket_address": { "address": "0.0.0.0", "port_value": 10001 } } },
+                    { "address": { "socket_address": { "address": "::1", "port_value": 10001 } } },
                 ],
                 "clusters": [
                     { "name": "app", "lb": [ { "endpoint": { "address": { "socket_address": { "address": "x", "port_value": 1 } } } } ] },
@@ -193,10 +236,11 @@ mod tests {
     fn listeners_are_moved_and_named() {
         let mut config = config();
         assert_eq!(move_listeners(&mut config, 7), ["edge", "listener_1"]);
-        let port = |listener: usize| {
-            &config["static_resources"]["listeners"][listener]["address"]["socket_address"]["port_value"]
+        let address = |listener: usize| {
+            &config["static_resources"]["listeners"][listener]["address"]["socket_address"]
         };
-        assert_eq!((port(0), port(2)), (&json!(7), &json!(0)));
+        assert_eq!(*address(0), json!({ "address": "127.0.0.1", "port_value": 7 }));
+        assert_eq!(*address(2), json!({ "address": "::1", "port_value": 0 }));
     }
 
     #[test]

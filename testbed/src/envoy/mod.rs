@@ -20,6 +20,8 @@
 mod admin;
 mod builder;
 mod config;
+mod dynamic;
+mod memory;
 pub mod merge;
 mod port;
 
@@ -34,6 +36,8 @@ use tempfile::TempDir;
 
 pub use self::builder::{EnvoyBuilder, Ports};
 pub use self::config::PluginConfig;
+use self::dynamic::DynamicFilter;
+pub use self::dynamic::Reloaded;
 use crate::child::Child;
 
 /// How long an Envoy may take until it serves.
@@ -67,6 +71,7 @@ pub struct Envoy {
     /// Its admin interface.
     pub admin: SocketAddr,
     listeners: BTreeMap<String, SocketAddr>,
+    dynamic: Vec<DynamicFilter>,
     child: Child,
     home: TempDir,
 }
@@ -131,7 +136,7 @@ impl Envoy {
         };
         let first = listeners.first().context("the configuration has no listener")?;
         let http = *addresses.get(first).context("the first listener has no address")?;
-        Ok(Self { http, admin, listeners: addresses, child, home })
+        Ok(Self { http, admin, listeners: addresses, dynamic: vec![], child, home })
     }
 }
 
