@@ -53,6 +53,12 @@ impl Child {
             .with_context(|| format!("can't send {signal:?} to process {}", self.id()))
     }
 
+    /// Kills it, unless it has ended already, and waits for its end.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill().and_then(|()| self.process.wait()).context("can't kill a child")?;
+        Ok(())
+    }
+
     /// Asks it to end (SIGTERM) and kills it if it hasn't after `grace`.
     pub fn stop(mut self, grace: Duration) -> Result<()> {
         self.signal(Signal::TERM)?;
@@ -66,9 +72,8 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // Both fail only if the child is gone already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        // It fails only if the child is gone already.
+        let _ = self.kill();
     }
 }
 

@@ -14,5 +14,6 @@ pub mod demo;
 pub mod envoy;
 pub mod latin1;
 pub mod metrics;
+mod open_files;
 pub mod scenario;
 pub mod tools;

@@ -25,13 +25,18 @@ scenarios:
       - { rate: { per_second: 10, for: 1s, connections: 1, send: GET /livez, expect: { status: 504 } } }
       - { send: GET /nowhere, background: slow, expect: { status: 200 }, app_counts: { /nowhere: 0 } }
       - { join: slow }
+      - { raw: "GET /health HTTP/1.1\r\nHost: a\r\n\r\n", read_for: 100ms, expect: { text: sick, closed: true } }
+      - { send: GET /health, expect: { error: certificate } }
+      - { send: GET /health, as: anonymous }
+      - { baseline: {} }
+      - { burst: { requests: 500, send: GET /health }, memory: { envoy_grows_at_most: 0KiB } }
       - { send: GET /health, background: never_joined, expect: { headers: { age: { at_least: 1 } } } }
     metrics: { no_such_metric: { at_least: 1 }, envoy_server_live: null }
     log: [there is no such line]
     log_never: [answered /health]
 "#;
 
-const REPORTED: [&str; 22] = [
+const REPORTED: [&str; 27] = [
     "step 1 (GET /health): status: expected 503, got 200",
     "step 1 (GET /health): no_such_metric: expected 1, got nothing",
     "step 2 (GET /health): the application: expected 0 requests, got 1",
@@ -49,7 +54,12 @@ const REPORTED: [&str; 22] = [
     "step 14 (10 requests a second): rate: expected 10 requests a second, got 2",
     "step 15 (GET /nowhere): status: expected 200, got 404",
     "step 15 (GET /nowhere): requests for /nowhere at the application: expected 0, got 1",
-    "step 17 (GET /health): header age: expected at least 1, got none",
+    r#"step 17 (raw): text: expected "sick", got "HTTP/1.1 200 OK"#,
+    "step 17 (raw): closed: expected true, got false",
+    r#"step 18 (GET /health): error: expected "certificate", got an answer with 200"#,
+    "step 19 (GET /health): can't connect to 127.0.0.1",
+    "step 21 (burst of 500 requests): Envoy's memory: expected 0.0 MiB more at most, got",
+    "step 22 (GET /health): header age: expected at least 1, got none",
     "metrics: no_such_metric: expected at least 1, got nothing",
     "metrics: envoy_server_live: expected nothing, got 1",
     r#"log: Envoy's log doesn't hold "there is no such line""#,
@@ -64,6 +74,16 @@ scenarios:
 const REFUSED_FOR_ANOTHER_REASON: &str = r#"
 scenarios:
   - { name: a_bad_one, envoy: { file: envoy/plain.yaml, hcm: { typo: 1 } }, refused: [speling] }
+"#;
+
+const RELOADS_GONE_WRONG: &str = r#"
+scenarios:
+  - name: reloads_gone_wrong
+    config: { probes: [] }
+    steps:
+      - { reload: { config: { probes: [], counters: [] }, refused: [speling] } }
+      - { reload: { config: "{ probes: }" } }
+      - { reload: { config: "{ probes: }", refused: [speling] } }
 "#;
 
 /// Runs the one scenario that `text` tells; returns the report of its failure.
@@ -94,4 +114,16 @@ async fn a_configuration_that_is_not_refused_is_reported() {
 async fn a_refusal_for_another_reason_is_reported() {
     let report = report(REFUSED_FOR_ANOTHER_REASON).await;
     assert!(report.contains(r#"refused: Envoy's log doesn't hold "speling""#), "{report}");
+}
+
+#[tokio::test]
+async fn a_reload_that_goes_another_way_is_reported() {
+    let report = report(RELOADS_GONE_WRONG).await;
+    for line in [
+        "step 1 (reload): refused: Envoy took this configuration",
+        "step 2 (reload): Envoy refused this configuration",
+        r#"step 3 (reload): Envoy's log doesn't hold "speling""#,
+    ] {
+        assert!(report.contains(line), "{line}\nis missing in\n{report}");
+    }
 }

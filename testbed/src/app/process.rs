@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
@@ -15,6 +16,12 @@ use crate::child::Child;
 use crate::client::http::{self, Request};
 use crate::tools::Tools;
 
+/// How long a restarted application tries to get its ports back.
+const BIND_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it tries.
+const BIND_POLL: Duration = Duration::from_millis(50);
+
 /// A running application; it dies when this is dropped.
 #[derive(Debug)]
 pub struct Application {
@@ -26,8 +33,34 @@ pub struct Application {
 impl Application {
     /// Starts it on free ports of the loopback interface.
     pub fn start(tools: &Tools) -> Result<Self> {
-        let mut child =
-            Child::spawn(Command::new(tools.testbed()).arg("app").stdout(Stdio::piped()))?;
+        Self::spawn(Command::new(tools.testbed()).arg("app"))
+    }
+
+    /// Kills it if it still runs, and starts it again on the same ports. It has
+    /// forgotten everything.
+    pub async fn restart(&mut self, tools: &Tools) -> Result<()> {
+        let Addresses { http, grpc, control } = self.addresses;
+        let mut command = Command::new(tools.testbed());
+        command.arg("app").args(["--bind", &http.ip().to_string()]);
+        for (option, address) in
+            [("--http-port", http), ("--grpc-port", grpc), ("--control-port", control)]
+        {
+            command.args([option, &address.port().to_string()]);
+        }
+        self.child.kill()?;
+        let patience = Instant::now() + BIND_PATIENCE;
+        // While it was gone, a connection may have been given one of its ports.
+        while let Err(error) = Self::spawn(&mut command).map(|started| *self = started) {
+            if Instant::now() > patience {
+                return Err(error);
+            }
+            tokio::time::sleep(BIND_POLL).await;
+        }
+        Ok(())
+    }
+
+    fn spawn(command: &mut Command) -> Result<Self> {
+        let mut child = Child::spawn(command.stdout(Stdio::piped()))?;
         let mut line = String::new();
         let stdout = child.take_stdout().context("the application's output isn't piped")?;
         BufReader::new(stdout).read_line(&mut line)?;
@@ -52,6 +85,11 @@ impl Application {
     /// Requests since the start, by path.
     pub async fn counts(&self) -> Result<BTreeMap<String, u64>> {
         self.read(&Request::new("GET", "/counts")).await
+    }
+
+    /// Its process id; another one after a restart.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// How it ended, or `None` while it runs.

@@ -4,3 +4,4 @@ pub mod connection;
 pub mod grpc;
 pub mod http;
 pub mod peer;
+pub mod tls;

@@ -1,9 +1,15 @@
 //! The other end of a connection.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+
+use super::tls::SERVER;
 
 /// Where to connect to, and what to show of oneself.
 #[derive(Clone, Debug)]
@@ -12,18 +18,34 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The client's own address; the system chooses one otherwise.
     pub from: Option<IpAddr>,
+    /// How to speak TLS, if at all.
+    pub tls: Option<Arc<ClientConfig>>,
 }
+
+/// A connection, with or without TLS.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Self {
-        Self { address, from: None }
+        Self { address, from: None, tls: None }
     }
 }
 
 impl Peer {
     /// Connects.
-    pub async fn connect(&self) -> Result<TcpStream> {
-        self.dial().await.with_context(|| format!("can't connect to {}", self.address))
+    pub async fn connect(&self) -> Result<Box<dyn Stream>> {
+        let context = || format!("can't connect to {}", self.address);
+        let stream = self.dial().await.with_context(context)?;
+        Ok(match &self.tls {
+            None => Box::new(stream),
+            Some(tls) => {
+                let connector = TlsConnector::from(tls.clone());
+                let stream = connector.connect(SERVER.try_into()?, stream);
+                Box::new(stream.await.with_context(context)?)
+            }
+        })
     }
 
     async fn dial(&self) -> Result<TcpStream> {

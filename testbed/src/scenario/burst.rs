@@ -53,9 +53,8 @@ impl Burst {
         let mut exchanges = JoinSet::new();
         for mut connection in connections {
             let request = request.clone();
-            exchanges.spawn(async move {
-                unless_left(leave_after, connection.send(&request)).await.transpose()
-            });
+            exchanges
+                .spawn(async move { unless_left(leave_after, connection.send(&request)).await });
         }
         let mut tally = Tally::default();
         // Whoever leaves doesn't care what was to come.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Result;
 use serde::Deserialize;
 
 use super::headers::{ExpectHeaders, header_faults};
@@ -21,6 +22,7 @@ pub struct Expect {
     body_base64: Option<Base64>,
     trailers: ExpectHeaders,
     took: Option<Limits<Span>>,
+    error: Option<Pattern>,
 }
 
 /// An expected end of a gRPC call; what isn't said may be anything.
@@ -57,8 +59,22 @@ impl Expect {
         Self { status: Some(200), ..Self::default() }
     }
 
-    /// Everything that is wrong with `answer`.
-    pub fn faults(&self, answer: &http::Response) -> Vec<String> {
+    /// Everything that is wrong with `answer`, or with the lack of it.
+    pub fn faults(&self, answer: &Result<http::Response>) -> Vec<String> {
+        match (answer, &self.error) {
+            (Ok(answer), None) => self.answer_faults(answer),
+            (Ok(answer), Some(error)) => {
+                vec![format!("error: expected {error}, got an answer with {}", answer.status)]
+            }
+            (Err(error), Some(expected)) if expected.is_in(&format!("{error:#}")) => vec![],
+            (Err(error), Some(expected)) => {
+                vec![format!("error: expected {expected}, got {error:#}")]
+            }
+            (Err(error), None) => vec![format!("{error:#}")],
+        }
+    }
+
+    fn answer_faults(&self, answer: &http::Response) -> Vec<String> {
         let mut faults = Vec::new();
         if let Some(status) = self.status.filter(|status| *status != answer.status) {
             let body = cut(&answer.text());

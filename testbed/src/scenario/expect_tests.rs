@@ -18,7 +18,25 @@ fn http_faults(expected: Value) -> Vec<String> {
         trailers: pairs(&[("grpc-status", "0")]),
         elapsed: Duration::from_millis(500),
     };
-    from_value::<Expect>(expected).unwrap().faults(&answer)
+    from_value::<Expect>(expected).unwrap().faults(&Ok(answer))
+}
+
+#[test]
+fn an_error_is_a_fault_unless_it_is_expected() {
+    let faults = |expected: Value| {
+        let expected: Expect = from_value(expected).unwrap();
+        expected.faults(&Err(anyhow::anyhow!("broken pipe").context("can't send")))
+    };
+    assert_eq!(faults(json!({})), ["can't send: broken pipe"]);
+    assert_eq!(faults(json!({ "error": "broken pipe" })), [""; 0]);
+    assert_eq!(
+        faults(json!({ "error": "~hea+t" })),
+        ["error: expected /hea+t/, got can't send: broken pipe"]
+    );
+    assert_eq!(
+        http_faults(json!({ "error": "broken pipe" })),
+        [r#"error: expected "broken pipe", got an answer with 200"#]
+    );
 }
 
 #[test]

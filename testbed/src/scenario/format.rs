@@ -9,10 +9,12 @@ use serde_json::Value;
 
 use super::pattern::Pattern;
 use super::span::Amount;
-use super::step::{Action, Step, check_joins};
+use super::step::{Action, Step, check_order};
+use super::template;
 use crate::app::behaviour::{Behaviour, Deviation, ServingStatus};
-use crate::envoy::PluginConfig;
-use crate::tools;
+use crate::client::tls::Authority;
+use crate::envoy::{EnvoyBuilder, PluginConfig};
+use crate::tools::{self, Tools};
 
 /// A scenario.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,12 +47,13 @@ pub struct Scenario {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnvoyOptions {
-    pub(super) file: String,
+    file: String,
     shipped_config: bool,
-    pub(super) workers: usize,
-    pub(super) log_level: String,
-    pub(super) hcm: Value,
-    pub(super) patch: Value,
+    workers: usize,
+    log_level: String,
+    hcm: Value,
+    filter_chain: Value,
+    patch: Value,
 }
 
 impl Default for EnvoyOptions {
@@ -61,6 +64,7 @@ impl Default for EnvoyOptions {
             workers: 2,
             log_level: "info".into(),
             hcm: Value::Object(Default::default()),
+            filter_chain: Value::Object(Default::default()),
             patch: Value::Object(Default::default()),
         }
     }
@@ -68,9 +72,32 @@ impl Default for EnvoyOptions {
 
 impl EnvoyOptions {
     /// The configuration's path: the scenarios' own files come before the shipped ones.
-    pub fn path(&self) -> PathBuf {
+    fn path(&self) -> PathBuf {
         let own = tools::scenarios().join(&self.file);
         if own.exists() { own } else { tools::envoy_configs().join(&self.file) }
+    }
+
+    /// An Envoy so patched, with the files of `authority` named in the patches.
+    pub fn builder(&self, tools: &Tools, authority: &Authority) -> Result<EnvoyBuilder> {
+        let expanded = |patch: &Value| {
+            let mut patch = patch.clone();
+            template::expand(&mut patch, Some(authority)).map(|()| patch)
+        };
+        Ok(EnvoyBuilder::new(tools, &self.path())?
+            .patch(&expanded(&self.patch)?)
+            .patch_hcm(&expanded(&self.hcm)?)
+            .patch_filter_chains(&expanded(&self.filter_chain)?)
+            .workers(self.workers)
+            .log_level(&self.log_level))
+    }
+}
+
+/// What the filter is configured with by `config`.
+pub fn plugin_config(config: &Option<Value>) -> PluginConfig {
+    match config {
+        Some(Value::String(text)) => PluginConfig::Text(text.clone()),
+        Some(config) => PluginConfig::Text(config.to_string()),
+        None => PluginConfig::Absent,
     }
 }
 
@@ -92,18 +119,18 @@ impl Scenario {
                 traffic.check().with_context(|| step.action.name())?;
             }
         }
-        check_joins(&self.steps)?;
+        check_order(&self.steps)?;
         Ok(self)
     }
 
     /// What the filter is configured with.
     pub fn plugin_config(&self) -> PluginConfig {
-        match &self.config {
-            Some(Value::String(text)) => PluginConfig::Text(text.clone()),
-            Some(config) => PluginConfig::Text(config.to_string()),
-            None if self.envoy.shipped_config => PluginConfig::Shipped,
-            None => PluginConfig::Absent,
-        }
+        if self.envoy.shipped_config { PluginConfig::Shipped } else { plugin_config(&self.config) }
+    }
+
+    /// Whether the filter is configured anew on the way.
+    pub fn reloads(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::Reload(_)))
     }
 
     /// How the application behaves at first.

@@ -49,6 +49,8 @@ fn an_unknown_key_beside_flattened_ones_is_named() {
         "{load: {requests: 1, connections: 1, mix: [{send: GET /}], hedders: {}}}",
         "{load: {requests: 1, connections: 1, mix: [{send: GET /, hedders: {}}]}}",
         "{grpc: Check, hedders: {}}",
+        "{raw: x, hedders: {}}",
+        "{restart_app: {hedders: {}}}",
     ] {
         let fault = fault(&format!("scenarios: [{{name: a, steps: [{step}]}}]"));
         assert!(fault.contains("unknown") && fault.contains("hedders"), "{fault}");
@@ -65,6 +67,8 @@ fn steps_that_make_no_sense_are_refused() {
         ("{burst: {requests: 1, send: GET /, leave_after: 1s, answers: {}}}", "leave_after"),
         ("{burst: {requests: 0, send: GET /}}", "no requests"),
         ("{rate: {per_second: 0, for: 1s, connections: 1, send: GET /}}", "no requests"),
+        ("{raw: x, leave_after: 1s, expect: {}}", "leave_after"),
+        ("{wait: 1s, memory: {envoy_grows_at_most: 1MiB}}", "baseline"),
         ("{join: b}", "no b in the background"),
         ("{wait: 1s, background: b}", "background"),
         ("{send: GET /, background: b, app_sees: []}", "app_sees"),

@@ -12,9 +12,9 @@ pub const NOTHING_TO_EXPECT: &str = "who leaves (leave_after) has no answer to e
 pub async fn unless_left<T>(
     leave_after: Option<Span>,
     exchange: impl Future<Output = Result<T>>,
-) -> Result<Option<T>> {
+) -> Option<Result<T>> {
     match leave_after {
-        Some(span) => tokio::time::timeout(span.0, exchange).await.ok().transpose(),
-        None => exchange.await.map(Some),
+        Some(span) => tokio::time::timeout(span.0, exchange).await.ok(),
+        None => Some(exchange.await),
     }
 }

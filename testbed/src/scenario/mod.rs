@@ -17,6 +17,7 @@
 //!       workers: 2
 //!       log_level: info
 //!       hcm: {}                     # merged into every HTTP connection manager
+//!       filter_chain: {}            # merged into every filter chain: TLS for every listener
 //!       patch: {}                   # merged into the whole file (lists by `name`, null removes);
 //!                                   # a host called app or app_grpc leads to the application
 //!
@@ -35,6 +36,8 @@
 //!         body: ""                  # or body_base64
 //!         to: edge                  # a listener's name; the first one otherwise
 //!         from: 127.0.0.2           # the client's own address
+//!         as: spiffe://example.org/prober   # speak TLS, with a certificate for this URI;
+//!                                   # anonymous: with none
 //!         times: 1                  # one after the other
 //!         within: 5s                # repeat until it is as expected
 //!         leave_after: 200ms        # instead of expect: close the connection, answered or not
@@ -46,6 +49,7 @@
 //!           body_base64: b2sK
 //!           trailers: { grpc-status: "0" }
 //!           took: { at_least: 900ms, at_most: 1500ms }
+//!           error: certificate      # or else: there is no answer, and this is in the reason
 //!
 //!       - grpc: Check               # or List, Watch
 //!         client: grpcio            # or tonic, the default
@@ -55,11 +59,11 @@
 //!         messages: 1               # of a Watch, before hanging up
 //!         expect: { code: OK, message: "", serving: SERVING, services: { "": SERVING },
 //!                   headers: {}, took: {} }   # serving: [..] for several messages
-//!                                   # also to, from, within, leave_after
+//!                                   # also to, from, as, within, leave_after
 //!
 //!       - burst:                    # all at the same moment, each on a connection of its own
 //!           requests: 200
-//!           send: GET /health       # also version, headers, body, to, from
+//!           send: GET /health       # also version, headers, body, to, from, as
 //!           expect: { status: 200 } # of every answer; 200 if nothing is said
 //!           answers: { "200": 190, "503": { at_most: 10 } }   # so many, and no other status
 //!           leave_after: 200ms      # instead of expect and answers
@@ -72,11 +76,17 @@
 //!
 //!       - load:                     # exact shares by weight, shuffled, keep-alive
 //!           requests: 10000
-//!           connections: 50         # also version, to, from
+//!           connections: 50         # also version, to, from, as
 //!           took: { at_most: 30s }
 //!           mix:                    # every answer must be as expected; 200 if nothing is said
 //!             - { weight: 3, send: GET /health }
 //!             - { weight: 1, send: POST /pay, headers: { x-payment-id: "1" } }
+//!
+//!       - raw: ["GET /he", "alth HTTP/1.1\r\n"]   # bytes (Latin-1), in one piece or in several
+//!         pause: 300ms              # between them
+//!         read_for: 500ms           # after the last one
+//!         leave_after: 200ms        # instead of expect; also to, from, as
+//!         expect: { text: "~^HTTP/1.1 200", closed: false }   # closed by Envoy
 //!
 //!       - send: GET /orders/1       # any of the above may go on while the next steps are taken;
 //!         background: orders        # what it leads to is looked at when it is joined, or at the end
@@ -85,6 +95,11 @@
 //!       - set_app: { /health: { hang: true } }   # replaces all deviations
 //!         grpc_services: { "": NOT_SERVING }     # and all services
 //!       - signal_app: STOP          # or CONT, KILL
+//!       - restart_app: {}           # on the same ports, and behaving as told last
+//!       - reload: { config: {} }    # a new configuration of the filter in the running Envoy, which
+//!                                   # gets the filter from a file then (ECDS); times: 20 for more
+//!       - reload: { config: {}, refused: ["probes[0].timeout"] }   # Envoy must keep the old one
+//!       - baseline: {}              # remember how much memory Envoy takes
 //!       - wait: 1s
 //!       - admin: POST /healthcheck/fail
 //!         expect: { body: "OK\n" }
@@ -97,6 +112,7 @@
 //!             headers: { connection: close, x-heartbeat-probe: health }
 //!         app_counts: { /health: 1, /pay: { at_least: 1, at_most: 9 } }   # so many more requests
 //!         metrics: {}               # as below
+//!         memory: { envoy_grows_at_most: 20MiB }   # since the baseline
 //!
 //!     # After the steps, waited for up to two seconds.
 //!     metrics: { 'heartbeat_probe_total{outcome="pass",probe="health"}': 2, heartbeat_x: null,
@@ -111,7 +127,10 @@
 //! Wherever text is expected, `~` begins a regular expression that must be
 //! found in it, and `null` for a header, a trailer or a series means that it
 //! must be absent. Header values are Latin-1: `"\xFF"` is that one byte.
-//! `${repeat a 61440}` in any string stands for so many times that text.
+//! `${repeat a 61440}` in any string stands for so many times that text. In
+//! `patch`, `hcm` and `filter_chain`, `${tls.ca}`, `${tls.server.cert}` and
+//! `${tls.server.key}` stand for the files of an authority that is made for the
+//! run, which also certifies the clients of `as`.
 
 mod burst;
 mod expect;
@@ -123,10 +142,12 @@ mod logs;
 mod pattern;
 mod pool;
 mod rate;
+mod raw;
 mod repeat;
 mod report;
 mod request;
 mod run;
+mod size;
 mod span;
 mod stage;
 mod step;
@@ -188,7 +209,7 @@ pub fn read(text: &str) -> Result<Vec<Scenario>> {
         .map(|mut told| {
             let name = told["name"].as_str().unwrap_or("without a name").to_owned();
             ensure!(names.insert(name.clone()), "scenario {name} is told twice");
-            template::expand(&mut told)
+            template::expand(&mut told, None)
                 .and_then(|()| Ok(serde_json::from_value::<Scenario>(told)?))
                 .and_then(Scenario::checked)
                 .with_context(|| format!("scenario {name}"))

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::pattern::OneOrMany;
 use crate::client::http;
+use crate::client::tls::Identity;
 
 /// What is sent; part of every step that sends HTTP requests.
 ///
@@ -30,6 +31,8 @@ pub struct Way {
     pub to: Option<String>,
     /// The client's address.
     pub from: Option<IpAddr>,
+    /// Who the client is; with this it speaks TLS.
+    pub r#as: Option<Identity>,
 }
 
 /// The HTTP version to speak.

@@ -7,20 +7,23 @@ use super::logs::log_faults;
 use super::report::Report;
 use super::stage::Stage;
 use crate::app::Application;
-use crate::envoy::{EnvoyBuilder, Refused};
+use crate::client::tls::Authority;
+use crate::envoy::Refused;
+use crate::open_files;
 use crate::tools::Tools;
 
 /// Runs `scenario`; the error tells all that isn't as it should be.
 pub async fn run(scenario: &Scenario, tools: &Tools) -> Result<()> {
+    open_files::allow_many()?;
+    let authority = Authority::new()?;
     let app = Application::start(tools)?;
     app.behave(&scenario.behaviour()).await?;
-    let envoy = EnvoyBuilder::new(tools, &scenario.envoy.path())?
-        .patch(&scenario.envoy.patch)
-        .patch_hcm(&scenario.envoy.hcm)
+    let envoy = scenario
+        .envoy
+        .builder(tools, &authority)?
         .plugin_config(scenario.plugin_config())
         .application(&app.addresses)
-        .workers(scenario.envoy.workers)
-        .log_level(&scenario.envoy.log_level)
+        .dynamic(scenario.reloads())
         .start()
         .await;
     if let Some(expected) = &scenario.refused {
@@ -35,5 +38,5 @@ pub async fn run(scenario: &Scenario, tools: &Tools) -> Result<()> {
         report.note("refused", log_faults(scenario, expected, &log));
         return report.into_result(&log);
     }
-    Stage::new(scenario, tools, app, envoy?).play().await
+    Stage::new(scenario, tools, authority, app, envoy?).play().await
 }

@@ -7,17 +7,20 @@ use anyhow::{Context, Result};
 use tokio::task::JoinHandle;
 
 use super::expect::seen_faults;
-use super::format::Scenario;
+use super::format::{Scenario, plugin_config};
 use super::logs::log_faults;
 use super::repeat::repeat;
 use super::report::Report;
 use super::request::Way;
+use super::size::Size;
 use super::span::{Amount, Span};
-use super::step::{Action, After, Step};
+use super::step::{Action, After, Reconfigure, Step};
 use crate::app::Application;
+use crate::app::behaviour::Behaviour;
 use crate::client::http;
 use crate::client::peer::Peer;
-use crate::envoy::Envoy;
+use crate::client::tls::Authority;
+use crate::envoy::{Envoy, Reloaded};
 use crate::metrics::name_of;
 use crate::tools::Tools;
 
@@ -29,8 +32,13 @@ const PATIENCE: Span = Span(Duration::from_secs(2));
 pub struct Stage<'a> {
     scenario: &'a Scenario,
     tools: &'a Tools,
+    authority: Authority,
     app: Application,
+    /// What the application was told last.
+    behaviour: Behaviour,
     envoy: Envoy,
+    /// Envoy's memory at the `baseline`.
+    baseline: u64,
     background: Vec<Background>,
     report: Report,
 }
@@ -46,13 +54,31 @@ struct Background {
 
 /// How things stood before a step.
 struct Before {
+    /// The application's process: another one counts from zero.
+    app: u32,
     app_counts: BTreeMap<String, u64>,
 }
 
 impl<'a> Stage<'a> {
     /// Everything is up and nothing has happened yet.
-    pub fn new(scenario: &'a Scenario, tools: &'a Tools, app: Application, envoy: Envoy) -> Self {
-        Self { scenario, tools, app, envoy, background: vec![], report: Report::default() }
+    pub fn new(
+        scenario: &'a Scenario,
+        tools: &'a Tools,
+        authority: Authority,
+        app: Application,
+        envoy: Envoy,
+    ) -> Self {
+        Self {
+            scenario,
+            tools,
+            authority,
+            app,
+            behaviour: scenario.behaviour(),
+            envoy,
+            baseline: 0,
+            background: vec![],
+            report: Report::default(),
+        }
     }
 
     /// Takes all steps; the error tells all that isn't as it should be.
@@ -111,12 +137,40 @@ impl<'a> Stage<'a> {
                 let background = self.background.remove(at.context("nothing to join")?);
                 self.join(background).await;
             }
-            Action::SetApp(step) => self.app.behave(&step.behaviour()).await?,
+            Action::SetApp(step) => {
+                self.behaviour = step.behaviour();
+                self.app.behave(&self.behaviour).await?;
+            }
             Action::SignalApp(step) => self.app.signal(step.signal_app.into())?,
+            Action::RestartApp(_) => {
+                self.app.restart(self.tools).await?;
+                self.app.behave(&self.behaviour).await?;
+            }
+            Action::Reload(step) => return self.reload(&step.reload).await,
+            Action::Baseline(_) => self.baseline = self.envoy.memory()?,
             Action::Wait(step) => tokio::time::sleep(step.wait.0).await,
             Action::Admin(step) => {
-                let answer = http::fetch(self.envoy.admin, &step.request()).await?;
+                let answer = http::fetch(self.envoy.admin, &step.request()).await;
                 return Ok(step.expect.faults(&answer));
+            }
+        }
+        Ok(vec![])
+    }
+
+    async fn reload(&mut self, step: &Reconfigure) -> Result<Vec<String>> {
+        let config = plugin_config(&step.config);
+        for _ in 0..step.times {
+            match (self.envoy.reload(&config).await?, &step.refused) {
+                (Reloaded::Taken, None) => {}
+                (Reloaded::Taken, Some(_)) => {
+                    return Ok(vec!["refused: Envoy took this configuration".into()]);
+                }
+                (Reloaded::Refused, None) => {
+                    return Ok(vec!["Envoy refused this configuration".into()]);
+                }
+                (Reloaded::Refused, Some(reasons)) => {
+                    return Ok(log_faults(self.scenario, reasons, &self.envoy.log()?));
+                }
             }
         }
         Ok(vec![])
@@ -140,12 +194,12 @@ impl<'a> Stage<'a> {
             true => BTreeMap::new(),
             false => self.app.counts().await?,
         };
-        Ok(Before { app_counts })
+        Ok(Before { app: self.app.id(), app_counts })
     }
 
     /// What is wrong with what a step has led to.
     async fn faults_after(&self, after: &After, before: &Before) -> Result<Vec<String>> {
-        let After { app_sees, app_counts, metrics } = after;
+        let After { app_sees, app_counts, metrics, memory } = after;
         let mut faults = Vec::new();
         if let Some(expected) = app_sees {
             let mut seen = self.app.take_seen().await?;
@@ -154,14 +208,22 @@ impl<'a> Stage<'a> {
         }
         if !app_counts.is_empty() {
             let now = self.app.counts().await?;
-            let count =
-                |counts: &BTreeMap<String, u64>, path| counts.get(path).copied().unwrap_or(0);
+            let restarted = self.app.id() != before.app;
             faults.extend(app_counts.iter().filter_map(|(path, amount)| {
-                let more = count(&now, path) - count(&before.app_counts, path);
-                amount.fault(&format!("requests for {path} at the application"), Some(more as f64))
+                let count = |counts: &BTreeMap<_, _>| counts.get(path).copied().unwrap_or(0);
+                let earlier = if restarted { 0 } else { count(&before.app_counts) };
+                let more = (count(&now) - earlier) as f64;
+                amount.fault(&format!("requests for {path} at the application"), Some(more))
             }));
         }
         faults.extend(self.metric_faults(metrics).await?);
+        if let Some(memory) = memory {
+            let grown = Size(self.envoy.memory()?.saturating_sub(self.baseline));
+            let most = memory.envoy_grows_at_most;
+            if grown > most {
+                faults.push(format!("Envoy's memory: expected {most} more at most, got {grown}"));
+            }
+        }
         Ok(faults)
     }
 
@@ -171,7 +233,8 @@ impl<'a> Stage<'a> {
             Some(name) => self.envoy.listener(name)?,
             None => self.envoy.http,
         };
-        Ok(Peer { address, from: way.from })
+        let tls = way.r#as.as_ref().map(|identity| self.authority.client(identity));
+        Ok(Peer { address, from: way.from, tls: tls.transpose()? })
     }
 
     async fn metric_faults(&self, expected: &BTreeMap<String, Amount>) -> Result<Vec<String>> {

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::expect::{Expect, ExpectSeen};
+use super::pattern::Pattern;
 use super::request::RequestLine;
+use super::size::Size;
 use super::span::{Amount, Span};
 use super::traffic::{self, Traffic};
 use crate::app::behaviour::{Behaviour, Deviation, ServingStatus};
@@ -36,6 +38,9 @@ pub enum Action {
     Join(Join),
     SetApp(SetApp),
     SignalApp(SignalApp),
+    RestartApp(RestartApp),
+    Reload(Reload),
+    Baseline(Baseline),
     Wait(Wait),
     Admin(Admin),
 }
@@ -47,6 +52,14 @@ pub struct After {
     pub(super) app_sees: Option<Vec<ExpectSeen>>,
     pub(super) app_counts: BTreeMap<String, Amount>,
     pub(super) metrics: BTreeMap<String, Amount>,
+    pub(super) memory: Option<Memory>,
+}
+
+/// What Envoy's memory may have come to since the `baseline`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    pub(super) envoy_grows_at_most: Size,
 }
 
 /// `join`: the end of what goes on in the background.
@@ -70,6 +83,48 @@ pub struct SetApp {
 #[serde(deny_unknown_fields)]
 pub struct SignalApp {
     pub(super) signal_app: Signal,
+}
+
+/// `restart_app`: the application once more, on the same ports.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestartApp {
+    #[serde(rename = "restart_app")]
+    _nothing: Nothing,
+}
+
+/// `reload`: another configuration of the filter.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {
+    pub(super) reload: Reconfigure,
+}
+
+/// How the filter is configured anew.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconfigure {
+    pub(super) config: Option<Value>,
+    #[serde(default = "once")]
+    pub(super) times: usize,
+    pub(super) refused: Option<Vec<Pattern>>,
+}
+
+/// `baseline`: Envoy's memory as it is now.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    #[serde(rename = "baseline")]
+    _nothing: Nothing,
+}
+
+/// `{}`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+fn once() -> usize {
+    1
 }
 
 /// `wait`: nothing, for a while.
@@ -102,10 +157,13 @@ pub enum Signal {
 type Read = fn(Value) -> serde_json::Result<Action>;
 
 /// The actions by the key that tells them; those of [`traffic::KINDS`] besides.
-const ACTIONS: [(&str, Read); 5] = [
+const ACTIONS: [(&str, Read); 8] = [
     ("join", |told| serde_json::from_value(told).map(Action::Join)),
     ("set_app", |told| serde_json::from_value(told).map(Action::SetApp)),
     ("signal_app", |told| serde_json::from_value(told).map(Action::SignalApp)),
+    ("restart_app", |told| serde_json::from_value(told).map(Action::RestartApp)),
+    ("reload", |told| serde_json::from_value(told).map(Action::Reload)),
+    ("baseline", |told| serde_json::from_value(told).map(Action::Baseline)),
     ("wait", |told| serde_json::from_value(told).map(Action::Wait)),
     ("admin", |told| serde_json::from_value(told).map(Action::Admin)),
 ];
@@ -118,6 +176,9 @@ impl Action {
             Self::Join(step) => format!("join {}", step.join),
             Self::SetApp(_) => "set_app".into(),
             Self::SignalApp(_) => "signal_app".into(),
+            Self::RestartApp(_) => "restart_app".into(),
+            Self::Reload(_) => "reload".into(),
+            Self::Baseline(_) => "baseline".into(),
             Self::Wait(_) => "wait".into(),
             Self::Admin(step) => format!("admin {}", step.request()),
         }
@@ -149,7 +210,7 @@ impl TryFrom<Map<String, Value>> for Step {
 
     fn try_from(mut told: Map<String, Value>) -> Result<Self> {
         let mut after = Map::new();
-        for key in ["app_sees", "app_counts", "metrics"] {
+        for key in ["app_sees", "app_counts", "metrics", "memory"] {
             after.extend(told.remove_entry(key));
         }
         let after: After = serde_json::from_value(after.into())?;
@@ -164,21 +225,24 @@ impl TryFrom<Map<String, Value>> for Step {
     }
 }
 
-/// Checks that what is joined goes on in the background by then.
-pub fn check_joins(steps: &[Step]) -> Result<()> {
-    let mut running = Vec::new();
-    for Step { action, .. } in steps {
+/// Checks that every step has what it needs of those before it.
+pub fn check_order(steps: &[Step]) -> Result<()> {
+    let mut background = Vec::new();
+    let mut baseline = false;
+    for Step { action, after } in steps {
         match action {
             Action::Traffic { background: Some(name), .. } => {
-                ensure!(!running.contains(&name), "{name} is in the background already");
-                running.push(name);
+                ensure!(!background.contains(&name), "{name} is in the background already");
+                background.push(name);
             }
             Action::Join(Join { join }) => {
-                let at = running.iter().position(|name| *name == join);
-                running.remove(at.with_context(|| format!("no {join} in the background"))?);
+                let at = background.iter().position(|name| *name == join);
+                background.remove(at.with_context(|| format!("no {join} in the background"))?);
             }
+            Action::Baseline(_) => baseline = true,
             _ => {}
         }
+        ensure!(baseline || after.memory.is_none(), "memory is compared with a baseline before");
     }
     Ok(())
 }

@@ -43,17 +43,10 @@ impl TryFrom<String> for Status {
 impl Tally {
     /// Notes how one request went.
     pub fn note(&mut self, answer: &Result<Response>, expect: &Expect) {
-        match answer {
-            Ok(answer) => {
-                *self.statuses.entry(Status(answer.status)).or_default() += 1;
-                self.note_faults(expect.faults(answer));
-            }
-            Err(error) => self.note_faults(vec![format!("{error:#}")]),
+        if let Ok(answer) = answer {
+            *self.statuses.entry(Status(answer.status)).or_default() += 1;
         }
-    }
-
-    fn note_faults(&mut self, faults: Vec<String>) {
-        for fault in faults {
+        for fault in expect.faults(answer) {
             if self.faults.len() < FAULTS || self.faults.contains_key(&fault) {
                 *self.faults.entry(fault).or_default() += 1;
             }

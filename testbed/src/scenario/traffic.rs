@@ -10,6 +10,7 @@ use super::expect::{Expect, ExpectGrpc};
 use super::leave::{NOTHING_TO_EXPECT, unless_left};
 use super::load::Load;
 use super::rate::Rate;
+use super::raw::Raw;
 use super::repeat::repeat;
 use super::request::{Headers, Message, Version, Way, pairs};
 use super::span::Span;
@@ -26,6 +27,7 @@ pub enum Traffic {
     Rate(Rate),
     Load(Load),
     Grpc(Grpc),
+    Raw(Raw),
 }
 
 /// `send`: an HTTP request.
@@ -84,12 +86,13 @@ fn once() -> usize {
 type Read = fn(Map<String, Value>) -> Result<Traffic>;
 
 /// The kinds of traffic by the key that tells them.
-pub const KINDS: [(&str, Read); 5] = [
+pub const KINDS: [(&str, Read); 6] = [
     ("send", |told| Ok(Traffic::Send(serde_json::from_value(told.into())?))),
     ("burst", |told| below("burst", told).map(Traffic::Burst)),
     ("rate", |told| below("rate", told).map(Traffic::Rate)),
     ("load", |told| below("load", told).map(Traffic::Load)),
     ("grpc", |told| Ok(Traffic::Grpc(serde_json::from_value(told.into())?))),
+    ("raw", |told| Ok(Traffic::Raw(serde_json::from_value(told.into())?))),
 ];
 
 /// Reads what stands below the key `kind`, which has no others beside it.
@@ -109,6 +112,7 @@ impl Traffic {
             Self::Rate(rate) => format!("{} requests a second", rate.per_second),
             Self::Load(load) => format!("load of {} requests", load.requests),
             Self::Grpc(step) => format!("gRPC {:?} by {:?}", step.grpc, step.client),
+            Self::Raw(_) => "raw".into(),
         }
     }
 
@@ -120,6 +124,7 @@ impl Traffic {
             Self::Rate(rate) => &rate.way,
             Self::Load(load) => &load.way,
             Self::Grpc(step) => &step.way,
+            Self::Raw(raw) => &raw.way,
         }
     }
 
@@ -131,6 +136,7 @@ impl Traffic {
             Self::Rate(rate) => rate.check(),
             Self::Load(load) => load.check(),
             Self::Grpc(step) => step.check(),
+            Self::Raw(raw) => raw.check(),
         }
     }
 
@@ -142,6 +148,7 @@ impl Traffic {
             Self::Rate(rate) => Ok(rate.run(peer).await),
             Self::Load(load) => Ok(load.run(peer).await),
             Self::Grpc(step) => repeat(step.within, || step.run(peer, tools)).await,
+            Self::Raw(raw) => raw.run(peer).await,
         }
     }
 }
@@ -157,12 +164,12 @@ impl Send {
 
     async fn run(&self, peer: &Peer) -> Result<Vec<String>> {
         let request = self.message.request();
+        let expect = self.expect.clone().unwrap_or_default();
         let mut faults = Vec::new();
         for _ in 0..self.times {
             let exchange = http::fetch_as(self.version.into(), peer.clone(), &request);
-            let answer = unless_left(self.leave_after, exchange).await?;
-            let expected = self.expect.iter().zip(&answer);
-            faults.extend(expected.flat_map(|(expect, answer)| expect.faults(answer)));
+            let answer = unless_left(self.leave_after, exchange).await;
+            faults.extend(answer.iter().flat_map(|answer| expect.faults(answer)));
         }
         Ok(faults)
     }
@@ -185,10 +192,11 @@ impl Grpc {
         let call = self.call();
         let answer = match self.client {
             Client::Tonic => {
-                unless_left(self.leave_after, grpc::by_tonic(peer.clone(), &call)).await?
+                unless_left(self.leave_after, grpc::by_tonic(peer.clone(), &call)).await
             }
-            Client::Grpcio => Some(grpc::by_grpcio(tools, peer.address, &call).await?),
+            Client::Grpcio => Some(grpc::by_grpcio(tools, peer.address, &call).await),
         };
+        let answer = answer.transpose()?;
         let expected = self.expect.iter().zip(&answer);
         Ok(expected.flat_map(|(expect, answer)| expect.faults(answer)).collect())
     }

@@ -1,0 +1,104 @@
+//! Certificates for one run: an authority, a server, and any number of clients.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use rcgen::string::Ia5String;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+    KeyUsagePurpose, SanType,
+};
+use serde::Deserialize;
+use tempfile::TempDir;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+/// The name in the server's certificate.
+pub const SERVER: &str = "heartbeat.test";
+
+/// Who a client is to a listener that speaks TLS.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(from = "String")]
+pub enum Identity {
+    /// Nobody: a client without a certificate.
+    Anonymous,
+    /// The URI in its certificate, such as a SPIFFE id.
+    Uri(String),
+}
+
+impl From<String> for Identity {
+    fn from(text: String) -> Self {
+        if text == "anonymous" { Self::Anonymous } else { Self::Uri(text) }
+    }
+}
+
+/// An authority that everybody trusts; its files go with it.
+#[derive(Debug)]
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    home: TempDir,
+}
+
+impl Authority {
+    /// A new one, and the files that an Envoy reads.
+    pub fn new() -> Result<Self> {
+        let mut params = nobody();
+        // By its name it is told apart from those that it certifies.
+        params.distinguished_name.push(DnType::CommonName, "testbed");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let key = KeyPair::generate()?;
+        let mut params = nobody();
+        params.subject_alt_names = vec![SanType::DnsName(SERVER.try_into()?)];
+        let server = params.signed_by(&key, &issuer)?;
+
+        let home = tempfile::Builder::new().prefix("testbed-tls-").tempdir()?;
+        let authority = Self { issuer, home };
+        for (name, text) in [
+            ("ca", authority.issuer.pem()),
+            ("server.cert", server.pem()),
+            ("server.key", key.serialize_pem()),
+        ] {
+            let path = authority.path(name);
+            std::fs::write(&path, text)
+                .with_context(|| format!("can't write {}", path.display()))?;
+        }
+        Ok(authority)
+    }
+
+    /// The file with the authority's certificate (`ca`), or the server's
+    /// (`server.cert`), or its key (`server.key`).
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(format!("{name}.pem"))
+    }
+
+    /// TLS as `identity`, with a certificate by this authority.
+    pub fn client(&self, identity: &Identity) -> Result<Arc<ClientConfig>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone())?;
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots);
+        Ok(Arc::new(match identity {
+            Identity::Anonymous => config.with_no_client_auth(),
+            Identity::Uri(uri) => {
+                let mut params = nobody();
+                params.subject_alt_names = vec![SanType::URI(Ia5String::try_from(uri.as_str())?)];
+                let key = KeyPair::generate()?;
+                let certificate = params.signed_by(&key, &self.issuer)?;
+                let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+                config.with_client_auth_cert(vec![certificate.into()], key.into())?
+            }
+        }))
+    }
+}
+
+/// A certificate of nobody yet.
+fn nobody() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params
+}
