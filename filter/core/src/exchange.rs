@@ -38,6 +38,9 @@ pub struct Exchange {
     /// Tells it apart from every other probe of the process.
     token: u64,
     arrived: Nanos,
+    /// Whether the request came without a body. Others rely only on such a one:
+    /// a body may be slow to come, on purpose.
+    whole: bool,
     cluster: Vec<u8>,
     memory: Option<Cell>,
     progress: Progress,
@@ -86,6 +89,7 @@ impl Exchange {
             commons,
             token,
             arrived: now,
+            whole: false,
             cluster: Vec::new(),
             memory: None,
             progress,

@@ -39,7 +39,7 @@ impl Stream {
 impl Context for Stream {}
 
 impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let Some(plugin) = self.plugin.clone() else { return Action::Continue };
         let Some(recognised) = plugin.policy.recognise(&Request) else {
             forged_markers(&Request).for_each(host::remove_request_header);
@@ -49,8 +49,9 @@ impl HttpContext for Stream {
         let exchange = plugin.policy.exchange(recognised, plugin.token(self.id, now), now);
         let exchange = Rc::new(RefCell::new(exchange));
         self.exchange = Some(Rc::clone(&exchange));
-        let decision =
-            self.with_exchange(|exchange| exchange.on_request_headers(&Request, &SharedData, now));
+        let decision = self.with_exchange(|exchange| {
+            exchange.on_request_headers(&Request, &SharedData, now, end_of_stream)
+        });
         match decision {
             None | Some(Decision::NotAProbe) => {
                 self.exchange = None;

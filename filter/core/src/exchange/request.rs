@@ -17,13 +17,15 @@ use crate::upstream::Upstream;
 use std::rc::Rc;
 
 impl Exchange {
-    /// Decides what happens to the probe.
+    /// Decides what happens to the probe. `whole` says that no body is to come.
     pub fn on_request_headers(
         &mut self,
         request: &impl RequestHead,
         store: &impl SharedStore,
         now: Nanos,
+        whole: bool,
     ) -> Decision {
+        self.whole = whole;
         match self.probe.admission(request) {
             Admission::Granted => {}
             Admission::NotAProbe => return Decision::NotAProbe,
@@ -113,13 +115,17 @@ impl Exchange {
         let looked = update::<Entry, _>(store, cell, |entry| {
             let lookup = entry.look(rule, now, self.token, probe.patience());
             let answer = entry.servable(rule, now).cloned();
-            ((lookup, answer), lookup == Lookup::Refresh)
+            ((lookup, answer), lookup == Lookup::Refresh && self.whole)
         });
         match looked {
             Some((Lookup::Fresh, Some(answer))) => self.serve(answer, details::CACHED, now),
             Some((Lookup::Stale, Some(answer))) => self.serve(answer, details::CACHED_STALE, now),
+            // Nobody waits for a request whose body may never come.
+            Some((Lookup::Refresh, Some(answer))) if !self.whole => {
+                self.serve(answer, details::CACHED_STALE, now)
+            }
             Some((Lookup::Refresh, fallback)) => {
-                self.held.refresh = true;
+                self.held.refresh = self.whole;
                 self.held.fallback = fallback;
                 self.forward(request, store, now, true)
             }
@@ -163,7 +169,11 @@ impl Exchange {
         let (rule, cells) = probe.breaker.as_ref()?;
         let asked = update::<Breaker, _>(store, &cells.scope(&[&self.cluster]), |breaker| {
             let before = *breaker;
-            let passage = breaker.ask(rule, now, self.token, probe.patience());
+            let mut passage = breaker.ask(rule, now, self.token, probe.patience());
+            if passage == Passage::Trial && !self.whole {
+                // A request whose body may never come decides nothing.
+                (*breaker, passage) = (before, Passage::HalfOpen);
+            }
             ((passage, breaker.position()), *breaker != before)
         });
         let (passage, position) = asked?;

@@ -67,10 +67,14 @@ impl Proxy {
     }
 
     fn arrives(&mut self, request: &FakeRequest) -> (Exchange, Decision) {
+        self.arrives_with(request, true)
+    }
+
+    fn arrives_with(&mut self, request: &FakeRequest, whole: bool) -> (Exchange, Decision) {
         self.probes += 1;
         let recognised = self.policy.recognise(request).unwrap();
         let mut exchange = self.policy.exchange(recognised, self.probes, self.now);
-        let decision = exchange.on_request_headers(request, &self.store, self.now);
+        let decision = exchange.on_request_headers(request, &self.store, self.now, whole);
         (exchange, decision)
     }
 

@@ -123,6 +123,32 @@ fn a_head_is_sent_on_as_a_get_and_answered_without_a_body() {
 }
 
 #[test]
+fn nobody_relies_on_a_request_whose_body_may_never_come() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (_half_sent, decision) = proxy.arrives_with(&FakeRequest::new("POST", "/h"), false);
+    assert!(matches!(decision, Decision::Forward(_)));
+    let (mut first, _) = proxy.forwards(&get());
+    well(&proxy, &mut first);
+    proxy.now += 2 * SECOND;
+    let (_, decision) = proxy.arrives_with(&FakeRequest::new("POST", "/h"), false);
+    assert!(matches!(decision, Decision::Reply(_)), "the stale answer does for it");
+    proxy.forwards(&get());
+}
+
+#[test]
+fn the_trial_of_a_breaker_is_a_whole_request() {
+    let mut proxy = Proxy::with_probe(BREAKER);
+    for _ in 0..2 {
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.answered(&mut exchange, &unreachable());
+    }
+    proxy.now += 5 * SECOND;
+    let (_, decision) = proxy.arrives_with(&FakeRequest::new("POST", "/h"), false);
+    assert!(matches!(decision, Decision::Reply(_)));
+    proxy.forwards(&get());
+}
+
+#[test]
 fn a_reload_keeps_what_an_unchanged_rule_knows() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut exchange, _) = proxy.forwards(&get());
