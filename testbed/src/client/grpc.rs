@@ -115,10 +115,10 @@ pub async fn by_tonic(peer: impl Into<Peer>, call: &Call) -> Result<Answer> {
     let late = call.deadline.is_some_and(|deadline| start.elapsed() >= deadline);
     let status = match ended {
         Ok(Ok(())) => Status::ok(""),
-        // tonic calls its own giving up CANCELLED.
-        Ok(Err(status)) if !(late && status.code() == Code::Cancelled) => *status,
+        // Whatever broke off at the deadline broke off because of it.
         _ if late => Status::deadline_exceeded("given up by the client"),
-        _ => bail!("no end of {:?} within {patience:?}", call.method),
+        Ok(Err(status)) => *status,
+        Err(_) => bail!("no end of {:?} within {patience:?}", call.method),
     };
     answer.code = code_name(status.code());
     answer.message = status.message().to_owned();

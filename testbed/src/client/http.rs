@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::peer::Peer;
 use crate::latin1;
 
-/// No answer may take longer.
+/// No connection and no answer may take longer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The authority of requests that name none.

@@ -3,12 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 
+use super::http::PATIENCE;
 use super::tls::SERVER;
 
 /// Where to connect to, and what to show of oneself.
@@ -36,14 +37,19 @@ impl From<SocketAddr> for Peer {
 impl Peer {
     /// Connects.
     pub async fn connect(&self) -> Result<Box<dyn Stream>> {
-        let context = || format!("can't connect to {}", self.address);
-        let stream = self.dial().await.with_context(context)?;
+        tokio::time::timeout(PATIENCE, self.open())
+            .await
+            .unwrap_or_else(|_| Err(anyhow!("no connection within {PATIENCE:?}")))
+            .with_context(|| format!("can't connect to {}", self.address))
+    }
+
+    async fn open(&self) -> Result<Box<dyn Stream>> {
+        let stream = self.dial().await?;
         Ok(match &self.tls {
             None => Box::new(stream),
             Some(tls) => {
                 let connector = TlsConnector::from(tls.clone());
-                let stream = connector.connect(SERVER.try_into()?, stream);
-                Box::new(stream.await.with_context(context)?)
+                Box::new(connector.connect(SERVER.try_into()?, stream).await?)
             }
         })
     }

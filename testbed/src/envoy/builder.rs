@@ -150,9 +150,10 @@ impl EnvoyBuilder {
         config::move_admin(&mut self.config, admin);
         let http = self.wishes.map(|ports| ports.http).filter(|port| port::is_free(*port));
         let listeners = config::move_listeners(&mut self.config, http.unwrap_or(0));
-        let filters = match self.dynamic {
-            true => dynamic::move_to_files(&mut self.config, home.path())?,
-            false => vec![],
+        let filters = if self.dynamic {
+            dynamic::move_to_files(&mut self.config, home.path())?
+        } else {
+            vec![]
         };
         let path = home.path().join("envoy.json");
         std::fs::write(&path, serde_json::to_vec_pretty(&self.config)?)

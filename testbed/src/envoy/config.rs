@@ -259,4 +259,24 @@ mod tests {
         assert!(plugin.get("configuration").is_none());
         assert!(has_plugin(&mut config));
     }
+
+    #[test]
+    fn a_wasm_filter_leaves_its_name_and_where_it_is_found() {
+        let mut config = json!({ "filter_chains": [{ "filters": [{ "typed_config": {
+            "@type": "type.googleapis.com/x.v3.HttpConnectionManager",
+            "http_filters": [
+                { "name": "heartbeat", "typed_config": { "@type": "type.googleapis.com/x.v3.Wasm", "config": 1 } },
+                { "name": "router", "typed_config": { "@type": "type.googleapis.com/x.v3.Router" } },
+            ],
+        } }] }] });
+        merge_filter_chains(&mut config, &json!({ "transport_socket": 2 }));
+        let taken = take_wasm_filters(&mut config, |name| json!(format!("at {name}")));
+        let [(name, wasm)] = &taken[..] else { panic!("{taken:?}") };
+        assert_eq!((name.as_str(), &wasm["config"]), ("heartbeat", &json!(1)));
+        let chain = &config["filter_chains"][0];
+        assert_eq!(chain["transport_socket"], 2);
+        let filters = &chain["filters"][0]["typed_config"]["http_filters"];
+        assert_eq!(filters[0], json!({ "name": "heartbeat", "config_discovery": "at heartbeat" }));
+        assert!(filters[1].get("typed_config").is_some());
+    }
 }

@@ -159,21 +159,21 @@ impl<'a> Stage<'a> {
 
     async fn reload(&mut self, step: &Reconfigure) -> Result<Vec<String>> {
         let config = plugin_config(&step.config);
+        let mut faults = Vec::new();
         for _ in 0..step.times {
-            match (self.envoy.reload(&config).await?, &step.refused) {
-                (Reloaded::Taken, None) => {}
+            let reloaded = self.envoy.reload(&config).await?;
+            faults.extend(match (reloaded, &step.refused) {
+                (Reloaded::Taken, None) => vec![],
                 (Reloaded::Taken, Some(_)) => {
-                    return Ok(vec!["refused: Envoy took this configuration".into()]);
+                    vec!["refused: Envoy took this configuration".into()]
                 }
-                (Reloaded::Refused, None) => {
-                    return Ok(vec!["Envoy refused this configuration".into()]);
-                }
+                (Reloaded::Refused, None) => vec!["Envoy refused this configuration".into()],
                 (Reloaded::Refused, Some(reasons)) => {
-                    return Ok(log_faults(self.scenario, reasons, &self.envoy.log()?));
+                    log_faults(self.scenario, reasons, &self.envoy.log()?)
                 }
-            }
+            });
         }
-        Ok(vec![])
+        Ok(faults)
     }
 
     /// Waits for a step in the background, and notes its faults as its own.
@@ -190,10 +190,8 @@ impl<'a> Stage<'a> {
         if after.app_sees.is_some() {
             self.app.take_seen().await?;
         }
-        let app_counts = match after.app_counts.is_empty() {
-            true => BTreeMap::new(),
-            false => self.app.counts().await?,
-        };
+        let app_counts =
+            if after.app_counts.is_empty() { BTreeMap::new() } else { self.app.counts().await? };
         Ok(Before { app: self.app.id(), app_counts })
     }
 
