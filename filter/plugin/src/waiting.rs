@@ -15,6 +15,12 @@ use std::time::Duration;
 
 /// How often a worker with somebody waiting looks.
 const TICK: Duration = Duration::from_millis(5);
+/// How often it does while there are more to be answered than it may at once.
+const BUSY_TICK: Duration = Duration::from_millis(1);
+/// How many it answers at once. Envoy sends the answers one inside the other,
+/// each a call into the module that runs on top of the last: some hundreds of
+/// them overflow the stack.
+const BATCH: usize = 32;
 
 /// The probes of one worker that wait, in the order of their arrival, by what
 /// they wait for. A stream that ends drops its exchange, and with it its place.
@@ -42,19 +48,25 @@ impl Waiting {
     /// Goes through all queues, until the first of each that goes on waiting.
     pub fn wake(&self, plugin: &Plugin) {
         let Ok(mut queues) = self.0.try_borrow_mut() else { return };
+        let mut left = BATCH;
         queues.retain(|_, queue| {
             while let Some(waiter) = queue.front() {
-                if waiter.still_waits(plugin) {
+                if left == 0 || waiter.still_waits(plugin) {
                     return true;
                 }
                 queue.pop_front();
+                left -= 1;
             }
             false
         });
         if queues.is_empty() {
             queues.shrink_to_fit();
-            host::tick_every(None);
         }
+        host::tick_every(match left {
+            _ if queues.is_empty() => None,
+            0 => Some(BUSY_TICK),
+            _ => Some(TICK),
+        });
     }
 }
 

@@ -59,6 +59,12 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
     ) -> Decision {
+        // An answer that came after the question is an answer to it, however long
+        // it took to wake everyone.
+        let answer = self.memory.as_ref().and_then(|cell| cell.read::<Entry>(store).answer);
+        if let Some(answer) = answer.filter(|answer| answer.at >= self.arrived) {
+            return self.serve(answer, details::CACHED, now);
+        }
         if now.saturating_sub(self.arrived) >= self.probe.longest_wait() {
             return self.answer(self.probe.reply_cache_timeout(now), Outcome::Timeout);
         }

@@ -48,6 +48,18 @@ fn an_answer_is_kept_with_its_type_and_age() {
 }
 
 #[test]
+fn who_has_waited_gets_the_answer_though_it_has_expired_meanwhile() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut first, _) = proxy.forwards(&get());
+    let (mut second, _) = proxy.arrives(&get());
+    well(&proxy, &mut first);
+    let late = NOW + 20 * SECOND;
+    assert!(
+        matches!(second.on_wake(&get(), &proxy.store, late), Decision::Reply(reply) if reply.status == 200)
+    );
+}
+
+#[test]
 fn a_refresh_that_ends_without_an_answer_is_taken_over() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut first, _) = proxy.forwards(&get());
