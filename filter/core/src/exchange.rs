@@ -53,6 +53,8 @@ pub struct Exchange {
 struct Held {
     /// It passed the breaker, and is to say how it ended.
     passed_breaker: bool,
+    /// It is bounded by the caller's own deadline.
+    callers_deadline: bool,
     /// It tries whether the cluster takes `connection: close`.
     upstream_trial: bool,
     /// It fetches the answer for everyone.

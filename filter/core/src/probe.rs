@@ -151,12 +151,13 @@ impl Probe {
         self.protocol == Protocol::Http && self.connection == Connection::Close
     }
 
-    /// The edits to a probe that goes to the application.
-    pub(crate) fn forward(&self, request: &impl RequestHead, close: bool) -> HeaderEdits {
+    /// The edits to a probe that goes to the application, which has until
+    /// `deadline` to answer.
+    pub(crate) fn forward(&self, deadline: Option<Duration>, close: bool) -> HeaderEdits {
         let mut edits = HeaderEdits { remove: CLIENT_OVERRIDES.to_vec(), set: Vec::new() };
         edits.set(UPSTREAM_HEALTH_CHECK, "true");
         edits.set(PROBE, &*self.name);
-        edits.set(UPSTREAM_RQ_TIMEOUT_MS, timeout_ms(self.deadline(request)).to_string());
+        edits.set(UPSTREAM_RQ_TIMEOUT_MS, timeout_ms(deadline).to_string());
         edits.set(MAX_RETRIES, self.retries.to_string());
         if close {
             edits.set(CONNECTION, "close");
@@ -173,18 +174,23 @@ impl Probe {
         edits
     }
 
-    /// The smaller of the rule's timeout and, for gRPC, the caller's deadline.
-    fn deadline(&self, request: &impl RequestHead) -> Option<Duration> {
+    /// How long the application may take: the smaller of the rule's timeout and
+    /// the caller's own deadline. `None` lifts every limit.
+    pub(crate) fn deadline(&self, request: &impl RequestHead) -> Deadline {
         let callers = match self.protocol {
-            Protocol::Http => None,
-            Protocol::Grpc => {
-                request.header(GRPC_TIMEOUT).and_then(|value| grpc::parse_timeout(&value))
-            }
+            Protocol::Http => request.header(UPSTREAM_RQ_TIMEOUT_MS).and_then(|v| parse_ms(&v)),
+            Protocol::Grpc => request.header(GRPC_TIMEOUT).and_then(|v| grpc::parse_timeout(&v)),
         };
         match (self.timeout, callers) {
-            (Some(ours), Some(callers)) => Some(ours.min(callers)),
-            (ours, callers) => ours.or(callers),
+            (Some(ours), Some(callers)) if callers >= ours => Deadline::ours(Some(ours)),
+            (_, Some(callers)) => Deadline { after: Some(callers), callers: true },
+            (ours, None) => Deadline::ours(ours),
         }
+    }
+
+    /// The rule's own deadline.
+    pub(crate) fn own_deadline(&self) -> Deadline {
+        Deadline::ours(self.timeout)
     }
 
     /// The markers for the prober on an answer whose verdict is known.
@@ -208,6 +214,27 @@ impl Probe {
         }
         edits
     }
+}
+
+/// How long the application may take to answer a probe.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    /// `None` lifts every limit.
+    pub(crate) after: Option<Duration>,
+    /// Whether it is the caller's: then missing it says nothing about the application.
+    pub(crate) callers: bool,
+}
+
+impl Deadline {
+    fn ours(after: Option<Duration>) -> Self {
+        Self { after, callers: false }
+    }
+}
+
+/// Reads a timeout in Envoy's notation, where 0 is none.
+fn parse_ms(value: &[u8]) -> Option<Duration> {
+    let milliseconds: u64 = std::str::from_utf8(value).ok()?.parse().ok()?;
+    (milliseconds > 0).then_some(Duration::from_millis(milliseconds))
 }
 
 /// Envoy's notation: whole milliseconds, and 0 for no limit, so that a deadline

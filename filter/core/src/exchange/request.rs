@@ -156,7 +156,11 @@ impl Exchange {
             return decision;
         }
         let close = self.probe.closes_connections() && self.ask_upstream(store, now);
-        let mut edits = self.probe.forward(request, close);
+        // An answer for everyone isn't bounded by the deadline of one.
+        let deadline =
+            if capture { self.probe.own_deadline() } else { self.probe.deadline(request) };
+        self.held.callers_deadline = deadline.callers;
+        let mut edits = self.probe.forward(deadline.after, close);
         if capture {
             self.held.capture = Some(Capture::default());
             // Everyone gets this answer: it must be whole, plain and nobody's own.

@@ -56,9 +56,12 @@ impl Exchange {
         let reason = reason(response);
         let answer = Answer::begun(response, status);
         self.learn_upstream(store, reason);
-        // A client's error says nothing about the application's health, and must
-        // not let a client open the breaker.
-        self.record_in_breaker(store, now, status >= 500);
+        // What a client brought about says nothing about the application's health,
+        // and must not let a client open the breaker.
+        let callers_timeout = reason == Reason::Timeout && self.held.callers_deadline;
+        if !callers_timeout {
+            self.record_in_breaker(store, now, status >= 500);
+        }
 
         let outcome = match reason {
             Reason::Timeout => Outcome::Timeout,

@@ -174,6 +174,21 @@ fn for_grpc_the_smaller_deadline_wins() {
 }
 
 #[test]
+fn for_http_the_smaller_deadline_wins_too() {
+    for (rule, callers, expected) in [
+        ("1s", "500", "500"),
+        ("1s", "5000", "1000"),
+        ("none", "5000", "5000"),
+        ("1s", "0", "1000"),
+        ("1s", "x", "1000"),
+    ] {
+        let mut proxy = Proxy::with_probe(&format!(r#"{HTTP},"timeout":"{rule}""#));
+        let (_, edits) = proxy.forwards(&get().with("x-envoy-upstream-rq-timeout-ms", callers));
+        assert_eq!(value(&edits, "x-envoy-upstream-rq-timeout-ms"), Some(expected), "{callers}");
+    }
+}
+
+#[test]
 fn retries_are_what_the_rule_says() {
     let (_, edits) = Proxy::with_probe(&format!(r#"{HTTP},"retries":2"#)).forwards(&get());
     assert_eq!(value(&edits, "x-envoy-max-retries"), Some("2"));

@@ -222,3 +222,48 @@ fn a_thousand_rules_are_no_more_reading_than_ten() {
     assert_eq!(policy.recognise(&spy).unwrap().probe.name(), "p999");
     assert_eq!(spy.1.into_inner(), [":path", ":method"]);
 }
+
+/// Finding rules by path gives what trying them one by one would give.
+#[test]
+fn the_index_finds_the_first_rule_that_matches() {
+    let paths = ["/a", "/a/b", "/a/b/c", "/ab", "/"];
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random % below as u64) as usize
+    };
+    for _ in 0..500 {
+        let rules: Vec<(&str, &str, &str)> = (0..next(6) + 1)
+            .map(|_| {
+                (
+                    ["path", "path_prefix"][next(2)],
+                    paths[next(paths.len())],
+                    ["GET", "PUT"][next(2)],
+                )
+            })
+            .collect();
+        let json: Vec<String> = rules
+            .iter()
+            .enumerate()
+            .map(|(n, (key, path, method))| {
+                format!(r#"{{"name":"{n}","match":{{"{key}":"{path}","methods":["{method}"]}}}}"#)
+            })
+            .collect();
+        let json = format!(r#"{{"probes":[{}]}}"#, json.join(","));
+        let Ok(policy) = Policy::from_bytes(json.as_bytes(), &Surroundings::default()) else {
+            continue; // a rule is never reached
+        };
+        for path in paths {
+            let holds = |(key, rule, method): &(&str, &str, &str)| {
+                let below = rule.trim_end_matches('/').to_owned() + "/";
+                *method == "GET"
+                    && (path == *rule || *key == "path_prefix" && path.starts_with(&below))
+            };
+            let expected = rules.iter().position(holds).map(|n| n.to_string());
+            let found = recognised(&policy, &FakeRequest::new("GET", path));
+            assert_eq!(found, expected, "{path} in {json}");
+        }
+    }
+}

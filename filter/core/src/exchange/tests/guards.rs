@@ -268,8 +268,18 @@ fn a_client_cannot_open_the_breaker() {
         proxy.answered(&mut exchange, &Response::status("404"));
         let (mut exchange, _) = proxy.forwards(&get());
         proxy.ends(&mut exchange, None);
+        let hasty = get().with("x-envoy-upstream-rq-timeout-ms", "1");
+        let (mut exchange, _) = proxy.forwards(&hasty);
+        proxy.answered(&mut exchange, &Response::status("504").because("response_timeout"));
     }
     proxy.forwards(&get());
+}
+
+#[test]
+fn an_answer_for_everyone_is_not_bounded_by_the_deadline_of_one() {
+    let hasty = get().with("x-envoy-upstream-rq-timeout-ms", "1");
+    let (_, edits) = Proxy::with_probe(CACHE).forwards(&hasty);
+    assert_eq!(value(&edits, "x-envoy-upstream-rq-timeout-ms"), Some("3000"));
 }
 
 #[test]
