@@ -39,6 +39,10 @@ impl RequestHead for Request {
     fn cluster(&self) -> Option<Vec<u8>> {
         None
     }
+
+    fn protocol(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 const RULES: [usize; 3] = [10, 100, 1_000];

@@ -1,5 +1,6 @@
 //! Who may probe.
 
+use crate::units::parse_digits;
 use std::net::IpAddr;
 
 /// A range of addresses, such as `10.0.0.0/8` or `fd00::/8` (RFC 4632, RFC 4291).
@@ -19,9 +20,13 @@ impl Cidr {
         let network: IpAddr = address.parse().map_err(|_| {
             r#"is not a range; write it like "10.0.0.0/8" or "fd00::/8""#.to_owned()
         })?;
+        if network.to_canonical() != network {
+            let mapped = network.to_canonical();
+            return Err(format!("is IPv4 in the clothes of IPv6; write it as \"{mapped}/32\""));
+        }
         let width = width(network);
         let bits = match bits {
-            Some(bits) => bits.parse().ok().filter(|bits| *bits <= width).ok_or_else(|| {
+            Some(bits) => parse_digits(bits).filter(|bits| *bits <= width).ok_or_else(|| {
                 format!("has no prefix length from 0 to {width}; write \"{address}/{width}\"")
             })?,
             None => width,
@@ -168,6 +173,8 @@ mod tests {
             ("10.0.0.0/33", "\"10.0.0.0/32\""),
             ("fd00::1/8", "\"fd00::/8\""),
             ("10.0.0.0/", "\"10.0.0.0/32\""),
+            ("10.0.0.0/+8", "\"10.0.0.0/32\""),
+            ("::ffff:10.0.0.0/104", "\"10.0.0.0/32\""),
             ("10.0.0/8", "\"10.0.0.0/8\""),
             ("localhost", "\"10.0.0.0/8\""),
         ] {

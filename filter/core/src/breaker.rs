@@ -1,7 +1,7 @@
 //! `breaker`: leaves an application alone that has failed several times in a row.
 
 use crate::config::BreakerRule;
-use crate::state::{Decoder, Encoder, State};
+use crate::state::{Decoder, Encoder, Lease, State};
 use crate::time::{Nanos, nanos};
 
 /// The breaker, shared by all workers.
@@ -12,14 +12,7 @@ pub struct Breaker {
     /// Until when no probe passes; in the past it awaits a trial. 0 is closed.
     open_until: Nanos,
     /// The trial that is under way.
-    trial: Option<Trial>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Trial {
-    token: u64,
-    /// When it is given up, in case its worker is gone.
-    until: Nanos,
+    trial: Lease,
 }
 
 /// What the breaker says to a probe.
@@ -49,18 +42,19 @@ pub enum Position {
 impl State for Breaker {
     fn encode(&self, to: &mut Encoder) {
         to.number(u64::from(self.failures)).number(self.open_until);
-        to.optional(self.trial.as_ref(), |to, trial| {
-            to.number(trial.token).number(trial.until);
-        });
+        self.trial.encode(to);
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         Some(Self {
             failures: u32::try_from(from.number()?).ok()?,
             open_until: from.number()?,
-            trial: from
-                .optional(|from| Some(Trial { token: from.number()?, until: from.number()? }))?,
+            trial: Lease::decode(from)?,
         })
+    }
+
+    fn expires(&self) -> Nanos {
+        self.open_until
     }
 }
 
@@ -77,18 +71,17 @@ impl Breaker {
         if closed_for > 0 {
             return Passage::Open(closed_for);
         }
-        let latest = now.saturating_add(patience);
-        if self.trial.is_some_and(|trial| (now + 1..=latest).contains(&trial.until)) {
+        if self.trial.is_held(now, patience) {
             return Passage::HalfOpen;
         }
-        self.trial = Some(Trial { token, until: latest });
+        self.trial.grant(token, now, patience);
         Passage::Trial
     }
 
     /// Takes note of how a probe ended that passed. Says whether anything changed.
     pub fn record(&mut self, rule: &BreakerRule, now: Nanos, token: u64, failed: bool) -> bool {
         let before = *self;
-        let trial = self.trial.is_some_and(|trial| trial.token == token);
+        let trial = self.trial.belongs_to(token);
         if self.open_until != 0 && !trial {
             return false; // It passed before the breaker opened: old news.
         }
@@ -96,7 +89,7 @@ impl Breaker {
             self.failures = self.failures.saturating_add(1);
             if trial || self.failures >= rule.failures {
                 self.open_until = now.saturating_add(nanos(rule.open_for)).max(1);
-                self.trial = None;
+                self.trial = Lease::default();
             }
         } else {
             *self = Self::default();
@@ -106,19 +99,15 @@ impl Breaker {
 
     /// Takes back a trial that came to no end: its prober went away.
     pub fn release(&mut self, token: u64) -> bool {
-        let held = self.trial.is_some_and(|trial| trial.token == token);
-        if held {
-            self.trial = None;
-        }
-        held
+        self.trial.release(token)
     }
 
     /// The state as a gauge shows it.
     pub fn position(&self) -> Position {
-        match (self.open_until, self.trial) {
+        match (self.open_until, self.trial.until()) {
             (0, _) => Position::Closed,
-            (_, Some(_)) => Position::HalfOpen,
-            (_, None) => Position::Open,
+            (_, 0) => Position::Open,
+            _ => Position::HalfOpen,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::CacheRule;
 use crate::outcome::Verdict;
-use crate::state::{Decoder, Encoder, State};
+use crate::state::{Decoder, Encoder, Lease, State};
 use crate::time::{Nanos, nanos};
 
 /// An answer of the application, as it is kept.
@@ -41,17 +41,23 @@ impl Answer {
 pub struct Entry {
     /// The last whole answer.
     pub answer: Option<Answer>,
-    /// Until when every probe passes, because the answer is too large to be kept.
+    /// The last time that no answer could be fetched.
+    pub failure: Option<Failure>,
+    /// Until when every probe passes, because the answer can't be kept.
     pass_until: Nanos,
     /// The probe that fetches the next answer.
-    refresh: Option<Refresh>,
+    refresh: Lease,
+    /// Until when this is worth keeping.
+    expires: Nanos,
 }
 
+/// A fetch that brought no answer of the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Refresh {
-    token: u64,
-    /// When it is given up, in case its worker is gone.
-    until: Nanos,
+pub struct Failure {
+    /// The status of Envoy's own answer.
+    pub status: u16,
+    /// When it failed.
+    pub at: Nanos,
 }
 
 /// What becomes of a probe.
@@ -80,12 +86,12 @@ impl Entry {
         if (now + 1..=now.saturating_add(nanos(rule.ttl))).contains(&self.pass_until) {
             return Lookup::Pass;
         }
-        let latest = now.saturating_add(patience);
-        if self.refresh.is_some_and(|refresh| (now + 1..=latest).contains(&refresh.until)) {
+        if self.refresh.is_held(now, patience) {
             let servable = self.servable(rule, now).is_some();
             return if servable { Lookup::Stale } else { Lookup::Wait };
         }
-        self.refresh = Some(Refresh { token, until: latest });
+        self.refresh.grant(token, now, patience);
+        self.expires = self.expires.max(self.refresh.until());
         Lookup::Refresh
     }
 
@@ -95,34 +101,54 @@ impl Entry {
         self.answer.as_ref().filter(|answer| answer.age(now).is_some_and(|age| age < longest))
     }
 
-    /// Keeps a whole answer.
-    pub fn keep(&mut self, token: u64, answer: Answer) {
+    /// Keeps a whole answer to a question of the time `asked`; a newer one stays,
+    /// where the fetch had been given up meanwhile.
+    pub fn keep(&mut self, rule: &CacheRule, token: u64, asked: Nanos, answer: Answer) {
+        if self.is_overtaken(token, asked) {
+            return;
+        }
+        let longest = nanos(rule.ttl).saturating_add(nanos(rule.stale_for));
+        self.expires = answer.at.saturating_add(longest);
         self.answer = Some(answer);
         self.pass_until = 0;
-        self.release(token);
+        self.refresh.release(token);
     }
 
-    /// Takes note that the answer is too large: nobody waits for it, and what
+    /// Takes note that the answer can't be kept: nobody waits for it, and what
     /// was kept before doesn't hold any more.
-    pub fn keep_nothing(&mut self, rule: &CacheRule, now: Nanos, token: u64) {
+    pub fn keep_nothing(&mut self, rule: &CacheRule, token: u64, asked: Nanos, now: Nanos) {
+        if self.is_overtaken(token, asked) {
+            return;
+        }
         self.answer = None;
         self.pass_until = now.saturating_add(nanos(rule.ttl));
-        self.release(token);
+        self.refresh.release(token);
+    }
+
+    fn is_overtaken(&self, token: u64, asked: Nanos) -> bool {
+        let newer = self.answer.as_ref().is_some_and(|answer| answer.at > asked);
+        newer && !self.refresh.belongs_to(token)
+    }
+
+    /// Takes note that no answer could be fetched, for those who wait for it.
+    pub fn fail(&mut self, token: u64, failure: Failure) {
+        if self.refresh.release(token) {
+            self.failure = Some(failure);
+        }
     }
 
     /// Gives the refresh to another probe, where it is still this one's.
     pub fn release(&mut self, token: u64) {
-        if self.refresh.is_some_and(|refresh| refresh.token == token) {
-            self.refresh = None;
-        }
+        self.refresh.release(token);
     }
 }
 
 impl State for Entry {
     fn encode(&self, to: &mut Encoder) {
-        to.number(self.pass_until);
-        to.optional(self.refresh.as_ref(), |to, refresh| {
-            to.number(refresh.token).number(refresh.until);
+        to.number(self.pass_until).number(self.expires);
+        self.refresh.encode(to);
+        to.optional(self.failure.as_ref(), |to, failure| {
+            to.number(u64::from(failure.status)).number(failure.at);
         });
         to.optional(self.answer.as_ref(), |to, answer| {
             to.number(u64::from(answer.status)).number(u64::from(answer.degraded));
@@ -136,8 +162,12 @@ impl State for Entry {
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         Some(Self {
             pass_until: from.number()?,
-            refresh: from
-                .optional(|from| Some(Refresh { token: from.number()?, until: from.number()? }))?,
+            expires: from.number()?,
+            refresh: Lease::decode(from)?,
+            failure: from.optional(|from| {
+                let status = u16::try_from(from.number()?).ok()?;
+                Some(Failure { status, at: from.number()? })
+            })?,
             answer: from.optional(|from| {
                 Some(Answer {
                     status: u16::try_from(from.number()?).ok()?,
@@ -148,6 +178,10 @@ impl State for Entry {
                 })
             })?,
         })
+    }
+
+    fn expires(&self) -> Nanos {
+        self.expires
     }
 }
 

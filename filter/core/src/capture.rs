@@ -13,11 +13,13 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Its head is there. An encoded answer isn't everyone's to read, so it
-    /// can't be kept.
+    /// Its head is there. What isn't everyone's to read, or says nothing without
+    /// its other headers, can't be kept: encoded, partial and interim answers,
+    /// redirects.
     pub fn begin(&mut self, answer: Answer, response: &impl ResponseHead) {
         let plain = response.header(CONTENT_ENCODING).is_none_or(|value| value == b"identity");
-        self.answer = plain.then_some(answer);
+        let speaks_for_itself = !matches!(answer.status, 100..200 | 206 | 300..400);
+        self.answer = (plain && speaks_for_itself).then_some(answer);
     }
 
     /// The next piece of its body. What would be longer than `max_body` is let go.

@@ -13,6 +13,7 @@ use crate::outcome::Outcome;
 use crate::policy::MetricIndex;
 use crate::probe::Probe;
 use crate::recognition::Recognised;
+use crate::request::ResponseHead;
 use crate::state::{Cell, Cells, SharedStore, update};
 use crate::time::Nanos;
 use crate::upstream::Upstream;
@@ -42,25 +43,33 @@ pub struct Exchange {
     /// a body may be slow to come, on purpose.
     whole: bool,
     cluster: Vec<u8>,
+    /// The client's protocol: some clusters speak the same one.
+    protocol: Vec<u8>,
     memory: Option<Cell>,
     progress: Progress,
     held: Held,
     signals: Signals,
 }
 
-/// What it has taken from the state that all workers share.
+/// What is to be remembered of a probe that was forwarded.
 #[derive(Debug, Default)]
 struct Held {
     /// It passed the breaker, and is to say how it ended.
     passed_breaker: bool,
     /// It is bounded by the caller's own deadline.
     callers_deadline: bool,
+    /// It asks the application to close the connection.
+    closes: bool,
     /// It tries whether the cluster takes `connection: close`.
     upstream_trial: bool,
     /// It fetches the answer for everyone.
     refresh: bool,
     /// The answer to fall back to where it can't.
     fallback: Option<Answer>,
+    /// It was sent to the application.
+    forwarded: bool,
+    /// All of the answer is there.
+    complete: bool,
     /// It reads the answer's body, to keep it.
     capture: Option<Capture>,
     /// Stands in place of the answer's body. Empty for a HEAD that was sent on
@@ -93,6 +102,7 @@ impl Exchange {
             arrived: now,
             whole: false,
             cluster: Vec::new(),
+            protocol: Vec::new(),
             memory: None,
             progress,
             held: Held::default(),
@@ -101,37 +111,39 @@ impl Exchange {
     }
 
     fn upstream(&self) -> Cell {
-        self.commons.upstreams.scope(&[&self.cluster])
+        self.commons.upstreams.scope(&[&self.cluster, &self.protocol])
     }
 
-    fn release_refresh(&mut self, store: &impl SharedStore) {
+    fn release_refresh(&mut self, store: &impl SharedStore, now: Nanos) {
         if !std::mem::take(&mut self.held.refresh) {
             return;
         }
         if let Some(cell) = &self.memory {
-            update::<Entry, _>(store, cell, |entry| {
+            let _ = update::<Entry, _>(store, cell, now, |entry| {
                 entry.release(self.token);
                 ((), true)
             });
         }
     }
 
-    /// Gives back what it still holds, and counts how it ended. `grpc_status`
-    /// reads the trailer of that name.
+    /// Gives back what it still holds, and counts how it ended. `response` and
+    /// `grpc_status`, the trailer of that name, are read where they matter.
     pub fn on_end(
         &mut self,
+        response: &impl ResponseHead,
         store: &impl SharedStore,
+        now: Nanos,
         grpc_status: impl FnOnce() -> Option<Vec<u8>>,
     ) {
-        self.release_refresh(store);
-        if let (true, Some((_, cells))) = (self.held.passed_breaker, &self.probe.breaker) {
-            update::<Breaker, _>(store, &cells.scope(&[&self.cluster]), |breaker| {
-                let held = breaker.release(self.token);
-                ((), held)
-            });
+        self.release_refresh(store, now);
+        if self.held.passed_breaker {
+            let broke_off = matches!(self.progress, Progress::Known(_))
+                && !self.held.complete
+                && is_upstreams_fault(response);
+            self.settle_breaker(store, now, broke_off.then_some(true));
         }
         if self.held.upstream_trial {
-            update::<Upstream, _>(store, &self.upstream(), |upstream| {
+            let _ = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
                 let held = upstream.release(self.token);
                 ((), held)
             });
@@ -143,7 +155,30 @@ impl Exchange {
                 answer.outcome(grpc_status().and_then(|value| grpc::parse_status(&value)))
             }
         };
+        let whole = self.held.complete || !self.held.forwarded;
+        let judged = matches!(outcome, Outcome::Pass | Outcome::Warn | Outcome::Fail);
+        let http = matches!(self.progress, Progress::Known(_));
+        let outcome = if http && judged && !whole { Outcome::Error } else { outcome };
         self.signals.raise.push(self.probe.metric(outcome));
+    }
+
+    /// Tells the breaker how a probe ended that passed it; `None` says nothing
+    /// about the application.
+    fn settle_breaker(&mut self, store: &impl SharedStore, now: Nanos, failed: Option<bool>) {
+        if !std::mem::take(&mut self.held.passed_breaker) {
+            return;
+        }
+        let Some((rule, cells)) = &self.probe.breaker else { return };
+        let settled = update::<Breaker, _>(store, &cells.scope(&[&self.cluster]), now, |breaker| {
+            let changed = match failed {
+                Some(failed) => breaker.record(rule, now, self.token, failed),
+                None => breaker.release(self.token),
+            };
+            (breaker.position(), changed)
+        });
+        if let Ok(position) = settled {
+            self.signals.set.push((self.probe.breaker_metric(), position as u64));
+        }
     }
 
     /// What is to be shown to people, since the last call.
@@ -151,10 +186,16 @@ impl Exchange {
         std::mem::take(&mut self.signals)
     }
 
-    /// The same number for all probes that wait for the same answer.
-    pub fn waits_for(&self) -> u64 {
-        self.memory.as_ref().map_or(0, Cell::id)
+    /// The same for all probes that wait for the same answer.
+    pub fn waits_for(&self) -> &[u8] {
+        self.memory.as_ref().map_or(&[], Cell::id)
     }
+}
+
+/// Whether a stream ended because of the application rather than its client.
+fn is_upstreams_fault(response: &impl ResponseHead) -> bool {
+    let details = response.code_details().unwrap_or_default();
+    details.starts_with(b"upstream_") || details == b"response_timeout"
 }
 
 #[cfg(test)]

@@ -37,6 +37,10 @@ pub const CLIENT_OVERRIDES: [&str; 3] = [
 pub const CONNECTION: &str = "connection";
 /// The method, as HTTP/2 and Envoy write it.
 pub const METHOD: &str = ":method";
+/// The path with its query, as HTTP/2 and Envoy write it.
+pub const PATH: &str = ":path";
+/// The host, as HTTP/2 and Envoy write it.
+pub const AUTHORITY: &str = ":authority";
 /// The status, as HTTP/2 and Envoy write it.
 pub const STATUS_CODE: &str = ":status";
 /// RFC 9110, section 8.6.
@@ -51,16 +55,24 @@ pub const CACHE_CONTROL: &str = "cache-control";
 pub const AGE: &str = "age";
 /// RFC 9110, section 10.2.3.
 pub const RETRY_AFTER: &str = "retry-after";
-/// Headers by which a prober asks for an answer of its own: encoded, partial, or
-/// none where it has one already (RFC 9110, sections 12.5.3, 13.1 and 14.2).
-pub const CONDITIONAL: [&str; 7] = [
+/// Headers by which a request asks for an answer of its own: in another form, in
+/// part, or as somebody in particular (RFC 9110, sections 11.6, 12.5, 13.1, 14.2;
+/// RFC 6265, section 5.4).
+pub const PERSONAL: [&str; 14] = [
+    "accept",
+    "accept-charset",
     "accept-encoding",
+    "accept-language",
+    "authorization",
+    "cookie",
     "if-match",
     "if-modified-since",
     "if-none-match",
     "if-range",
     "if-unmodified-since",
     "range",
+    "x-http-method",
+    "x-http-method-override",
 ];
 
 /// The deadline of a gRPC call.

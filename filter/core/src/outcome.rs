@@ -84,6 +84,8 @@ pub mod details {
     pub const CACHED: &str = "heartbeat_cached";
     /// `cache`: the answer is being refreshed, or couldn't be.
     pub const CACHED_STALE: &str = "heartbeat_cached_stale";
+    /// `cache`: the fetch that the probe waited for has failed.
+    pub const CACHE_UNREACHABLE: &str = "heartbeat_cache_unreachable";
     /// `cache`: no answer came while the probe waited for one.
     pub const CACHE_TIMEOUT: &str = "heartbeat_cache_timeout";
     /// `limit`: the last known answer.

@@ -34,6 +34,11 @@ impl Probe {
         headers
     }
 
+    /// The fetch that the probe waited for has failed.
+    pub(crate) fn reply_cache_unreachable(&self, status: u16, now: Nanos) -> Reply {
+        own(status, self.annotation(Verdict::Fail), details::CACHE_UNREACHABLE, now)
+    }
+
     /// No answer came while the probe waited for one.
     pub(crate) fn reply_cache_timeout(&self, now: Nanos) -> Reply {
         own(504, self.annotation(Verdict::Fail), details::CACHE_TIMEOUT, now)

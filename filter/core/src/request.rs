@@ -1,6 +1,6 @@
 //! What the core may ask about a request and its response.
 
-use crate::headers::{METHOD, STATUS_CODE};
+use crate::headers::{METHOD, PATH, STATUS_CODE};
 
 /// The head of a request, read on demand.
 ///
@@ -17,7 +17,7 @@ pub trait RequestHead {
 
     /// The request target, with its query string.
     fn path(&self) -> Option<Vec<u8>> {
-        self.header(":path")
+        self.header(PATH)
     }
 
     /// The request method.
@@ -34,6 +34,9 @@ pub trait RequestHead {
 
     /// The upstream cluster that the request's route leads to.
     fn cluster(&self) -> Option<Vec<u8>>;
+
+    /// The protocol that the client speaks, such as `HTTP/1.1`.
+    fn protocol(&self) -> Option<Vec<u8>>;
 }
 
 /// The head of a response, read on demand like [`RequestHead`].
@@ -103,5 +106,9 @@ impl RequestHead for FakeRequest {
 
     fn cluster(&self) -> Option<Vec<u8>> {
         self.header("cluster")
+    }
+
+    fn protocol(&self) -> Option<Vec<u8>> {
+        self.header("protocol")
     }
 }

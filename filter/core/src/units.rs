@@ -11,6 +11,11 @@ use std::time::Duration;
 /// below any overflow.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Reads a whole number: digits and nothing else, no sign either.
+pub fn parse_digits<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
 /// Reads a duration such as `250ms`, `3s`, `1m` or `1h`.
 ///
 /// # Errors
@@ -72,7 +77,7 @@ pub fn parse_rate(text: &str) -> Result<Rate, String> {
             "m" => Duration::from_secs(60),
             _ => return None,
         };
-        Some(Rate { count: count.parse().ok().filter(|count| *count > 0)?, per })
+        Some(Rate { count: parse_digits(count).filter(|count| *count > 0)?, per })
     };
     parse().ok_or_else(|| r#"is not a rate; write it like "50/s" or "10/m""#.to_owned())
 }
@@ -86,7 +91,7 @@ pub fn parse_size(text: &str) -> Result<usize, String> {
     let parse = || {
         let (number, unit) =
             units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
-        number.parse::<usize>().ok()?.checked_mul(unit)
+        parse_digits::<usize>(number)?.checked_mul(unit)
     };
     parse().ok_or_else(|| r#"is not a size; write it like "64KiB""#.to_owned())
 }
@@ -133,7 +138,7 @@ mod tests {
     fn a_rate_is_a_count_and_a_time() {
         assert_eq!(parse_rate("50/s"), Ok(Rate { count: 50, per: Duration::from_secs(1) }));
         assert_eq!(parse_rate("10/m"), Ok(Rate { count: 10, per: Duration::from_secs(60) }));
-        for written in ["50", "0/s", "-1/s", "1.5/s", "50/h", "/s", "99999999999/s"] {
+        for written in ["50", "0/s", "-1/s", "+1/s", "1.5/s", "50/h", "/s", "99999999999/s"] {
             assert!(parse_rate(written).unwrap_err().contains("\"50/s\""), "{written}");
         }
     }

@@ -5,14 +5,14 @@
 //! request with a `connection` header over HTTP/2 (RFC 9113, section 8.2.2). So
 //! one probe tries, and all others go without until its answer is there.
 
-use crate::state::{Decoder, Encoder, State};
+use crate::state::{Decoder, Encoder, Lease, State};
 use crate::time::Nanos;
 
 /// What is known of a cluster, shared by all workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Upstream {
     protocol: Option<Protocol>,
-    trial: Option<Trial>,
+    trial: Lease,
 }
 
 /// The protocol that a cluster speaks.
@@ -24,13 +24,6 @@ pub enum Protocol {
     Http2,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Trial {
-    token: u64,
-    /// When it is given up, in case its worker is gone.
-    until: Nanos,
-}
-
 impl Upstream {
     /// Whether a probe may send `connection: close`; where nothing is known yet
     /// it is the trial, with `patience` nanoseconds to come to an end.
@@ -38,10 +31,9 @@ impl Upstream {
         if let Some(protocol) = self.protocol {
             return protocol == Protocol::Http1;
         }
-        let latest = now.saturating_add(patience);
-        let under_way = self.trial.is_some_and(|trial| (now + 1..=latest).contains(&trial.until));
+        let under_way = self.trial.is_held(now, patience);
         if !under_way {
-            self.trial = Some(Trial { token, until: latest });
+            self.trial.grant(token, now, patience);
         }
         !under_way
     }
@@ -49,17 +41,13 @@ impl Upstream {
     /// Takes note of what an answer shows. Says whether it is news.
     pub fn learn(&mut self, protocol: Protocol) -> bool {
         let news = self.protocol != Some(protocol);
-        *self = Self { protocol: Some(protocol), trial: None };
+        *self = Self { protocol: Some(protocol), trial: Lease::default() };
         news
     }
 
     /// Takes back a trial whose answer showed nothing. Says whether it was its own.
     pub fn release(&mut self, token: u64) -> bool {
-        let held = self.trial.is_some_and(|trial| trial.token == token);
-        if held {
-            self.trial = None;
-        }
-        held
+        self.trial.release(token)
     }
 }
 
@@ -68,9 +56,7 @@ impl State for Upstream {
         to.optional(self.protocol.as_ref(), |to, protocol| {
             to.number(u64::from(*protocol == Protocol::Http2));
         });
-        to.optional(self.trial.as_ref(), |to, trial| {
-            to.number(trial.token).number(trial.until);
-        });
+        self.trial.encode(to);
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
@@ -78,8 +64,7 @@ impl State for Upstream {
             0 => Some(Protocol::Http1),
             _ => Some(Protocol::Http2),
         })?;
-        let trial =
-            from.optional(|from| Some(Trial { token: from.number()?, until: from.number()? }))?;
+        let trial = Lease::decode(from)?;
         Some(Self { protocol, trial })
     }
 }

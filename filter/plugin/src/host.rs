@@ -194,6 +194,10 @@ impl RequestHead for Request {
     fn cluster(&self) -> Option<Vec<u8>> {
         property(&["xds", "cluster_name"])
     }
+
+    fn protocol(&self) -> Option<Vec<u8>> {
+        property(&["request", "protocol"])
+    }
 }
 
 /// The head of the stream's response.

@@ -85,11 +85,8 @@ impl HttpContext for Stream {
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let edit = self.with_exchange(|exchange| {
-            if !exchange.reads_body() {
-                return BodyEdit::Keep;
-            }
-            let bytes = host::response_body(size);
-            exchange.on_response_body(&bytes, &SharedData, host::now(), end_of_stream)
+            let read = || host::response_body(size);
+            exchange.on_response_body(read, &SharedData, host::now(), end_of_stream)
         });
         if let Some(BodyEdit::Replace(bytes)) = edit {
             host::replace_response_body(size, &bytes);
@@ -97,9 +94,16 @@ impl HttpContext for Stream {
         Action::Continue
     }
 
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.with_exchange(|exchange| exchange.on_response_trailers(&SharedData, host::now()));
+        Action::Continue
+    }
+
     /// Called once for every stream, however it ended.
     fn on_log(&mut self) {
-        self.with_exchange(|exchange| exchange.on_end(&SharedData, host::grpc_status_trailer));
+        self.with_exchange(|exchange| {
+            exchange.on_end(&Response, &SharedData, host::now(), host::grpc_status_trailer);
+        });
         let Some(plugin) = &self.plugin else { return };
         if plugin.policy.has_counters() {
             let status = Response.status();

@@ -25,7 +25,7 @@ const BATCH: usize = 32;
 /// The probes of one worker that wait, in the order of their arrival, by what
 /// they wait for. A stream that ends drops its exchange, and with it its place.
 #[derive(Default)]
-pub struct Waiting(RefCell<HashMap<u64, VecDeque<Waiter>>>);
+pub struct Waiting(RefCell<HashMap<Vec<u8>, VecDeque<Waiter>>>);
 
 struct Waiter {
     stream: StreamId,
@@ -42,7 +42,7 @@ impl Waiting {
             host::tick_every(Some(TICK));
         }
         let waiter = Waiter { stream, exchange: Rc::downgrade(exchange) };
-        queues.entry(known.waits_for()).or_default().push_back(waiter);
+        queues.entry(known.waits_for().to_vec()).or_default().push_back(waiter);
     }
 
     /// Goes through all queues, until the first of each that goes on waiting.

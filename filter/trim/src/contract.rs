@@ -24,6 +24,7 @@ pub const EXPORTS: &[&str] = &[
     "proxy_on_request_headers",
     "proxy_on_response_headers",
     "proxy_on_response_body",
+    "proxy_on_response_trailers",
     // Wakes who waits.
     "proxy_on_tick",
 ];

@@ -42,7 +42,7 @@ fn the_first_probe_fetches_and_the_others_wait() {
 fn an_answer_is_fresh_for_its_ttl_and_then_one_probe_refreshes_it() {
     let mut entry = Entry::default();
     look(&mut entry, NOW, 1);
-    entry.keep(1, answer(NOW));
+    entry.keep(&rule(), 1, NOW, answer(NOW));
     assert_eq!(look(&mut entry, NOW, 2), Lookup::Fresh);
     assert_eq!(look(&mut entry, NOW + SECOND - 1, 3), Lookup::Fresh);
     assert_eq!(look(&mut entry, NOW + SECOND, 4), Lookup::Refresh);
@@ -74,15 +74,38 @@ fn a_refresh_whose_worker_is_gone_is_given_up() {
     look(&mut entry, NOW, 1);
     assert_eq!(look(&mut entry, NOW + PATIENCE - 1, 2), Lookup::Wait);
     assert_eq!(look(&mut entry, NOW + PATIENCE, 3), Lookup::Refresh);
-    entry.keep(1, answer(NOW + PATIENCE));
+    entry.keep(&rule(), 1, NOW, answer(NOW + PATIENCE));
     assert_eq!(look(&mut entry, NOW + PATIENCE, 4), Lookup::Fresh, "a late answer is an answer");
+}
+
+#[test]
+fn a_late_answer_does_not_push_out_a_newer_one() {
+    let mut entry = Entry::default();
+    look(&mut entry, NOW, 1);
+    let later = NOW + PATIENCE;
+    look(&mut entry, later, 2);
+    entry.keep(&rule(), 2, later, answer(later + 1));
+    entry.keep(&rule(), 1, NOW, Answer { status: 503, ..answer(later + 2) });
+    entry.keep_nothing(&rule(), 1, NOW, later + 3);
+    assert_eq!(entry.answer.unwrap().status, 200);
+}
+
+#[test]
+fn a_fetch_that_failed_is_known_to_those_who_wait() {
+    let mut entry = Entry::default();
+    look(&mut entry, NOW, 1);
+    entry.fail(2, Failure { status: 503, at: NOW });
+    assert_eq!(entry.failure, None, "only its owner can fail");
+    entry.fail(1, Failure { status: 503, at: NOW });
+    assert_eq!(entry.failure, Some(Failure { status: 503, at: NOW }));
+    assert_eq!(look(&mut entry, NOW, 3), Lookup::Refresh, "the next one tries again");
 }
 
 #[test]
 fn an_answer_that_is_too_large_lets_everyone_pass_for_a_ttl() {
     let mut entry = Entry { answer: Some(answer(NOW - 2 * SECOND)), ..Entry::default() };
     look(&mut entry, NOW, 1);
-    entry.keep_nothing(&rule(), NOW, 1);
+    entry.keep_nothing(&rule(), 1, NOW, NOW);
     assert_eq!(look(&mut entry, NOW, 2), Lookup::Pass);
     assert_eq!(look(&mut entry, NOW + SECOND - 1, 3), Lookup::Pass);
     assert_eq!(look(&mut entry, NOW + SECOND, 4), Lookup::Refresh);
@@ -144,22 +167,23 @@ fn however_workers_race_one_refresh_is_under_way() {
                 0 if !under_way.is_empty() => {
                     let (owner, _) = under_way.remove(next(under_way.len() as u64) as usize);
                     let keeps = next(2) == 0;
-                    update::<Entry, _>(&store, &cell, |entry| {
+                    let done = update::<Entry, _>(&store, &cell, now, |entry| {
                         if keeps {
-                            entry.keep(owner, answer(now))
+                            entry.keep(&rule(), owner, now, answer(now))
                         } else {
                             entry.release(owner)
                         }
                         ((), true)
                     });
+                    assert_eq!(done, Ok(()));
                 }
                 _ => {
-                    let lookup = update::<Entry, _>(&store, &cell, |entry| {
+                    let lookup = update::<Entry, _>(&store, &cell, now, |entry| {
                         let before = entry.clone();
                         let lookup = look(entry, now, token);
                         (lookup, *entry != before)
                     });
-                    if lookup == Some(Lookup::Refresh) {
+                    if lookup == Ok(Lookup::Refresh) {
                         under_way.retain(|(_, until)| *until > now);
                         under_way.push((token, now + PATIENCE));
                     }

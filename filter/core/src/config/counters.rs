@@ -2,6 +2,7 @@
 
 use super::matchers::{self, HeaderMatcher};
 use super::reader::Reader;
+use crate::units::parse_digits;
 
 /// A custom counter.
 #[derive(Debug, PartialEq, Eq)]
@@ -103,8 +104,8 @@ fn metric_name(text: &str) -> Result<String, String> {
 }
 
 fn status_pattern(text: &str) -> Result<StatusPattern, String> {
-    let class = text.strip_suffix("xx").and_then(|digit| digit.parse().ok());
-    let code = text.parse().ok().filter(|_| text.len() == 3);
+    let class = text.strip_suffix("xx").and_then(parse_digits);
+    let code = parse_digits(text).filter(|_| text.len() == 3);
     match (class, code) {
         (Some(class @ 1..=5), _) => Ok(StatusPattern::Class(class)),
         (_, Some(code @ 100..=599)) => Ok(StatusPattern::Code(code)),

@@ -140,6 +140,16 @@ fn exact_path(text: &str) -> Result<String, String> {
             "would never match: paths are compared without the query; write {before:?}"
         ));
     }
+    if let Some(prefix) = text.strip_suffix('*') {
+        let prefix = prefix.trim_end_matches('/');
+        return Err(format!("would match that star only; write \"path_prefix\": {prefix:?}"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(
+            "would never match: write blanks and other letters as a client sends them, \"%20\""
+                .to_owned(),
+        );
+    }
     Ok(text.to_owned())
 }
 
@@ -152,7 +162,13 @@ fn path_prefix(text: &str) -> Result<String, String> {
 /// A method (RFC 9110, section 9.1); methods are case-sensitive.
 fn http_method(text: &str) -> Result<String, String> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
-        return Err(format!("is not a method; write {:?}", text.trim().to_ascii_uppercase()));
+        let meant = text.trim().to_ascii_uppercase();
+        let known = ["GET", "HEAD", "POST", "PUT", "OPTIONS"].contains(&meant.as_str());
+        return Err(match meant.as_str() {
+            "*" | "ANY" => "is not a method; leave \"methods\" out for all of them".to_owned(),
+            _ if known => format!("is not a method; write {meant:?}"),
+            _ => "is not a method; write it like \"GET\"".to_owned(),
+        });
     }
     Ok(text.to_owned())
 }

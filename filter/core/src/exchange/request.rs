@@ -6,12 +6,12 @@ use crate::cache::{Answer, Entry, Lookup};
 use crate::capture::Capture;
 use crate::config::{Action, OnLimit};
 use crate::decision::{Decision, Reply};
-use crate::headers::{CONDITIONAL, METHOD};
+use crate::headers::{AUTHORITY, METHOD, PATH, PERSONAL};
 use crate::limit::Bucket;
 use crate::outcome::{Outcome, details};
 use crate::probe::Admission;
 use crate::request::{RequestHead, without_query};
-use crate::state::{SharedStore, update};
+use crate::state::{Cell, Refusal, SharedStore, update};
 use crate::time::Nanos;
 use crate::upstream::Upstream;
 use std::rc::Rc;
@@ -34,10 +34,7 @@ impl Exchange {
             }
         }
         self.cluster = request.cluster().unwrap_or_default();
-        self.memory = self.probe.memory.as_ref().map(|(_, cells)| {
-            let target = request.path().unwrap_or_default();
-            cells.scope(&[&self.cluster, without_query(&target)])
-        });
+        self.memory = self.place_in_memory(request);
         if let Some(decision) = self.limit(store, now) {
             return decision;
         }
@@ -51,6 +48,22 @@ impl Exchange {
         }
     }
 
+    /// Where the answer to this request is kept. `None` where everyone must not
+    /// get the same: other methods than GET and HEAD ask for something else, and
+    /// a body makes a request its sender's own.
+    fn place_in_memory(&self, request: &impl RequestHead) -> Option<Cell> {
+        let (_, cells) = self.probe.memory.as_ref()?;
+        let method = request.method()?;
+        if !self.whole || !matches!(method.as_slice(), b"GET" | b"HEAD") {
+            return None;
+        }
+        let target = request.path().unwrap_or_default();
+        let path = without_query(&target);
+        let host = request.header(AUTHORITY).unwrap_or_default();
+        let size = self.cluster.len() + host.len() + path.len();
+        (size <= LONGEST_SCOPE).then(|| cells.scope(&[&self.cluster, &host, path]))
+    }
+
     /// Decides once more for a probe that waits. [`Decision::Wait`] means that
     /// nothing has changed.
     pub fn on_wake(
@@ -59,11 +72,16 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
     ) -> Decision {
-        // An answer that came after the question is an answer to it, however long
-        // it took to wake everyone.
-        let answer = self.memory.as_ref().and_then(|cell| cell.read::<Entry>(store).answer);
+        let entry = self.memory.as_ref().map(|cell| cell.read::<Entry>(store, now));
+        let Entry { answer, failure, .. } = entry.unwrap_or_default();
+        // What came after the question is an answer to it, however long it took
+        // to wake everyone.
         if let Some(answer) = answer.filter(|answer| answer.at >= self.arrived) {
             return self.serve(answer, details::CACHED, now);
+        }
+        if let Some(failure) = failure.filter(|failure| failure.at >= self.arrived) {
+            let outcome = if failure.status == 504 { Outcome::Timeout } else { Outcome::Fail };
+            return self.answer(self.probe.reply_cache_unreachable(failure.status, now), outcome);
         }
         if now.saturating_sub(self.arrived) >= self.probe.longest_wait() {
             return self.answer(self.probe.reply_cache_timeout(now), Outcome::Timeout);
@@ -80,7 +98,7 @@ impl Exchange {
     fn limit(&mut self, store: &impl SharedStore, now: Nanos) -> Option<Decision> {
         let probe = Rc::clone(&self.probe);
         let (rule, cells) = probe.limit.as_ref()?;
-        let taken = update::<Bucket, _>(store, &cells.scope(&[]), |bucket| {
+        let taken = update::<Bucket, _>(store, &cells.scope(&[]), now, |bucket| {
             let before = *bucket;
             let taken = bucket.take(rule, now);
             (taken, *bucket != before)
@@ -101,7 +119,7 @@ impl Exchange {
     }
 
     fn last_answer(&self, store: &impl SharedStore, now: Nanos) -> Option<Answer> {
-        let entry = self.memory.as_ref()?.read::<Entry>(store);
+        let entry = self.memory.as_ref()?.read::<Entry>(store, now);
         match &self.probe.action {
             Action::Cache(rule) => entry.servable(rule, now).cloned(),
             _ => entry.answer,
@@ -118,26 +136,26 @@ impl Exchange {
         let (Action::Cache(rule), Some(cell)) = (&probe.action, &self.memory) else {
             return self.forward(request, store, now, false);
         };
-        let looked = update::<Entry, _>(store, cell, |entry| {
+        let looked = update::<Entry, _>(store, cell, now, |entry| {
             let lookup = entry.look(rule, now, self.token, probe.patience());
             let answer = entry.servable(rule, now).cloned();
-            ((lookup, answer), lookup == Lookup::Refresh && self.whole)
+            ((lookup, answer), lookup == Lookup::Refresh)
         });
         match looked {
-            Some((Lookup::Fresh, Some(answer))) => self.serve(answer, details::CACHED, now),
-            Some((Lookup::Stale, Some(answer))) => self.serve(answer, details::CACHED_STALE, now),
-            // Nobody waits for a request whose body may never come.
-            Some((Lookup::Refresh, Some(answer))) if !self.whole => {
-                self.serve(answer, details::CACHED_STALE, now)
-            }
-            Some((Lookup::Refresh, fallback)) => {
-                self.held.refresh = self.whole;
+            Ok((Lookup::Fresh, Some(answer))) => self.serve(answer, details::CACHED, now),
+            Ok((Lookup::Stale, Some(answer))) => self.serve(answer, details::CACHED_STALE, now),
+            Ok((Lookup::Refresh, fallback)) => {
+                self.held.refresh = true;
                 self.held.fallback = fallback;
                 self.forward(request, store, now, true)
             }
-            Some((Lookup::Pass, _)) => self.forward(request, store, now, false),
+            Ok((Lookup::Pass, _)) | Err(Refusal::Occupied) => {
+                self.forward(request, store, now, false)
+            }
             // Whoever loses every race waits for one of the winners.
-            Some((Lookup::Wait | Lookup::Fresh | Lookup::Stale, _)) | None => Decision::Wait,
+            Ok((Lookup::Wait | Lookup::Fresh | Lookup::Stale, _)) | Err(Refusal::Contended) => {
+                Decision::Wait
+            }
         }
     }
 
@@ -155,16 +173,20 @@ impl Exchange {
         if let Some(decision) = self.ask_breaker(store, now) {
             return decision;
         }
-        let close = self.probe.closes_connections() && self.ask_upstream(store, now);
+        self.held.forwarded = true;
+        self.held.closes =
+            self.probe.closes_connections() && self.ask_upstream(request, store, now);
         // An answer for everyone isn't bounded by the deadline of one.
         let deadline =
             if capture { self.probe.own_deadline() } else { self.probe.deadline(request) };
         self.held.callers_deadline = deadline.callers;
-        let mut edits = self.probe.forward(deadline.after, close);
+        let mut edits = self.probe.forward(deadline.after, self.held.closes);
         if capture {
             self.held.capture = Some(Capture::default());
             // Everyone gets this answer: it must be whole, plain and nobody's own.
-            edits.remove.extend(CONDITIONAL);
+            edits.remove.extend(PERSONAL);
+            let target = request.path().unwrap_or_default();
+            edits.set(PATH, without_query(&target));
             if request.method().as_deref() == Some(b"HEAD") {
                 edits.set(METHOD, "GET");
                 self.held.replacement = Some(Vec::new());
@@ -177,7 +199,7 @@ impl Exchange {
     fn ask_breaker(&mut self, store: &impl SharedStore, now: Nanos) -> Option<Decision> {
         let probe = Rc::clone(&self.probe);
         let (rule, cells) = probe.breaker.as_ref()?;
-        let asked = update::<Breaker, _>(store, &cells.scope(&[&self.cluster]), |breaker| {
+        let asked = update::<Breaker, _>(store, &cells.scope(&[&self.cluster]), now, |breaker| {
             let before = *breaker;
             let mut passage = breaker.ask(rule, now, self.token, probe.patience());
             if passage == Passage::Trial && !self.whole {
@@ -186,7 +208,7 @@ impl Exchange {
             }
             ((passage, breaker.position()), *breaker != before)
         });
-        let (passage, position) = asked?;
+        let (passage, position) = asked.ok()?;
         let (retry_in, details) = match passage {
             Passage::Closed | Passage::Trial => {
                 self.held.passed_breaker = true;
@@ -198,7 +220,7 @@ impl Exchange {
             Passage::Open(retry_in) => (retry_in, details::BREAKER_OPEN),
             Passage::HalfOpen => (0, details::BREAKER_HALF_OPEN),
         };
-        self.release_refresh(store);
+        self.release_refresh(store, now);
         Some(match self.held.fallback.take() {
             Some(answer) => self.serve(answer, details::CACHED_STALE, now),
             None => self.answer(probe.reply_broken(retry_in, details, now), Outcome::Broken),
@@ -206,15 +228,26 @@ impl Exchange {
     }
 
     /// Whether the cluster takes `connection: close`.
-    fn ask_upstream(&mut self, store: &impl SharedStore, now: Nanos) -> bool {
+    fn ask_upstream(
+        &mut self,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> bool {
+        self.protocol = request.protocol().unwrap_or_default();
         let patience = self.probe.patience();
-        let asked = update::<Upstream, _>(store, &self.upstream(), |upstream| {
+        let asked = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
             let before = *upstream;
             let close = upstream.may_close(now, self.token, patience);
-            ((close, *upstream != before), *upstream != before)
+            let trial = *upstream != before;
+            ((close, trial), trial)
         });
         let (close, trial) = asked.unwrap_or((false, false));
         self.held.upstream_trial = trial;
         close
     }
 }
+
+/// The longest scope that is kept, in bytes: a longer path or host is nobody's
+/// health check.
+const LONGEST_SCOPE: usize = 1_024;

@@ -1,8 +1,8 @@
 //! The way back: what the prober is told, and what is kept.
 
 use super::{Exchange, Progress};
-use crate::breaker::Breaker;
-use crate::cache::{Answer, Entry};
+use crate::cache::{Answer, Entry, Failure};
+use crate::config::Action;
 use crate::decision::{BodyEdit, HeaderEdits};
 use crate::grpc;
 use crate::headers::{CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_STATUS, STATUS_CODE};
@@ -11,7 +11,6 @@ use crate::request::ResponseHead;
 use crate::state::{SharedStore, update};
 use crate::time::Nanos;
 use crate::upstream::{Protocol, Upstream};
-use std::rc::Rc;
 
 impl Exchange {
     /// Judges the head of the answer, and says what the prober is told.
@@ -24,6 +23,7 @@ impl Exchange {
         now: Nanos,
         end_of_stream: bool,
     ) -> HeaderEdits {
+        self.held.complete = end_of_stream;
         match &self.progress {
             Progress::Known(_) => HeaderEdits::default(),
             Progress::AwaitingHttp => self.judge_http(response, store, now, end_of_stream),
@@ -52,35 +52,69 @@ impl Exchange {
         now: Nanos,
         end_of_stream: bool,
     ) -> HeaderEdits {
-        let status = response.status().unwrap_or_default();
         let reason = reason(response);
+        let status = status(response, reason);
         let answer = Answer::begun(response, status);
-        self.learn_upstream(store, reason);
-        // What a client brought about says nothing about the application's health,
-        // and must not let a client open the breaker.
-        let callers_timeout = reason == Reason::Timeout && self.held.callers_deadline;
-        if !callers_timeout {
-            self.record_in_breaker(store, now, status >= 500);
-        }
+        self.learn_upstream(store, now, reason);
+        self.judge_for_breaker(store, now, reason, status);
 
         let outcome = match reason {
             Reason::Timeout => Outcome::Timeout,
             _ => answer.verdict().outcome(),
         };
-        if reason != Reason::Application && self.held.refresh {
-            self.release_refresh(store);
+        if reason != Reason::Application && matches!(self.probe.action, Action::Cache(_)) {
             self.held.capture = None;
-            if let Some(kept) = self.held.fallback.take() {
+            self.fail_refresh(store, now, status);
+            // Without a body to replace, only an answer without one can stand there.
+            let bodiless = self.held.replacement.is_some();
+            let covers = |kept: &Answer| !end_of_stream || bodiless || kept.body.is_empty();
+            if let Some(kept) = self.held.fallback.take().filter(covers) {
                 return self.replace_by(kept, now, end_of_stream);
             }
         }
         if let Some(capture) = &mut self.held.capture {
             capture.begin(answer, response);
-            if end_of_stream {
-                self.keep_captured(store, now);
-            }
+        }
+        if end_of_stream {
+            self.complete(store, now);
         }
         self.conclude(outcome)
+    }
+
+    /// All of the answer is there.
+    fn complete(&mut self, store: &impl SharedStore, now: Nanos) {
+        self.held.complete = true;
+        self.keep_captured(store, now);
+        // What would have been a failure has been told already.
+        self.settle_breaker(store, now, Some(false));
+    }
+
+    /// What the head of an answer tells the breaker: a failure at once, a success
+    /// only when the answer is complete. What a client brought about says nothing,
+    /// and must not let a client open or close it.
+    fn judge_for_breaker(
+        &mut self,
+        store: &impl SharedStore,
+        now: Nanos,
+        reason: Reason,
+        status: u16,
+    ) {
+        const NOT_IMPLEMENTED: u16 = 501; // the method
+        const VERSION_NOT_SUPPORTED: u16 = 505;
+        match (reason, status) {
+            (Reason::Application, ..400) => {}
+            (Reason::Application, 400..500 | NOT_IMPLEMENTED | VERSION_NOT_SUPPORTED) => {
+                self.settle_breaker(store, now, None);
+            }
+            (Reason::Timeout, _) if self.held.callers_deadline => {
+                self.settle_breaker(store, now, None);
+            }
+            (Reason::ProtocolError, _) if self.held.closes => {
+                self.settle_breaker(store, now, None);
+            }
+            (_, 500..) => self.settle_breaker(store, now, Some(true)),
+            _ => self.settle_breaker(store, now, None),
+        }
     }
 
     fn conclude(&mut self, outcome: Outcome) -> HeaderEdits {
@@ -105,21 +139,19 @@ impl Exchange {
         edits
     }
 
-    fn learn_upstream(&mut self, store: &impl SharedStore, reason: Reason) {
-        if !self.held.upstream_trial {
-            return;
-        }
+    fn learn_upstream(&mut self, store: &impl SharedStore, now: Nanos, reason: Reason) {
         let protocol = match reason {
-            Reason::Application => Protocol::Http1,
-            Reason::ProtocolError => Protocol::Http2,
+            Reason::Application if self.held.upstream_trial => Protocol::Http1,
+            // Later too: a cluster may come to speak HTTP/2.
+            Reason::ProtocolError if self.held.closes => Protocol::Http2,
             _ => return, // on_end gives the trial back.
         };
         self.held.upstream_trial = false;
-        let news = update::<Upstream, _>(store, &self.upstream(), |upstream| {
+        let news = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
             let news = upstream.learn(protocol);
             (news, news)
         });
-        if news == Some(true) && protocol == Protocol::Http2 {
+        if news == Ok(true) && protocol == Protocol::Http2 {
             self.signals.raise.push(self.commons.http2_upstreams_total);
             let cluster = String::from_utf8_lossy(&self.cluster);
             self.signals.log.push(format!(
@@ -128,52 +160,35 @@ impl Exchange {
         }
     }
 
-    fn record_in_breaker(&mut self, store: &impl SharedStore, now: Nanos, failed: bool) {
-        if !std::mem::take(&mut self.held.passed_breaker) {
-            return;
-        }
-        let probe = Rc::clone(&self.probe);
-        let Some((rule, cells)) = &probe.breaker else { return };
-        let recorded = update::<Breaker, _>(store, &cells.scope(&[&self.cluster]), |breaker| {
-            let before = breaker.position();
-            let changed = breaker.record(rule, now, self.token, failed);
-            let position = breaker.position();
-            ((position != before).then_some(position), changed)
-        });
-        if let Some(Some(position)) = recorded {
-            self.signals.set.push((probe.breaker_metric(), position as u64));
-        }
-    }
-
-    /// Whether the answer's body has anything to say, or is to be changed.
-    pub fn reads_body(&self) -> bool {
-        matches!(self.progress, Progress::AwaitingGrpc(_))
-            || self.held.capture.is_some()
-            || self.held.replacement.is_some()
-    }
-
-    /// Takes the next piece of the answer's body.
+    /// Takes the next piece of the answer's body, which `read` reads where it
+    /// matters.
     pub fn on_response_body(
         &mut self,
-        bytes: &[u8],
+        read: impl FnOnce() -> Vec<u8>,
         store: &impl SharedStore,
         now: Nanos,
         end_of_stream: bool,
     ) -> BodyEdit {
         if let Progress::AwaitingGrpc(answer) = &mut self.progress {
-            answer.feed(bytes);
+            answer.feed(&read());
+        } else if let (Some(capture), Some((rule, _))) =
+            (&mut self.held.capture, &self.probe.memory)
+        {
+            capture.feed(&read(), rule.max_body);
         }
-        if let (Some(capture), Some((rule, _))) = (&mut self.held.capture, &self.probe.memory) {
-            capture.feed(bytes, rule.max_body);
-            if end_of_stream {
-                self.keep_captured(store, now);
-            }
+        if end_of_stream {
+            self.complete(store, now);
         }
         match &mut self.held.replacement {
             Some(body) if end_of_stream => BodyEdit::Replace(std::mem::take(body)),
             Some(_) => BodyEdit::Replace(Vec::new()),
             None => BodyEdit::Keep,
         }
+    }
+
+    /// The answer ends with trailers, which nobody needs.
+    pub fn on_response_trailers(&mut self, store: &impl SharedStore, now: Nanos) {
+        self.complete(store, now);
     }
 
     /// Keeps the answer, which is whole.
@@ -183,18 +198,32 @@ impl Exchange {
         let answer = capture.finish(now);
         if answer.is_none() {
             self.signals.log.push(format!(
-                "probe {:?}: the application's answer is encoded or larger than max_body ({} bytes) and can't be kept",
+                "probe {:?}: the application's answer can't be kept: it is encoded, partial, a redirect, or larger than max_body ({} bytes)",
                 self.probe.name, rule.max_body
             ));
         }
-        update::<Entry, _>(store, cell, |entry| {
+        let kept = update::<Entry, _>(store, cell, now, |entry| {
             match answer.clone() {
-                Some(answer) => entry.keep(self.token, answer),
-                None => entry.keep_nothing(rule, now, self.token),
+                Some(answer) => entry.keep(rule, self.token, self.arrived, answer),
+                None => entry.keep_nothing(rule, self.token, self.arrived, now),
             }
             ((), true)
         });
-        self.held.refresh = false;
+        if kept.is_ok() {
+            self.held.refresh = false;
+        }
+    }
+
+    /// Tells those who wait that there is no answer.
+    fn fail_refresh(&mut self, store: &impl SharedStore, now: Nanos, status: u16) {
+        let Some(cell) = self.memory.as_ref().filter(|_| self.held.refresh) else { return };
+        let told = update::<Entry, _>(store, cell, now, |entry| {
+            entry.fail(self.token, Failure { status, at: now });
+            ((), true)
+        });
+        if told.is_ok() {
+            self.held.refresh = false;
+        }
     }
 }
 
@@ -219,6 +248,18 @@ fn reason(response: &impl ResponseHead) -> Reason {
         b"response_timeout" | b"upstream_per_try_timeout" => Reason::Timeout,
         details if details.ends_with(b"{protocol_error}") => Reason::ProtocolError,
         _ => Reason::Envoy,
+    }
+}
+
+/// The HTTP status that an answer means. To a request with a gRPC content type
+/// Envoy reports its own errors as 200 with a gRPC status, whoever the request
+/// was for.
+fn status(response: &impl ResponseHead, reason: Reason) -> u16 {
+    let in_grpc = reason != Reason::Application && response.header(GRPC_STATUS).is_some();
+    match reason {
+        Reason::Timeout if in_grpc => 504,
+        _ if in_grpc => 503,
+        _ => response.status().unwrap_or_default(),
     }
 }
 

@@ -125,6 +125,10 @@ impl RequestHead for Spy<'_> {
     fn cluster(&self) -> Option<Vec<u8>> {
         self.header("cluster")
     }
+
+    fn protocol(&self) -> Option<Vec<u8>> {
+        self.header("protocol")
+    }
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Places in shared data.
 
 use super::{Decoder, Encoder, SharedStore, State, Version};
+use crate::time::Nanos;
 
 /// The cells of one rule for one kind of state.
 ///
 /// A rule may need one state for each upstream cluster, or for each path below
-/// its prefix. Those come from outside, so their number is bounded: a scope is
-/// hashed to one of [`Cells::COUNT`] cells, and who comes later takes the cell.
+/// its prefix. Those come from outside, so their number is bounded: a scope has
+/// two of [`Cells::COUNT`] cells to be in, and doesn't push out what is in use.
 #[derive(Debug)]
 pub struct Cells {
     prefix: String,
@@ -26,16 +27,17 @@ impl Cells {
 
     /// The cell of a scope.
     pub fn scope(&self, scope: &[&[u8]]) -> Cell {
-        let mut hash = Hash::new();
-        scope.iter().for_each(|part| hash.add(part));
-        let scope = hash.0;
-        // Two places to be, so that two scopes that are in use at the same time
-        // hardly ever have to share one.
-        let place = |hash: u64| format!("{}/{}", self.prefix, hash % Self::COUNT);
-        Cell {
-            keys: [place(scope), place(scope >> 32)],
-            seal: Seal { fingerprint: self.fingerprint, scope },
+        let mut seal = Encoder::default();
+        seal.number(self.fingerprint);
+        for part in scope {
+            seal.bytes(part);
         }
+        let seal = seal.finish();
+        // Two places to be, so that two scopes that are in use at the same time
+        // hardly ever want the same one.
+        let hash = hash(&seal);
+        let place = |hash: u64| format!("{}/{}", self.prefix, hash % Self::COUNT);
+        Cell { keys: [place(hash), place(hash >> 32)], seal }
     }
 }
 
@@ -43,14 +45,9 @@ impl Cells {
 #[derive(Debug)]
 pub struct Cell {
     keys: [String; 2],
-    seal: Seal,
-}
-
-/// Tells whose state stands in a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seal {
-    fingerprint: u64,
-    scope: u64,
+    /// Tells whose state stands in a cell: the rule's fingerprint and the scope
+    /// itself. A hash could be made to collide.
+    seal: Vec<u8>,
 }
 
 /// A state as it was read, and where it goes.
@@ -61,48 +58,76 @@ pub(super) struct Slot<'a, S> {
     version: Version,
 }
 
+/// What stands in a cell.
+enum Content<S> {
+    Ours(S, Version),
+    Free(Version),
+    Taken,
+}
+
 impl Cell {
     /// The present state; the default where there is none.
-    pub fn read<S: State>(&self, store: &impl SharedStore) -> S {
-        self.load(store).state
+    pub fn read<S: State>(&self, store: &impl SharedStore, now: Nanos) -> S {
+        self.load(store, now).map_or_else(S::default, |slot| slot.state)
     }
 
-    /// A number for the scope and its rule.
-    pub fn id(&self) -> u64 {
-        self.seal.fingerprint ^ self.seal.scope
+    /// Tells the scope and its rule from all others.
+    pub fn id(&self) -> &[u8] {
+        &self.seal
     }
 
-    pub(super) fn load<S: State>(&self, store: &impl SharedStore) -> Slot<'_, S> {
+    #[cfg(test)]
+    pub(super) fn take_places_of(&mut self, other: &Self) {
+        self.keys = other.keys.clone();
+    }
+
+    /// The present state, or a place for the first one; `None` where all places
+    /// are taken.
+    pub(super) fn load<S: State>(
+        &self,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Option<Slot<'_, S>> {
         let [first, second] = &self.keys;
-        let slot = |key, version, state| Slot { state, cell: self, key, version };
-        let Some((bytes, first_version)) = store.read(first) else {
-            return slot(first, Version::ABSENT, S::default());
-        };
-        if let Some(state) = self.open(&bytes) {
-            return slot(first, first_version, state);
+        let slot = |key, version, state| Some(Slot { state, cell: self, key, version });
+        let at_first = self.content(store, first, now);
+        if let Content::Ours(state, version) = at_first {
+            return slot(first, version, state);
         }
-        // Somebody else's. The second place is better where it is ours or free.
-        match store.read(second).map(|(bytes, version)| (self.open(&bytes), version)) {
-            Some((Some(state), version)) => slot(second, version, state),
-            None => slot(second, Version::ABSENT, S::default()),
-            Some((None, _)) => slot(first, first_version, S::default()),
+        if let Content::Free(Version::ABSENT) = at_first {
+            return slot(first, Version::ABSENT, S::default());
+        }
+        match (at_first, self.content(store, second, now)) {
+            (_, Content::Ours(state, version)) => slot(second, version, state),
+            (Content::Free(version), _) => slot(first, version, S::default()),
+            (_, Content::Free(version)) => slot(second, version, S::default()),
+            _ => None,
         }
     }
 
-    fn open<S: State>(&self, bytes: &[u8]) -> Option<S> {
-        let mut decoder = Decoder::new(bytes);
-        let seal = Seal { fingerprint: decoder.number()?, scope: decoder.number()? };
-        if seal != self.seal {
-            return None;
+    fn content<S: State>(&self, store: &impl SharedStore, key: &str, now: Nanos) -> Content<S> {
+        let Some((bytes, version)) = store.read(key) else {
+            return Content::Free(Version::ABSENT);
+        };
+        let mut decoder = Decoder::new(&bytes);
+        let Some((expires, seal)) = decoder.number().zip(decoder.bytes()) else {
+            return Content::Free(version);
+        };
+        if seal == self.seal {
+            return S::decode(&mut decoder)
+                .map_or(Content::Free(version), |state| Content::Ours(state, version));
         }
-        S::decode(&mut decoder)
+        // Another scope of the same rule keeps what it has; an older form of the
+        // rule doesn't.
+        let same_rule = seal.first_chunk::<8>() == self.seal.first_chunk::<8>();
+        if same_rule && expires > now { Content::Taken } else { Content::Free(version) }
     }
 }
 
 impl<S: State> Slot<'_, S> {
     pub(super) fn store(&self, store: &impl SharedStore) -> bool {
         let mut encoder = Encoder::default();
-        encoder.number(self.cell.seal.fingerprint).number(self.cell.seal.scope);
+        encoder.number(self.state.expires()).bytes(&self.cell.seal);
         self.state.encode(&mut encoder);
         store.write(self.key, &encoder.finish(), self.version)
     }
@@ -110,24 +135,13 @@ impl<S: State> Slot<'_, S> {
 
 /// FNV-1a, 64 bits: stable across builds, so that a new module finds what an
 /// old one kept. <http://www.isthe.com/chongo/tech/comp/fnv/>
-struct Hash(u64);
-
-impl Hash {
-    fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    /// Adds a part, with its end.
-    fn add(&mut self, part: &[u8]) {
-        for &byte in part.iter().chain(&[0xff]) {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// A number that changes when a text does.
 pub fn fingerprint(text: &str) -> u64 {
-    let mut hash = Hash::new();
-    hash.add(text.as_bytes());
-    hash.0
+    hash(text.as_bytes())
 }

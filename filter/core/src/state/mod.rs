@@ -8,9 +8,13 @@
 
 mod cell;
 mod codec;
+mod lease;
 
 pub use cell::{Cell, Cells, fingerprint};
 pub use codec::{Decoder, Encoder};
+pub use lease::Lease;
+
+use crate::time::Nanos;
 
 /// A version of a value, for compare-and-swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +43,21 @@ pub trait State: Default {
 
     /// From its bytes; `None` where they aren't its own.
     fn decode(from: &mut Decoder<'_>) -> Option<Self>;
+
+    /// Until when it is worth more than the state of a scope that comes later
+    /// and finds no other place.
+    fn expires(&self) -> Nanos {
+        0
+    }
+}
+
+/// Why a state could not be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Others were faster, again and again.
+    Contended,
+    /// The places of its scope are taken by others that are in use.
+    Occupied,
 }
 
 /// How often a contended write is tried again. Losing this often in a row means
@@ -49,20 +68,22 @@ const ATTEMPTS: usize = 64;
 /// whether the state it left is to be written. It is called again when another
 /// worker was faster.
 ///
-/// `None` where the state could not be written, however often it was tried.
+/// # Errors
+/// The state can't be kept, or could not be written however often it was tried.
 pub fn update<S: State, T>(
     store: &impl SharedStore,
     cell: &Cell,
+    now: Nanos,
     mut change: impl FnMut(&mut S) -> (T, bool),
-) -> Option<T> {
+) -> Result<T, Refusal> {
     for _ in 0..ATTEMPTS {
-        let mut slot = cell.load::<S>(store);
+        let mut slot = cell.load::<S>(store, now).ok_or(Refusal::Occupied)?;
         let (decision, write) = change(&mut slot.state);
         if !write || slot.store(store) {
-            return Some(decision);
+            return Ok(decision);
         }
     }
-    None
+    Err(Refusal::Contended)
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ const CACHE: &str =
 fn well(proxy: &Proxy, exchange: &mut Exchange) {
     let response = Response::status("200").with("content-type", "text/plain");
     exchange.on_response_headers(&response, &proxy.store, proxy.now, false);
-    exchange.on_response_body(b"we", &proxy.store, proxy.now, false);
-    exchange.on_response_body(b"ll", &proxy.store, proxy.now, true);
+    exchange.on_response_body(|| b"we".to_vec(), &proxy.store, proxy.now, false);
+    exchange.on_response_body(|| b"ll".to_vec(), &proxy.store, proxy.now, true);
 }
 
 fn unreachable() -> Response {
@@ -73,7 +73,7 @@ fn an_answer_that_breaks_off_is_not_kept() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut first, _) = proxy.forwards(&get());
     first.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
-    first.on_response_body(b"wel", &proxy.store, NOW, false);
+    first.on_response_body(|| b"wel".to_vec(), &proxy.store, NOW, false);
     proxy.ends(&mut first, None);
     proxy.forwards(&get());
 }
@@ -104,9 +104,10 @@ fn a_stale_answer_covers_an_application_that_cannot_be_reached() {
     assert_eq!(value(&edits, ":status"), Some("200"));
     assert_eq!(value(&edits, "age"), Some("2"));
     assert!(edits.remove.contains(&"content-length"));
-    let piece = exchange.on_response_body(b"upstream connect", &proxy.store, proxy.now, false);
+    let piece =
+        exchange.on_response_body(|| b"upstream connect".to_vec(), &proxy.store, proxy.now, false);
     assert_eq!(piece, BodyEdit::Replace(vec![]));
-    let piece = exchange.on_response_body(b" error", &proxy.store, proxy.now, true);
+    let piece = exchange.on_response_body(|| b" error".to_vec(), &proxy.store, proxy.now, true);
     assert_eq!(piece, BodyEdit::Replace(b"well".to_vec()));
     assert_eq!(proxy.ends(&mut exchange, None), "cached");
 }
@@ -129,22 +130,167 @@ fn a_head_is_sent_on_as_a_get_and_answered_without_a_body() {
     let (mut exchange, edits) = proxy.forwards(&FakeRequest::new("HEAD", "/h"));
     assert_eq!(value(&edits, ":method"), Some("GET"));
     exchange.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
-    let piece = exchange.on_response_body(b"well", &proxy.store, NOW, true);
+    let piece = exchange.on_response_body(|| b"well".to_vec(), &proxy.store, NOW, true);
     assert_eq!(piece, BodyEdit::Replace(vec![]));
     assert_eq!(text(&proxy.replies(&get()).body), "well");
 }
 
 #[test]
-fn nobody_relies_on_a_request_whose_body_may_never_come() {
+fn an_answer_that_was_asked_for_in_another_way_is_nobody_elses() {
     let mut proxy = Proxy::with_probe(CACHE);
-    let (_half_sent, decision) = proxy.arrives_with(&FakeRequest::new("POST", "/h"), false);
-    assert!(matches!(decision, Decision::Forward(_)));
-    let (mut first, _) = proxy.forwards(&get());
-    well(&proxy, &mut first);
-    proxy.now += 2 * SECOND;
-    let (_, decision) = proxy.arrives_with(&FakeRequest::new("POST", "/h"), false);
-    assert!(matches!(decision, Decision::Reply(_)), "the stale answer does for it");
+    for (request, whole) in [
+        (FakeRequest::new("POST", "/h"), true),
+        (FakeRequest::new("DELETE", "/h"), true),
+        (get(), false), // with a body, which may never come
+        (get().with(":authority", "x".repeat(2_000)), true),
+    ] {
+        let (mut exchange, decision) = proxy.arrives_with(&request, whole);
+        assert!(matches!(decision, Decision::Forward(_)));
+        well(&proxy, &mut exchange);
+    }
     proxy.forwards(&get());
+}
+
+#[test]
+fn the_fetch_for_everyone_is_nobodys_own() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (_, edits) = proxy.forwards(&FakeRequest::new("GET", "/h?exclude=db"));
+    assert_eq!(value(&edits, ":path"), Some("/h"));
+    for header in ["authorization", "cookie", "accept-encoding", "if-none-match", "range"] {
+        assert!(edits.remove.contains(&header), "{header}");
+    }
+}
+
+#[test]
+fn hosts_have_answers_of_their_own() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, _) = proxy.forwards(&get().with(":authority", "evil"));
+    well(&proxy, &mut exchange);
+    proxy.forwards(&get().with(":authority", "shop"));
+}
+
+#[test]
+fn what_says_nothing_by_itself_is_not_kept() {
+    for status in ["206", "302", "304"] {
+        let mut proxy = Proxy::with_probe(CACHE);
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.answered(&mut exchange, &Response::status(status));
+        proxy.forwards(&get());
+    }
+}
+
+#[test]
+fn an_answer_that_ends_with_trailers_is_kept() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, _) = proxy.forwards(&get());
+    exchange.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
+    exchange.on_response_body(|| b"well".to_vec(), &proxy.store, NOW, false);
+    exchange.on_response_trailers(&proxy.store, NOW);
+    assert_eq!(text(&proxy.replies(&get()).body), "well");
+}
+
+/// Envoy's own error to a request that says it is gRPC.
+fn unreachable_in_grpc() -> Response {
+    Response::status("200")
+        .with("content-type", "application/grpc")
+        .with("grpc-status", "14")
+        .because("upstream_reset_before_response_started{connection_failure}")
+}
+
+#[test]
+fn a_grpc_content_type_makes_no_dead_application_healthy() {
+    for probe in [CACHE, BREAKER, r#""match":{"path":"/h"},"limit":{"rate":"1/m","burst":1}"#] {
+        let mut proxy = Proxy::with_probe(probe);
+        let (mut exchange, _) = proxy.forwards(&get().with("content-type", "application/grpc"));
+        let markers = proxy.answered(&mut exchange, &unreachable_in_grpc());
+        assert!(markers.contains(&"x-heartbeat-status: not-ready".to_owned()));
+        assert_eq!(proxy.ends(&mut exchange, None), "fail");
+    }
+    let mut proxy = Proxy::with_probe(BREAKER);
+    for _ in 0..2 {
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.answered(&mut exchange, &unreachable_in_grpc());
+    }
+    assert_eq!(proxy.replies(&get()).details, "heartbeat_breaker_open");
+}
+
+#[test]
+fn a_fetch_that_fails_fails_for_all_who_wait() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut first, _) = proxy.forwards(&get());
+    let (mut second, _) = proxy.arrives(&get());
+    proxy.answered(&mut first, &unreachable());
+    match second.on_wake(&get(), &proxy.store, NOW) {
+        Decision::Reply(reply) => {
+            assert_eq!((reply.status, reply.details), (503, "heartbeat_cache_unreachable"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(proxy.ends(&mut second, None), "fail");
+    proxy.now += 1;
+    proxy.forwards(&get());
+}
+
+#[test]
+fn an_error_without_a_body_is_not_covered_by_half_an_answer() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, _) = proxy.forwards(&get());
+    well(&proxy, &mut exchange);
+    proxy.now += 2 * SECOND;
+    let (mut exchange, _) = proxy.forwards(&get());
+    let edits = exchange.on_response_headers(&unreachable(), &proxy.store, proxy.now, true);
+    assert_eq!(value(&edits, ":status"), None);
+    let (mut exchange, _) = proxy.forwards(&FakeRequest::new("HEAD", "/h"));
+    let edits = exchange.on_response_headers(&unreachable(), &proxy.store, proxy.now, true);
+    assert_eq!(value(&edits, ":status"), Some("200"), "which has none either");
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_an_error_and_the_breaker_knows_whose() {
+    let breaks_off = |details| {
+        let mut proxy = Proxy::with_probe(BREAKER);
+        for _ in 0..2 {
+            let (mut exchange, _) = proxy.forwards(&get());
+            let begun = Response::status("200");
+            exchange.on_response_headers(&begun, &proxy.store, NOW, false);
+            let end = Response::default().because(details);
+            exchange.on_end(&end, &proxy.store, NOW, || None);
+            let raised = exchange.take_signals().raise;
+            assert!(proxy.policy.metrics()[raised[0]].name.contains("outcome.=error;"));
+        }
+        proxy.arrives(&get()).1
+    };
+    assert!(matches!(breaks_off("response_timeout"), Decision::Reply(_)));
+    assert!(matches!(breaks_off("downstream_remote_disconnect"), Decision::Forward(_)));
+}
+
+#[test]
+fn neither_a_client_nor_a_filter_can_open_or_close_the_breaker() {
+    for (status, details) in [
+        ("404", "via_upstream"),
+        ("501", "via_upstream"),
+        ("429", "local_rate_limited"),
+        ("403", "rbac_access_denied"),
+    ] {
+        let mut proxy = Proxy::with_probe(BREAKER);
+        for _ in 0..5 {
+            let (mut exchange, _) = proxy.forwards(&get());
+            proxy.answered(&mut exchange, &Response::status(status).because(details));
+            proxy.ends(&mut exchange, None);
+        }
+        for _ in 0..2 {
+            let (mut exchange, _) = proxy.forwards(&get());
+            proxy.answered(&mut exchange, &unreachable());
+        }
+        proxy.now += 5 * SECOND;
+        let (mut trial, _) = proxy.forwards(&get());
+        proxy.answered(&mut trial, &Response::status(status).because(details));
+        proxy.ends(&mut trial, None);
+        let (mut next, decision) = proxy.arrives(&get());
+        assert!(matches!(decision, Decision::Forward(_)), "the next trial, after {details}");
+        proxy.answered(&mut next, &unreachable());
+        assert!(matches!(proxy.arrives(&get()).1, Decision::Reply(_)), "{details} closed it");
+    }
 }
 
 #[test]
@@ -257,7 +403,7 @@ fn the_breakers_state_is_shown_when_it_changes() {
         proxy.answered(&mut exchange, &unreachable());
         shown.extend(exchange.take_signals().set.into_iter().map(|(_, value)| value));
     }
-    assert_eq!(shown, [2, 1, 2], "open, half-open, open again");
+    assert_eq!(shown, [0, 2, 1, 2], "closed, open, half-open, open again");
 }
 
 #[test]
@@ -334,5 +480,34 @@ fn a_cluster_that_speaks_http2_fails_one_probe_and_is_spared() {
     assert_eq!(signals.raise.len(), 1);
     assert!(signals.log[0].contains("speaks HTTP/2"));
     let (_, edits) = proxy.forwards(&get());
+    assert_eq!(value(&edits, "connection"), None);
+}
+
+#[test]
+fn a_cluster_that_comes_to_speak_http2_is_spared_from_then_on() {
+    let mut proxy = Proxy::with_probe(BREAKER);
+    let (mut trial, _) = proxy.forwards(&get());
+    well(&proxy, &mut trial);
+    for _ in 0..3 {
+        let (mut exchange, edits) = proxy.forwards(&get());
+        if value(&edits, "connection").is_some() {
+            let refused = Response::status("502")
+                .because("upstream_reset_before_response_started{protocol_error}");
+            proxy.answered(&mut exchange, &refused);
+        }
+    }
+    let (_, edits) = proxy.forwards(&get());
+    assert_eq!(value(&edits, "connection"), None);
+}
+
+#[test]
+fn protocols_of_clients_are_told_apart_for_clusters_that_follow_them() {
+    let mut proxy = Proxy::with_probe(HTTP);
+    let (mut trial, _) = proxy.forwards(&get().with("protocol", "HTTP/1.1"));
+    well(&proxy, &mut trial);
+    let over_http2 = get().with("protocol", "HTTP/2");
+    let (_trial, edits) = proxy.forwards(&over_http2);
+    assert_eq!(value(&edits, "connection"), Some("close"), "a trial of its own");
+    let (_, edits) = proxy.forwards(&over_http2);
     assert_eq!(value(&edits, "connection"), None);
 }

@@ -1,0 +1,62 @@
+//! Who does something on behalf of all.
+
+use super::{Decoder, Encoder, State};
+use crate::time::Nanos;
+
+/// A task that one probe does for all, such as fetching an answer. It is given
+/// up after a time, in case the worker is gone that had it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lease(Option<Held>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Held {
+    token: u64,
+    until: Nanos,
+}
+
+impl Lease {
+    /// Whether somebody has it, who got it with the same `patience`.
+    ///
+    /// What lasts longer than `patience` is left from before the clock was set back.
+    pub fn is_held(&self, now: Nanos, patience: Nanos) -> bool {
+        self.0.is_some_and(|held| held.until > now && held.until <= now.saturating_add(patience))
+    }
+
+    /// Whether `token` has it.
+    pub fn belongs_to(&self, token: u64) -> bool {
+        self.0.is_some_and(|held| held.token == token)
+    }
+
+    /// Gives it to `token` for `patience` nanoseconds.
+    pub fn grant(&mut self, token: u64, now: Nanos, patience: Nanos) {
+        self.0 = Some(Held { token, until: now.saturating_add(patience) });
+    }
+
+    /// Takes it back from `token`; says whether that had it.
+    pub fn release(&mut self, token: u64) -> bool {
+        let held = self.belongs_to(token);
+        if held {
+            self.0 = None;
+        }
+        held
+    }
+
+    /// When it ends by itself; 0 where nobody has it.
+    pub fn until(&self) -> Nanos {
+        self.0.map_or(0, |held| held.until)
+    }
+}
+
+impl State for Lease {
+    fn encode(&self, to: &mut Encoder) {
+        to.optional(self.0.as_ref(), |to, held| {
+            to.number(held.token).number(held.until);
+        });
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        let held =
+            from.optional(|from| Some(Held { token: from.number()?, until: from.number()? }));
+        Some(Self(held?))
+    }
+}
