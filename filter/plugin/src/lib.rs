@@ -5,12 +5,13 @@
 #![allow(missing_docs)] // The one public item is `_initialize`, made by the SDK's macro.
 
 mod host;
+mod logging;
 mod plugin;
 mod root;
 mod stream;
 mod waiting;
 
 proxy_wasm::main! {{
-    host::start_logging();
+    logging::start();
     proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
 }}

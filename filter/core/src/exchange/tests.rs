@@ -9,6 +9,9 @@ use crate::state::fake::FakeStore;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+mod cached;
+mod guarded;
+
 const SECOND: Nanos = 1_000_000_000;
 const NOW: Nanos = 1_000 * SECOND;
 const CLUSTER: &str = "x-envoy-upstream-healthchecked-cluster: shop";
@@ -122,6 +125,31 @@ const GRPC: &str = r#""match":{"grpc":{}}"#;
 fn get() -> FakeRequest {
     FakeRequest::new("GET", "/h")
 }
+
+const CACHE: &str =
+    r#""match":{"path":"/h"},"action":"cache","cache":{"ttl":"1s","stale_for":"9s"}"#;
+
+/// The application answers with a body.
+fn well(proxy: &Proxy, exchange: &mut Exchange) {
+    let response = Response::status("200").with("content-type", "text/plain");
+    exchange.on_response_headers(&response, &proxy.store, proxy.now, false);
+    exchange.on_response_body(|| b"we".to_vec(), &proxy.store, proxy.now, false);
+    exchange.on_response_body(|| b"ll".to_vec(), &proxy.store, proxy.now, true);
+}
+
+fn unreachable() -> Response {
+    Response::status("503").because("upstream_reset_before_response_started{connection_failure}")
+}
+
+/// Envoy's own error to a request that says it is gRPC.
+fn unreachable_in_grpc() -> Response {
+    Response::status("200")
+        .with("content-type", "application/grpc")
+        .with("grpc-status", "14")
+        .because("upstream_reset_before_response_started{connection_failure}")
+}
+
+const BREAKER: &str = r#""match":{"path":"/h"},"breaker":{"failures":2,"open_for":"5s"}"#;
 
 #[test]
 fn a_forwarded_http_probe_is_marked_bounded_and_closes_its_connection() {
@@ -314,5 +342,3 @@ fn an_answer_of_the_proxy_itself_is_not_annotated_again() {
     assert_eq!(proxy.answered(&mut exchange, &Response::status("200")), Vec::<String>::new());
     assert_eq!(proxy.ends(&mut exchange, None), "pass");
 }
-
-mod guards;

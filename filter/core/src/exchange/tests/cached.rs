@@ -1,0 +1,248 @@
+//! One answer for everyone.
+
+use super::*;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+#[test]
+fn one_probe_fetches_the_others_wait_and_all_get_its_answer() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut first, _) = proxy.forwards(&get());
+    let (mut second, decision) = proxy.arrives(&get());
+    assert_eq!(decision, Decision::Wait);
+    assert_eq!(second.on_wake(&get(), &proxy.store, NOW), Decision::Wait);
+    well(&proxy, &mut first);
+    match second.on_wake(&get(), &proxy.store, NOW) {
+        Decision::Reply(reply) => assert_eq!(text(&reply.body), "well"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(proxy.ends(&mut first, None), "pass");
+    assert_eq!(proxy.ends(&mut second, None), "cached");
+}
+
+#[test]
+fn an_answer_is_kept_with_its_type_and_age() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, _) = proxy.forwards(&get());
+    well(&proxy, &mut exchange);
+    proxy.now += SECOND - 1;
+    let reply = proxy.replies(&get());
+    assert_eq!(reply.details, "heartbeat_cached");
+    assert!(reply.headers.contains(&("content-type", b"text/plain".to_vec())));
+    assert!(reply.headers.contains(&("age", b"0".to_vec())));
+}
+
+#[test]
+fn who_has_waited_gets_the_answer_though_it_has_expired_meanwhile() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut first, _) = proxy.forwards(&get());
+    let (mut second, _) = proxy.arrives(&get());
+    well(&proxy, &mut first);
+    let late = NOW + 20 * SECOND;
+    assert!(
+        matches!(second.on_wake(&get(), &proxy.store, late), Decision::Reply(reply) if reply.status == 200)
+    );
+}
+
+#[test]
+fn a_refresh_that_ends_without_an_answer_is_taken_over() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut first, _) = proxy.forwards(&get());
+    let (mut second, _) = proxy.arrives(&get());
+    proxy.ends(&mut first, None);
+    assert!(matches!(second.on_wake(&get(), &proxy.store, NOW), Decision::Forward(_)));
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_not_kept() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut first, _) = proxy.forwards(&get());
+    first.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
+    first.on_response_body(|| b"wel".to_vec(), &proxy.store, NOW, false);
+    proxy.ends(&mut first, None);
+    proxy.forwards(&get());
+}
+
+#[test]
+fn who_waits_too_long_is_told_so() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    proxy.forwards(&get());
+    let (mut second, _) = proxy.arrives(&get());
+    assert_eq!(second.on_wake(&get(), &proxy.store, NOW + 3 * SECOND - 1), Decision::Wait);
+    match second.on_wake(&get(), &proxy.store, NOW + 3 * SECOND) {
+        Decision::Reply(reply) => {
+            assert_eq!((reply.status, reply.details), (504, "heartbeat_cache_timeout"))
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(proxy.ends(&mut second, None), "timeout");
+}
+
+#[test]
+fn a_stale_answer_covers_an_application_that_cannot_be_reached() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, _) = proxy.forwards(&get());
+    well(&proxy, &mut exchange);
+    proxy.now += 2 * SECOND;
+    let (mut exchange, _) = proxy.forwards(&get());
+    let edits = exchange.on_response_headers(&unreachable(), &proxy.store, proxy.now, false);
+    assert_eq!(value(&edits, ":status"), Some("200"));
+    assert_eq!(value(&edits, "age"), Some("2"));
+    assert!(edits.remove.contains(&"content-length"));
+    let piece =
+        exchange.on_response_body(|| b"upstream connect".to_vec(), &proxy.store, proxy.now, false);
+    assert_eq!(piece, BodyEdit::Replace(vec![]));
+    let piece = exchange.on_response_body(|| b" error".to_vec(), &proxy.store, proxy.now, true);
+    assert_eq!(piece, BodyEdit::Replace(b"well".to_vec()));
+    assert_eq!(proxy.ends(&mut exchange, None), "cached");
+}
+
+#[test]
+fn nothing_covers_it_for_longer_than_it_may() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, _) = proxy.forwards(&get());
+    well(&proxy, &mut exchange);
+    proxy.now += 10 * SECOND;
+    let (mut exchange, _) = proxy.forwards(&get());
+    let edits = exchange.on_response_headers(&unreachable(), &proxy.store, proxy.now, false);
+    assert_eq!(value(&edits, ":status"), None);
+    assert_eq!(value(&edits, "x-heartbeat-status"), Some("not-ready"));
+}
+
+#[test]
+fn a_head_is_sent_on_as_a_get_and_answered_without_a_body() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, edits) = proxy.forwards(&FakeRequest::new("HEAD", "/h"));
+    assert_eq!(value(&edits, ":method"), Some("GET"));
+    exchange.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
+    let piece = exchange.on_response_body(|| b"well".to_vec(), &proxy.store, NOW, true);
+    assert_eq!(piece, BodyEdit::Replace(vec![]));
+    assert_eq!(text(&proxy.replies(&get()).body), "well");
+}
+
+#[test]
+fn an_answer_that_was_asked_for_in_another_way_is_nobody_elses() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    for (request, whole) in [
+        (FakeRequest::new("POST", "/h"), true),
+        (FakeRequest::new("DELETE", "/h"), true),
+        (get(), false), // with a body, which may never come
+        (get().with(":authority", "x".repeat(2_000)), true),
+    ] {
+        let (mut exchange, decision) = proxy.arrives_with(&request, whole);
+        assert!(matches!(decision, Decision::Forward(_)));
+        well(&proxy, &mut exchange);
+    }
+    proxy.forwards(&get());
+}
+
+#[test]
+fn the_fetch_for_everyone_is_nobodys_own() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (_, edits) = proxy.forwards(&FakeRequest::new("GET", "/h?exclude=db"));
+    assert_eq!(value(&edits, ":path"), Some("/h"));
+    for header in ["authorization", "cookie", "accept-encoding", "if-none-match", "range"] {
+        assert!(edits.remove.contains(&header), "{header}");
+    }
+}
+
+#[test]
+fn hosts_have_answers_of_their_own() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, _) = proxy.forwards(&get().with(":authority", "evil"));
+    well(&proxy, &mut exchange);
+    proxy.forwards(&get().with(":authority", "shop"));
+}
+
+#[test]
+fn what_says_nothing_by_itself_is_not_kept() {
+    for status in ["206", "302", "304"] {
+        let mut proxy = Proxy::with_probe(CACHE);
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.answered(&mut exchange, &Response::status(status));
+        proxy.forwards(&get());
+    }
+}
+
+#[test]
+fn an_answer_that_ends_with_trailers_is_kept() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, _) = proxy.forwards(&get());
+    exchange.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
+    exchange.on_response_body(|| b"well".to_vec(), &proxy.store, NOW, false);
+    exchange.on_response_trailers(&proxy.store, NOW);
+    assert_eq!(text(&proxy.replies(&get()).body), "well");
+}
+
+#[test]
+fn a_fetch_that_fails_fails_for_all_who_wait() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut first, _) = proxy.forwards(&get());
+    let (mut second, _) = proxy.arrives(&get());
+    proxy.answered(&mut first, &unreachable());
+    match second.on_wake(&get(), &proxy.store, NOW) {
+        Decision::Reply(reply) => {
+            assert_eq!((reply.status, reply.details), (503, "heartbeat_cache_unreachable"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(proxy.ends(&mut second, None), "fail");
+    proxy.now += 1;
+    proxy.forwards(&get());
+}
+
+#[test]
+fn an_error_without_a_body_is_not_covered_by_half_an_answer() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, _) = proxy.forwards(&get());
+    well(&proxy, &mut exchange);
+    proxy.now += 2 * SECOND;
+    let (mut exchange, _) = proxy.forwards(&get());
+    let edits = exchange.on_response_headers(&unreachable(), &proxy.store, proxy.now, true);
+    assert_eq!(value(&edits, ":status"), None);
+    let (mut exchange, _) = proxy.forwards(&FakeRequest::new("HEAD", "/h"));
+    let edits = exchange.on_response_headers(&unreachable(), &proxy.store, proxy.now, true);
+    assert_eq!(value(&edits, ":status"), Some("200"), "which has none either");
+}
+
+#[test]
+fn a_reload_keeps_what_an_unchanged_rule_knows() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, _) = proxy.forwards(&get());
+    well(&proxy, &mut exchange);
+    let reloaded = Proxy::with_probe(CACHE);
+    proxy.policy = reloaded.policy;
+    assert_eq!(proxy.replies(&get()).details, "heartbeat_cached");
+    let changed = Proxy::with_probe(&CACHE.replace("9s", "8s"));
+    proxy.policy = changed.policy;
+    proxy.forwards(&get());
+}
+
+#[test]
+fn two_plugins_know_nothing_of_each_other() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut exchange, _) = proxy.forwards(&get());
+    well(&proxy, &mut exchange);
+    let other = Surroundings { plugin: "other".into(), ..Surroundings::default() };
+    let config = format!(r#"{{"probes":[{{"name":"p",{CACHE}}}]}}"#);
+    proxy.policy = Policy::from_bytes(config.as_bytes(), &other).unwrap();
+    proxy.forwards(&get());
+}
+
+#[test]
+fn what_a_rule_keeps_is_bounded_whatever_is_asked() {
+    let mut proxy = Proxy::with_probe(&CACHE.replace("path", "path_prefix"));
+    for number in 0..1_000 {
+        let request = FakeRequest::new("GET", &format!("/h/{number}"));
+        let (mut exchange, _) = proxy.forwards(&request);
+        well(&proxy, &mut exchange);
+    }
+    assert!(proxy.store.keys().len() as u64 <= Cells::COUNT + 1, "and one for the cluster");
+}
+
+#[test]
+fn an_answer_for_everyone_is_not_bounded_by_the_deadline_of_one() {
+    let hasty = get().with("x-envoy-upstream-rq-timeout-ms", "1");
+    let (_, edits) = Proxy::with_probe(CACHE).forwards(&hasty);
+    assert_eq!(value(&edits, "x-envoy-upstream-rq-timeout-ms"), Some("3000"));
+}

@@ -1,0 +1,246 @@
+//! What stands between the probers and the application: limit, breaker, allow, and
+//! what is known of a cluster.
+
+use super::*;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+#[test]
+fn a_grpc_content_type_makes_no_dead_application_healthy() {
+    for probe in [CACHE, BREAKER, r#""match":{"path":"/h"},"limit":{"rate":"1/m","burst":1}"#] {
+        let mut proxy = Proxy::with_probe(probe);
+        let (mut exchange, _) = proxy.forwards(&get().with("content-type", "application/grpc"));
+        let markers = proxy.answered(&mut exchange, &unreachable_in_grpc());
+        assert!(markers.contains(&"x-heartbeat-status: not-ready".to_owned()));
+        assert_eq!(proxy.ends(&mut exchange, None), "fail");
+    }
+    let mut proxy = Proxy::with_probe(BREAKER);
+    for _ in 0..2 {
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.answered(&mut exchange, &unreachable_in_grpc());
+    }
+    assert_eq!(proxy.replies(&get()).details, "heartbeat_breaker_open");
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_an_error_and_the_breaker_knows_whose() {
+    let breaks_off = |details| {
+        let mut proxy = Proxy::with_probe(BREAKER);
+        for _ in 0..2 {
+            let (mut exchange, _) = proxy.forwards(&get());
+            let begun = Response::status("200");
+            exchange.on_response_headers(&begun, &proxy.store, NOW, false);
+            let end = Response::default().because(details);
+            exchange.on_end(&end, &proxy.store, NOW, || None);
+            let raised = exchange.take_signals().raise;
+            assert!(proxy.policy.metrics()[raised[0]].name.contains("outcome.=error;"));
+        }
+        proxy.arrives(&get()).1
+    };
+    assert!(matches!(breaks_off("response_timeout"), Decision::Reply(_)));
+    assert!(matches!(breaks_off("downstream_remote_disconnect"), Decision::Forward(_)));
+}
+
+#[test]
+fn neither_a_client_nor_a_filter_can_open_or_close_the_breaker() {
+    for (status, details) in [
+        ("404", "via_upstream"),
+        ("501", "via_upstream"),
+        ("429", "local_rate_limited"),
+        ("403", "rbac_access_denied"),
+    ] {
+        let mut proxy = Proxy::with_probe(BREAKER);
+        for _ in 0..5 {
+            let (mut exchange, _) = proxy.forwards(&get());
+            proxy.answered(&mut exchange, &Response::status(status).because(details));
+            proxy.ends(&mut exchange, None);
+        }
+        for _ in 0..2 {
+            let (mut exchange, _) = proxy.forwards(&get());
+            proxy.answered(&mut exchange, &unreachable());
+        }
+        proxy.now += 5 * SECOND;
+        let (mut trial, _) = proxy.forwards(&get());
+        proxy.answered(&mut trial, &Response::status(status).because(details));
+        proxy.ends(&mut trial, None);
+        let (mut next, decision) = proxy.arrives(&get());
+        assert!(matches!(decision, Decision::Forward(_)), "the next trial, after {details}");
+        proxy.answered(&mut next, &unreachable());
+        assert!(matches!(proxy.arrives(&get()).1, Decision::Reply(_)), "{details} closed it");
+    }
+}
+
+#[test]
+fn the_trial_of_a_breaker_is_a_whole_request() {
+    let mut proxy = Proxy::with_probe(BREAKER);
+    for _ in 0..2 {
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.answered(&mut exchange, &unreachable());
+    }
+    proxy.now += 5 * SECOND;
+    let (_, decision) = proxy.arrives_with(&FakeRequest::new("POST", "/h"), false);
+    assert!(matches!(decision, Decision::Reply(_)));
+    proxy.forwards(&get());
+}
+
+#[test]
+fn beyond_the_limit_the_last_answer_is_given() {
+    let limit = r#""limit":{"rate":"1/m","burst":1}"#;
+    let mut proxy = Proxy::with_probe(&format!("{HTTP},{limit}"));
+    let (mut exchange, _) = proxy.forwards(&get());
+    assert_eq!(proxy.replies(&get()).status, 429, "none is known yet");
+    well(&proxy, &mut exchange);
+    let reply = proxy.replies(&get());
+    assert_eq!((reply.status, text(&reply.body)), (200, "well"));
+    assert_eq!(reply.details, "heartbeat_limited_last_verdict");
+}
+
+#[test]
+fn the_last_answer_may_be_envoys_own_failure() {
+    let limit = r#""limit":{"rate":"1/m","burst":2}"#;
+    let mut proxy = Proxy::with_probe(&format!("{HTTP},{limit}"));
+    let (mut exchange, _) = proxy.forwards(&get());
+    well(&proxy, &mut exchange);
+    let (mut exchange, _) = proxy.forwards(&get());
+    exchange.on_response_headers(&unreachable(), &proxy.store, NOW, true);
+    assert_eq!(proxy.replies(&get()).status, 503);
+}
+
+#[test]
+fn a_rejected_probe_is_told_when_to_come_back_and_nothing_of_health() {
+    let limit = r#""limit":{"rate":"1/m","burst":1,"on_limit":"reject"}"#;
+    let mut proxy = Proxy::with_probe(&format!("{HTTP},{limit}"));
+    proxy.forwards(&get());
+    let reply = proxy.replies(&get());
+    assert_eq!((reply.status, reply.details), (429, "heartbeat_limited"));
+    assert!(reply.headers.contains(&("retry-after", b"60".to_vec())));
+    assert!(!reply.headers.iter().any(|(name, _)| *name == "x-heartbeat-status"));
+}
+
+#[test]
+fn an_open_breaker_spares_the_application_and_one_trial_closes_it() {
+    let mut proxy = Proxy::with_probe(BREAKER);
+    for _ in 0..2 {
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.answered(&mut exchange, &unreachable());
+    }
+    let reply = proxy.replies(&get());
+    assert_eq!((reply.status, reply.details), (503, "heartbeat_breaker_open"));
+    proxy.now += 5 * SECOND;
+    let (mut trial, _) = proxy.forwards(&get());
+    assert_eq!(proxy.replies(&get()).details, "heartbeat_breaker_half_open");
+    well(&proxy, &mut trial);
+    proxy.forwards(&get());
+}
+
+#[test]
+fn the_breakers_state_is_shown_when_it_changes() {
+    let mut proxy = Proxy::with_probe(BREAKER);
+    let mut shown = Vec::new();
+    for wait in [0, 0, 5 * SECOND] {
+        proxy.now += wait;
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.answered(&mut exchange, &unreachable());
+        shown.extend(exchange.take_signals().set.into_iter().map(|(_, value)| value));
+    }
+    assert_eq!(shown, [0, 2, 1, 2], "closed, open, half-open, open again");
+}
+
+#[test]
+fn a_client_cannot_open_the_breaker() {
+    let mut proxy = Proxy::with_probe(BREAKER);
+    for _ in 0..10 {
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.answered(&mut exchange, &Response::status("404"));
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.ends(&mut exchange, None);
+        let hasty = get().with("x-envoy-upstream-rq-timeout-ms", "1");
+        let (mut exchange, _) = proxy.forwards(&hasty);
+        proxy.answered(&mut exchange, &Response::status("504").because("response_timeout"));
+    }
+    proxy.forwards(&get());
+}
+
+#[test]
+fn clusters_have_breakers_of_their_own() {
+    let mut proxy = Proxy::with_probe(BREAKER);
+    let (a, b) = (get().with("cluster", "a"), get().with("cluster", "b"));
+    for _ in 0..2 {
+        let (mut exchange, _) = proxy.forwards(&a);
+        proxy.answered(&mut exchange, &unreachable());
+    }
+    proxy.replies(&a);
+    proxy.forwards(&b);
+}
+
+#[test]
+fn who_is_not_allowed_is_ordinary_or_denied() {
+    let rule = |more: &str| format!(r#"{HTTP},"allow":{{"cidrs":["10.0.0.0/8"]{more}}}"#);
+    let inside = get().with("source.address", "10.1.2.3:4");
+    let outside = get().with("source.address", "192.0.2.1:4");
+    let mut proxy = Proxy::with_probe(&rule(""));
+    proxy.forwards(&inside);
+    assert_eq!(proxy.arrives(&outside).1, Decision::NotAProbe);
+    assert_eq!(proxy.arrives(&get()).1, Decision::NotAProbe, "an address that isn't known");
+    let mut proxy = Proxy::with_probe(&rule(r#","otherwise":"deny""#));
+    let reply = proxy.replies(&outside);
+    assert_eq!((reply.status, reply.details), (403, "heartbeat_denied"));
+}
+
+#[test]
+fn one_of_address_and_principal_is_enough() {
+    let rule = format!(
+        r#"{HTTP},"allow":{{"cidrs":["10.0.0.0/8"],"principals":["spiffe://example.org/*"]}}"#
+    );
+    let mut proxy = Proxy::with_probe(&rule);
+    let outside = || get().with("source.address", "192.0.2.1:4");
+    proxy.forwards(&outside().with("peer.uri_san", "spiffe://example.org/prober"));
+    let stranger = outside().with("peer.uri_san", "spiffe://evil.org/prober");
+    assert_eq!(proxy.arrives(&stranger).1, Decision::NotAProbe);
+}
+
+#[test]
+fn a_cluster_that_speaks_http2_fails_one_probe_and_is_spared() {
+    let mut proxy = Proxy::with_probe(HTTP);
+    let (mut trial, edits) = proxy.forwards(&get());
+    assert_eq!(value(&edits, "connection"), Some("close"));
+    let (_, edits) = proxy.forwards(&get());
+    assert_eq!(value(&edits, "connection"), None, "one tries, the others go without");
+    let refused =
+        Response::status("502").because("upstream_reset_before_response_started{protocol_error}");
+    proxy.answered(&mut trial, &refused);
+    let signals = trial.take_signals();
+    assert_eq!(signals.raise.len(), 1);
+    assert!(signals.log[0].contains("speaks HTTP/2"));
+    let (_, edits) = proxy.forwards(&get());
+    assert_eq!(value(&edits, "connection"), None);
+}
+
+#[test]
+fn a_cluster_that_comes_to_speak_http2_is_spared_from_then_on() {
+    let mut proxy = Proxy::with_probe(BREAKER);
+    let (mut trial, _) = proxy.forwards(&get());
+    well(&proxy, &mut trial);
+    for _ in 0..3 {
+        let (mut exchange, edits) = proxy.forwards(&get());
+        if value(&edits, "connection").is_some() {
+            let refused = Response::status("502")
+                .because("upstream_reset_before_response_started{protocol_error}");
+            proxy.answered(&mut exchange, &refused);
+        }
+    }
+    let (_, edits) = proxy.forwards(&get());
+    assert_eq!(value(&edits, "connection"), None);
+}
+
+#[test]
+fn protocols_of_clients_are_told_apart_for_clusters_that_follow_them() {
+    let mut proxy = Proxy::with_probe(HTTP);
+    let (mut trial, _) = proxy.forwards(&get().with("protocol", "HTTP/1.1"));
+    well(&proxy, &mut trial);
+    let over_http2 = get().with("protocol", "HTTP/2");
+    let (_trial, edits) = proxy.forwards(&over_http2);
+    assert_eq!(value(&edits, "connection"), Some("close"), "a trial of its own");
+    let (_, edits) = proxy.forwards(&over_http2);
+    assert_eq!(value(&edits, "connection"), None);
+}
