@@ -10,8 +10,9 @@ use crate::time::{Nanos, nanos};
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// Whether the application called itself degraded.
-    pub degraded: bool,
+    /// What the application said of itself by Envoy's markers: `x-envoy-degraded`,
+    /// `x-envoy-immediate-health-check-fail`.
+    pub marked: Verdict,
     /// Its media type, where it had one.
     pub content_type: Option<Vec<u8>>,
     /// The whole body.
@@ -24,8 +25,7 @@ impl Answer {
     /// What it says: 200 to 399 is healthy, as kubelet has it.
     pub fn verdict(&self) -> Verdict {
         match self.status {
-            200..=399 if self.degraded => Verdict::Warn,
-            200..=399 => Verdict::Pass,
+            200..=399 => self.marked,
             _ => Verdict::Fail,
         }
     }
@@ -151,7 +151,7 @@ impl State for Entry {
             to.number(u64::from(failure.status)).number(failure.at);
         });
         to.optional(self.answer.as_ref(), |to, answer| {
-            to.number(u64::from(answer.status)).number(u64::from(answer.degraded));
+            to.number(u64::from(answer.status)).number(answer.marked as u64);
             to.optional(answer.content_type.as_ref(), |to, value| {
                 to.bytes(value);
             });
@@ -171,7 +171,11 @@ impl State for Entry {
             answer: from.optional(|from| {
                 Some(Answer {
                     status: u16::try_from(from.number()?).ok()?,
-                    degraded: from.number()? != 0,
+                    marked: match from.number()? {
+                        0 => Verdict::Pass,
+                        1 => Verdict::Warn,
+                        _ => Verdict::Fail,
+                    },
                     content_type: from.optional(|from| Some(from.bytes()?.to_vec()))?,
                     body: from.bytes()?.to_vec(),
                     at: from.number()?,

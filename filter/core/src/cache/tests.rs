@@ -18,7 +18,7 @@ fn rule() -> CacheRule {
 fn answer(at: Nanos) -> Answer {
     Answer {
         status: 200,
-        degraded: false,
+        marked: Verdict::Pass,
         content_type: Some(b"text/plain".to_vec()),
         body: b"ok".to_vec(),
         at,
@@ -124,11 +124,11 @@ fn a_clock_that_is_set_back_leads_to_a_refresh() {
 
 #[test]
 fn the_status_tells_the_verdict() {
-    let verdict = |status, degraded| Answer { status, degraded, ..answer(NOW) }.verdict();
-    assert_eq!(verdict(200, false), Verdict::Pass);
-    assert_eq!(verdict(302, true), Verdict::Warn);
-    assert_eq!(verdict(404, false), Verdict::Fail);
-    assert_eq!(verdict(503, true), Verdict::Fail);
+    let verdict = |status, marked| Answer { status, marked, ..answer(NOW) }.verdict();
+    assert_eq!(verdict(200, Verdict::Pass), Verdict::Pass);
+    assert_eq!(verdict(302, Verdict::Warn), Verdict::Warn);
+    assert_eq!(verdict(404, Verdict::Pass), Verdict::Fail);
+    assert_eq!(verdict(503, Verdict::Warn), Verdict::Fail);
 }
 
 #[test]

@@ -79,8 +79,7 @@ fn read_when(reader: &Reader<'_>) -> Option<(Vec<HeaderMatcher>, Vec<StatusPatte
         Some(response) => response
             .object(&["status"])
             .and_then(|response| response.required("status", r#""status": ["200"]"#))
-            .and_then(|list| list.filled_list())
-            .and_then(|items| items.iter().map(|item| item.parsed(status_pattern)).collect()),
+            .and_then(|list| list.list_of(status_pattern)),
         None => Some(Vec::new()),
     };
     Some((request_headers?, response_status?))

@@ -122,8 +122,8 @@ pub(super) fn read_breaker(reader: &Reader<'_>) -> Option<BreakerRule> {
 /// Reads `allow`.
 pub(super) fn read_allow(reader: &Reader<'_>) -> Option<AllowRule> {
     let object = reader.object(&["cidrs", "principals", "otherwise"])?;
-    let cidrs = list_of(&object, "cidrs", Cidr::parse);
-    let principals = list_of(&object, "principals", Principal::parse);
+    let cidrs = optional_list(&object, "cidrs", Cidr::parse);
+    let principals = optional_list(&object, "principals", Principal::parse);
     let otherwise = object.get("otherwise").map_or(Some(Otherwise::NotAProbe), |reader| {
         reader.one_of(&[("not_a_probe", Otherwise::NotAProbe), ("deny", Otherwise::Deny)])
     });
@@ -133,21 +133,18 @@ pub(super) fn read_allow(reader: &Reader<'_>) -> Option<AllowRule> {
     Some(AllowRule { cidrs: cidrs?, principals: principals?, otherwise: otherwise? })
 }
 
-fn list_of<T>(
+fn optional_list<T>(
     object: &Object<'_>,
     key: &str,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Option<Vec<T>> {
-    let Some(list) = object.get(key) else { return Some(Vec::new()) };
-    let items: Vec<Option<T>> =
-        list.filled_list()?.iter().map(|item| item.parsed(&parse)).collect();
-    items.into_iter().collect()
+    object.get(key).map_or_else(|| Some(Vec::new()), |list| list.list_of(parse))
 }
 
 fn positive(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text)?;
     if duration.is_zero() {
-        return Err(r#"is no time at all; write "1s" or more"#.to_owned());
+        return Err(r#"is no time at all; write it like "500ms" or "1s""#.to_owned());
     }
     Ok(duration)
 }

@@ -122,9 +122,7 @@ fn read_http(object: &Object<'_>) -> Option<HttpMatch> {
         }
     };
     let methods = match object.get("methods") {
-        Some(list) => list
-            .filled_list()
-            .and_then(|items| items.iter().map(|item| item.parsed(http_method)).collect()),
+        Some(list) => list.list_of(http_method),
         None => Some(Vec::new()),
     };
     let headers = object.get("headers").map_or(Some(Vec::new()), |list| matchers::read_list(&list));

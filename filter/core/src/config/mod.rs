@@ -72,7 +72,7 @@ fn read_json(text: &[u8]) -> Result<Json, ConfigErrors> {
     serde_json::from_slice(text).map_err(|error| {
         ConfigErrors(vec![ConfigError {
             place: String::new(),
-            problem: format!("isn't JSON: {error}"),
+            problem: format!("isn't JSON: {error}; in Envoy, write it as a google.protobuf.StringValue that holds a JSON object"),
         }])
     })
 }

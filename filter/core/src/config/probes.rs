@@ -82,7 +82,7 @@ pub(super) fn read(list: &Reader<'_>) -> Option<Vec<ProbeRule>> {
         if let Some(shadow) = earlier().find(|other| other.matcher.shadows(&rule.matcher)) {
             let shadow = &shadow.name;
             item.error(format!(
-                "is never reached: {shadow:?} takes all that it matches; put it before {shadow:?}"
+                "is never reached: {shadow:?} takes all that it matches; put it before {shadow:?}, or remove it"
             ));
         }
     }

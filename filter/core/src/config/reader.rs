@@ -119,6 +119,14 @@ impl<'a> Reader<'a> {
         Some(items)
     }
 
+    /// The items of a list that must not be empty, each understood by `parse`.
+    pub(crate) fn list_of<T>(&self, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+        // All of them first: every mistake is to be noted.
+        let items: Vec<Option<T>> =
+            self.filled_list()?.iter().map(|item| item.parsed(&parse)).collect();
+        items.into_iter().collect()
+    }
+
     /// The members of an object, which may hold the keys `known` and no others.
     pub(crate) fn object(&self, known: &[&str]) -> Option<Object<'a>> {
         let Json::Object(members) = self.json else {

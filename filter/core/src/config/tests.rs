@@ -84,6 +84,17 @@ fn every_mistake_is_reported_at_once_with_place_and_mend() {
 }
 
 #[test]
+fn every_mistake_in_a_list_is_reported() {
+    assert_eq!(
+        mistakes(r#"{"probes":[{"name":"p","match":{"path":"/h","methods":["get","put"]}}]}"#)
+            .len(),
+        2
+    );
+    let counter = r#"{"counters":[{"name":"c","when":{"response":{"status":["2","x"]}}}]}"#;
+    assert_eq!(mistakes(counter).len(), 2);
+}
+
+#[test]
 fn what_is_not_json_is_named_by_line_and_column() {
     let mistakes = mistakes("{\n  \"probes\": [,]\n}");
     assert_eq!(mistakes.len(), 1);

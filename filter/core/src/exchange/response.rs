@@ -5,7 +5,9 @@ use crate::cache::{Answer, Entry, Failure};
 use crate::config::Action;
 use crate::decision::{BodyEdit, HeaderEdits};
 use crate::grpc;
-use crate::headers::{CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_STATUS, STATUS_CODE};
+use crate::headers::{
+    CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_STATUS, IMMEDIATE_HEALTH_CHECK_FAIL, STATUS_CODE,
+};
 use crate::outcome::{Outcome, Verdict};
 use crate::request::ResponseHead;
 use crate::state::{SharedStore, update};
@@ -263,12 +265,23 @@ fn status(response: &impl ResponseHead, reason: Reason) -> u16 {
     }
 }
 
+/// What the application says of itself by Envoy's own markers.
+fn marked(response: &impl ResponseHead) -> Verdict {
+    if response.header(IMMEDIATE_HEALTH_CHECK_FAIL).is_some() {
+        Verdict::Fail
+    } else if response.header(DEGRADED).is_some() {
+        Verdict::Warn
+    } else {
+        Verdict::Pass
+    }
+}
+
 impl Answer {
     /// The head of an answer whose body is still to come.
     fn begun(response: &impl ResponseHead, status: u16) -> Self {
         Self {
             status,
-            degraded: response.header(DEGRADED).is_some(),
+            marked: marked(response),
             content_type: response.header(CONTENT_TYPE),
             body: Vec::new(),
             at: 0,

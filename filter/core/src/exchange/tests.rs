@@ -286,6 +286,16 @@ fn a_degraded_application_warns_and_stays_ready() {
 }
 
 #[test]
+fn an_application_that_asks_to_be_taken_out_fails() {
+    let mut proxy = Proxy::with_probe(HTTP);
+    let (mut exchange, _) = proxy.forwards(&get());
+    let asks = Response::status("200").with("x-envoy-immediate-health-check-fail", "true");
+    let markers = proxy.answered(&mut exchange, &asks);
+    assert!(markers.contains(&"x-heartbeat-status: not-ready".to_owned()));
+    assert_eq!(proxy.ends(&mut exchange, None), "fail");
+}
+
+#[test]
 fn only_envoys_own_giving_up_is_a_timeout() {
     for details in ["response_timeout", "upstream_per_try_timeout"] {
         let mut proxy = Proxy::with_probe(HTTP);
