@@ -43,8 +43,8 @@ pub struct Exchange {
     /// a body may be slow to come, on purpose.
     whole: bool,
     cluster: Vec<u8>,
-    /// The client's protocol: some clusters speak the same one.
-    protocol: Vec<u8>,
+    /// Whether its client speaks HTTP/1: some clusters speak what their clients do.
+    from_http1: bool,
     memory: Option<Cell>,
     progress: Progress,
     held: Held,
@@ -102,7 +102,7 @@ impl Exchange {
             arrived: now,
             whole: false,
             cluster: Vec::new(),
-            protocol: Vec::new(),
+            from_http1: false,
             memory: None,
             progress,
             held: Held::default(),
@@ -110,8 +110,9 @@ impl Exchange {
         }
     }
 
-    fn upstream(&self) -> Cell {
-        self.commons.upstreams.scope(&[&self.cluster, &self.protocol])
+    /// What is known of the cluster, for clients of one kind of protocol.
+    fn upstream(&self, from_http1: bool) -> Cell {
+        self.commons.upstreams.scope(&[&self.cluster, &[u8::from(from_http1)]])
     }
 
     fn release_refresh(&mut self, store: &impl SharedStore, now: Nanos) {
@@ -143,10 +144,11 @@ impl Exchange {
             self.settle_breaker(store, now, broke_off.then_some(true));
         }
         if self.held.upstream_trial {
-            let _ = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
-                let held = upstream.release(self.token);
-                ((), held)
-            });
+            let _ =
+                update::<Upstream, _>(store, &self.upstream(self.from_http1), now, |upstream| {
+                    let held = upstream.release(self.token);
+                    ((), held)
+                });
         }
         let outcome = match &self.progress {
             Progress::Known(outcome) => *outcome,

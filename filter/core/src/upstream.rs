@@ -38,6 +38,11 @@ impl Upstream {
         !under_way
     }
 
+    /// Whether no answer has shown anything yet.
+    pub fn is_unknown(&self) -> bool {
+        self.protocol.is_none()
+    }
+
     /// Takes note of what an answer shows. Says whether it is news.
     pub fn learn(&mut self, protocol: Protocol) -> bool {
         let news = self.protocol != Some(protocol);

@@ -234,14 +234,16 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
     ) -> bool {
-        self.protocol = request.protocol().unwrap_or_default();
+        self.from_http1 =
+            request.protocol().is_some_and(|protocol| protocol.starts_with(b"HTTP/1"));
         let patience = self.probe.patience();
-        let asked = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
-            let before = *upstream;
-            let close = upstream.may_close(now, self.token, patience);
-            let trial = *upstream != before;
-            ((close, trial), trial)
-        });
+        let asked =
+            update::<Upstream, _>(store, &self.upstream(self.from_http1), now, |upstream| {
+                let before = *upstream;
+                let close = upstream.may_close(now, self.token, patience);
+                let trial = *upstream != before;
+                ((close, trial), trial)
+            });
         let (close, trial) = asked.unwrap_or((false, false));
         self.held.upstream_trial = trial;
         close

@@ -149,11 +149,17 @@ impl Exchange {
             _ => return, // on_end gives the trial back.
         };
         self.held.upstream_trial = false;
-        let news = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
+        let news = update::<Upstream, _>(store, &self.upstream(self.from_http1), now, |upstream| {
             let news = upstream.learn(protocol);
             (news, news)
         });
         if news == Ok(true) && protocol == Protocol::Http2 {
+            // Most clusters speak one protocol to all: don't let it fail a probe
+            // of the other kind of client too.
+            let other = self.upstream(!self.from_http1);
+            let _ = update::<Upstream, _>(store, &other, now, |upstream| {
+                ((), upstream.is_unknown() && upstream.learn(protocol))
+            });
             self.signals.raise.push(self.commons.http2_upstreams_total);
             let cluster = String::from_utf8_lossy(&self.cluster);
             self.signals.log.push(format!(

@@ -244,3 +244,16 @@ fn protocols_of_clients_are_told_apart_for_clusters_that_follow_them() {
     let (_, edits) = proxy.forwards(&over_http2);
     assert_eq!(value(&edits, "connection"), None);
 }
+
+#[test]
+fn a_cluster_that_speaks_http2_to_all_fails_one_probe_whoever_asks() {
+    for (first, second) in [("HTTP/1.1", "HTTP/2"), ("HTTP/2", "HTTP/1.1")] {
+        let mut proxy = Proxy::with_probe(HTTP);
+        let (mut trial, _) = proxy.forwards(&get().with("protocol", first));
+        let refused = Response::status("502")
+            .because("upstream_reset_before_response_started{protocol_error}");
+        proxy.answered(&mut trial, &refused);
+        let (_, edits) = proxy.forwards(&get().with("protocol", second));
+        assert_eq!(value(&edits, "connection"), None, "{first}, then {second}");
+    }
+}
