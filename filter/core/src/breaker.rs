@@ -39,6 +39,17 @@ pub enum Position {
     Open = 2,
 }
 
+impl Position {
+    /// The word for logs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half-open",
+            Self::Open => "open",
+        }
+    }
+}
+
 impl State for Breaker {
     fn encode(&self, to: &mut Encoder) {
         to.number(u64::from(self.failures)).number(self.open_until);

@@ -172,14 +172,20 @@ impl Exchange {
         }
         let Some((rule, cells)) = &self.probe.breaker else { return };
         let settled = update::<Breaker, _>(store, &cells.scope(&[&self.cluster]), now, |breaker| {
+            let before = breaker.position();
             let changed = match failed {
                 Some(failed) => breaker.record(rule, now, self.token, failed),
                 None => breaker.release(self.token),
             };
-            (breaker.position(), changed)
+            ((before, breaker.position()), changed)
         });
-        if let Ok(position) = settled {
-            self.signals.set.push((self.probe.breaker_metric(), position as u64));
+        let Ok((before, after)) = settled else { return };
+        self.signals.set.push((self.probe.breaker_metric(), after as u64));
+        if after != before {
+            let (probe, cluster) = (&self.probe.name, String::from_utf8_lossy(&self.cluster));
+            self.signals
+                .log
+                .push(format!("probe {probe:?}: breaker {} for cluster {cluster:?}", after.word()));
         }
     }
 

@@ -65,7 +65,9 @@ fn own(status: u16, mut headers: HeaderEdits, details: &'static str, now: Nanos)
     headers.set(CONTENT_TYPE, "application/json");
     headers.set(CACHE_CONTROL, "no-store");
     let timestamp = rfc3339(now);
-    let body = format!(r#"{{"status":"fail","reason":"{details}","timestamp":"{timestamp}"}}"#);
+    // A refusal to answer is no verdict.
+    let verdict = if status >= 500 { r#""status":"fail","# } else { "" };
+    let body = format!(r#"{{{verdict}"reason":"{details}","timestamp":"{timestamp}"}}"#);
     Reply { status, headers: headers.set, body: body.into(), details }
 }
 

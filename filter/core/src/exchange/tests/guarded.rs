@@ -114,6 +114,7 @@ fn a_rejected_probe_is_told_when_to_come_back_and_nothing_of_health() {
     let reply = proxy.replies(&get());
     assert_eq!((reply.status, reply.details), (429, "heartbeat_limited"));
     assert!(reply.headers.contains(&("retry-after", b"60".to_vec())));
+    assert!(!text(&reply.body).contains("status"), "nor does the body");
     assert!(!reply.headers.iter().any(|(name, _)| *name == "x-heartbeat-status"));
 }
 
