@@ -3,7 +3,7 @@
 use crate::config::CacheRule;
 use crate::outcome::Verdict;
 use crate::state::{Decoder, Encoder, Lease, State};
-use crate::time::{Nanos, nanos};
+use crate::time::{Nanos, SKEW, nanos};
 
 /// An answer of the application, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,8 @@ impl Answer {
 
     /// How old it is; `None` where the clock was set back meanwhile.
     pub fn age(&self, now: Nanos) -> Option<Nanos> {
-        now.checked_sub(self.at)
+        let ahead = self.at.saturating_sub(now);
+        (ahead <= SKEW).then(|| now.saturating_sub(self.at))
     }
 }
 
@@ -83,7 +84,8 @@ impl Entry {
         if age.is_some_and(|age| age < nanos(rule.ttl)) {
             return Lookup::Fresh;
         }
-        if (now + 1..=now.saturating_add(nanos(rule.ttl))).contains(&self.pass_until) {
+        let longest_pass = nanos(rule.ttl).saturating_add(SKEW);
+        if self.pass_until > now && self.pass_until <= now.saturating_add(longest_pass) {
             return Lookup::Pass;
         }
         if self.refresh.is_held(now, patience) {

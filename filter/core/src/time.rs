@@ -3,6 +3,11 @@
 /// Nanoseconds since the Unix epoch.
 pub type Nanos = u64;
 
+/// How far in the future a time may lie that another worker wrote down. Each reads
+/// the clock a moment before it acts, so the later one may have read it earlier;
+/// what lies further ahead is left from before the clock was set back.
+pub const SKEW: Nanos = 1_000_000_000;
+
 /// A duration in nanoseconds.
 pub fn nanos(duration: std::time::Duration) -> Nanos {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)

@@ -113,6 +113,15 @@ fn an_answer_that_is_too_large_lets_everyone_pass_for_a_ttl() {
 }
 
 #[test]
+fn a_worker_that_read_the_clock_a_moment_earlier_finds_the_answer_fresh() {
+    let mut entry = Entry { answer: Some(answer(NOW)), ..Entry::default() };
+    assert_eq!(look(&mut entry, NOW - 1, 1), Lookup::Fresh);
+    let mut entry = Entry::default();
+    look(&mut entry, NOW, 1);
+    assert_eq!(look(&mut entry, NOW - 1, 2), Lookup::Wait);
+}
+
+#[test]
 fn a_clock_that_is_set_back_leads_to_a_refresh() {
     let earlier = NOW - 500 * SECOND;
     let mut entry = Entry { answer: Some(answer(NOW)), ..Entry::default() };

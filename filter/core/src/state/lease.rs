@@ -1,7 +1,7 @@
 //! Who does something on behalf of all.
 
 use super::{Decoder, Encoder, State};
-use crate::time::Nanos;
+use crate::time::{Nanos, SKEW};
 
 /// A task that one probe does for all, such as fetching an answer. It is given
 /// up after a time, in case the worker is gone that had it.
@@ -17,9 +17,10 @@ struct Held {
 impl Lease {
     /// Whether somebody has it, who got it with the same `patience`.
     ///
-    /// What lasts longer than `patience` is left from before the clock was set back.
+    /// What lasts longer than that is left from before the clock was set back.
     pub fn is_held(&self, now: Nanos, patience: Nanos) -> bool {
-        self.0.is_some_and(|held| held.until > now && held.until <= now.saturating_add(patience))
+        let latest = now.saturating_add(patience).saturating_add(SKEW);
+        self.0.is_some_and(|held| held.until > now && held.until <= latest)
     }
 
     /// Whether `token` has it.
@@ -58,5 +59,42 @@ impl State for Lease {
         let held =
             from.optional(|from| Some(Held { token: from.number()?, until: from.number()? }));
         Some(Self(held?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const NOW: Nanos = 1_000_000_000_000;
+    const PATIENCE: Nanos = 3_000_000_000;
+
+    fn granted() -> Lease {
+        let mut lease = Lease::default();
+        lease.grant(1, NOW, PATIENCE);
+        lease
+    }
+
+    #[test]
+    fn a_worker_that_read_the_clock_a_moment_earlier_sees_it_held() {
+        assert!(granted().is_held(NOW - 1, PATIENCE));
+        assert!(granted().is_held(NOW - SKEW, PATIENCE));
+    }
+
+    #[test]
+    fn it_ends_by_itself_and_when_the_clock_is_set_back() {
+        assert!(granted().is_held(NOW + PATIENCE - 1, PATIENCE));
+        assert!(!granted().is_held(NOW + PATIENCE, PATIENCE));
+        assert!(!granted().is_held(NOW - 60 * SKEW, PATIENCE));
+    }
+
+    #[test]
+    fn only_its_owner_gives_it_back() {
+        let mut lease = granted();
+        assert!(!lease.release(2));
+        assert!(lease.release(1));
+        assert!(!lease.is_held(NOW, PATIENCE));
     }
 }
