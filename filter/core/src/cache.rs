@@ -99,8 +99,8 @@ impl Entry {
 
     /// The answer, while it may still be served.
     pub fn servable(&self, rule: &CacheRule, now: Nanos) -> Option<&Answer> {
-        let longest = nanos(rule.ttl).saturating_add(nanos(rule.stale_for));
-        self.answer.as_ref().filter(|answer| answer.age(now).is_some_and(|age| age < longest))
+        let useful = useful_for(rule);
+        self.answer.as_ref().filter(|answer| answer.age(now).is_some_and(|age| age < useful))
     }
 
     /// Keeps a whole answer to a question of the time `asked`; a newer one stays,
@@ -109,8 +109,7 @@ impl Entry {
         if self.is_overtaken(token, asked) {
             return;
         }
-        let longest = nanos(rule.ttl).saturating_add(nanos(rule.stale_for));
-        self.expires = answer.at.saturating_add(longest);
+        self.expires = answer.at.saturating_add(useful_for(rule));
         self.answer = Some(answer);
         self.pass_until = 0;
         self.refresh.release(token);
@@ -143,6 +142,11 @@ impl Entry {
     pub fn release(&mut self, token: u64) {
         self.refresh.release(token);
     }
+}
+
+/// How long an answer may be served, fresh and stale together.
+fn useful_for(rule: &CacheRule) -> Nanos {
+    nanos(rule.ttl).saturating_add(nanos(rule.stale_for))
 }
 
 impl State for Entry {

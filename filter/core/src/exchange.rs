@@ -115,16 +115,20 @@ impl Exchange {
         self.commons.upstreams.scope(&[&self.cluster, &[u8::from(from_http1)]])
     }
 
+    /// Ends the refresh, where this probe has it, in the way that `end` does.
+    fn settle_refresh(&mut self, store: &impl SharedStore, now: Nanos, end: impl Fn(&mut Entry)) {
+        let Some(cell) = self.memory.as_ref().filter(|_| self.held.refresh) else { return };
+        let settled = update::<Entry, _>(store, cell, now, |entry| {
+            end(entry);
+            ((), true)
+        });
+        self.held.refresh = settled.is_err();
+    }
+
+    /// Leaves the refresh to another probe, where this one has it.
     fn release_refresh(&mut self, store: &impl SharedStore, now: Nanos) {
-        if !std::mem::take(&mut self.held.refresh) {
-            return;
-        }
-        if let Some(cell) = &self.memory {
-            let _ = update::<Entry, _>(store, cell, now, |entry| {
-                entry.release(self.token);
-                ((), true)
-            });
-        }
+        let token = self.token;
+        self.settle_refresh(store, now, |entry| entry.release(token));
     }
 
     /// Gives back what it still holds, and counts how it ended. `response` and

@@ -42,8 +42,7 @@ impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let Some(plugin) = self.plugin.clone() else { return Action::Continue };
         let Some(recognised) = plugin.policy.recognise(&Request) else {
-            forged_markers(&Request).for_each(host::remove_request_header);
-            return Action::Continue;
+            return leave_alone();
         };
         let now = host::now();
         let exchange = plugin.policy.exchange(recognised, plugin.token(self.id, now), now);
@@ -55,8 +54,7 @@ impl HttpContext for Stream {
         match decision {
             None | Some(Decision::NotAProbe) => {
                 self.exchange = None;
-                forged_markers(&Request).for_each(host::remove_request_header);
-                Action::Continue
+                leave_alone()
             }
             Some(Decision::Forward(edits)) => {
                 host::edit_request(&edits);
@@ -110,4 +108,10 @@ impl HttpContext for Stream {
             plugin.policy.counters_raised(&Request, status).for_each(|metric| plugin.raise(metric));
         }
     }
+}
+
+/// What happens to ordinary traffic: nothing, but to markers that it forges.
+fn leave_alone() -> Action {
+    forged_markers(&Request).for_each(host::remove_request_header);
+    Action::Continue
 }

@@ -66,7 +66,9 @@ impl Exchange {
         };
         if reason != Reason::Application && matches!(self.probe.action, Action::Cache(_)) {
             self.held.capture = None;
-            self.fail_refresh(store, now, status);
+            // Tells those who wait that there is no answer.
+            let (token, failure) = (self.token, Failure { status, at: now });
+            self.settle_refresh(store, now, |entry| entry.fail(token, failure));
             // Without a body to replace, only an answer without one can stand there.
             let bodiless = self.held.replacement.is_some();
             let covers = |kept: &Answer| !end_of_stream || bodiless || kept.body.is_empty();
@@ -103,20 +105,15 @@ impl Exchange {
     ) {
         const NOT_IMPLEMENTED: u16 = 501; // the method
         const VERSION_NOT_SUPPORTED: u16 = 505;
-        match (reason, status) {
-            (Reason::Application, ..400) => {}
-            (Reason::Application, 400..500 | NOT_IMPLEMENTED | VERSION_NOT_SUPPORTED) => {
-                self.settle_breaker(store, now, None);
-            }
-            (Reason::Timeout, _) if self.held.callers_deadline => {
-                self.settle_breaker(store, now, None);
-            }
-            (Reason::ProtocolError, _) if self.held.closes => {
-                self.settle_breaker(store, now, None);
-            }
-            (_, 500..) => self.settle_breaker(store, now, Some(true)),
-            _ => self.settle_breaker(store, now, None),
-        }
+        let failed = match (reason, status) {
+            (Reason::Application, ..400) => return,
+            (Reason::Application, 400..500 | NOT_IMPLEMENTED | VERSION_NOT_SUPPORTED) => None,
+            (Reason::Timeout, _) if self.held.callers_deadline => None,
+            (Reason::ProtocolError, _) if self.held.closes => None,
+            (_, 500..) => Some(true),
+            _ => None,
+        };
+        self.settle_breaker(store, now, failed);
     }
 
     fn conclude(&mut self, outcome: Outcome) -> HeaderEdits {
@@ -218,18 +215,6 @@ impl Exchange {
             ((), true)
         });
         if kept.is_ok() {
-            self.held.refresh = false;
-        }
-    }
-
-    /// Tells those who wait that there is no answer.
-    fn fail_refresh(&mut self, store: &impl SharedStore, now: Nanos, status: u16) {
-        let Some(cell) = self.memory.as_ref().filter(|_| self.held.refresh) else { return };
-        let told = update::<Entry, _>(store, cell, now, |entry| {
-            entry.fail(self.token, Failure { status, at: now });
-            ((), true)
-        });
-        if told.is_ok() {
             self.held.refresh = false;
         }
     }
