@@ -94,6 +94,15 @@ mod tests {
     }
 
     #[test]
+    fn a_stopped_child_does_not_stay() {
+        let child = sleeper();
+        let id = child.id();
+        child.signal(Signal::STOP).unwrap();
+        drop(child);
+        assert!(!std::path::Path::new(&format!("/proc/{id}")).exists());
+    }
+
+    #[test]
     fn an_exit_is_noticed() {
         let mut child = sleeper();
         assert!(child.exited().unwrap().is_none());

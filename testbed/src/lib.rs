@@ -10,10 +10,12 @@
 pub mod app;
 pub mod child;
 pub mod client;
+mod clock;
 pub mod demo;
 pub mod envoy;
 pub mod latin1;
 pub mod metrics;
 mod open_files;
 pub mod scenario;
+pub mod size;
 pub mod tools;

@@ -68,6 +68,11 @@ pub fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
 }
 
+/// The JSON schemas that scenarios hold bodies against.
+pub fn schemas() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas")
+}
+
 fn existing<'a>(path: &'a Path, what: &str, variable: &str) -> Result<&'a Path> {
     if !path.exists() {
         bail!("no {what} at {}: run `make test`, or set {variable}", path.display());

@@ -8,6 +8,7 @@ const ALL_WRONG: &str = r#"
 scenarios:
   - name: every_expectation_is_wrong
     envoy: { file: envoy/plain.yaml }
+    dependency: {}
     steps:
       - { send: GET /health, expect: { status: 503 }, metrics: { no_such_metric: 1 } }
       - { send: GET /health, app_sees: [] }
@@ -31,12 +32,21 @@ scenarios:
       - { baseline: {} }
       - { burst: { requests: 500, send: GET /health }, memory: { envoy_grows_at_most: 0KiB } }
       - { send: GET /health, background: never_joined, expect: { headers: { age: { at_least: 1 } } } }
+      - { wait: 0s, dependency_sees: [{ request: GET /health }] }
+      - { set_dependency: {}, dependency_counts: { /health: 1 } }
+      - { wait: 200ms, dependency_pace: { /health: { times: 1, longest_gap: { at_most: 100ms } } } }
+      - { send: GET /health, times: 2, app_pace: { /health: { crowded: { within: 9s, at_most: 0 }, shortest_gap: { at_least: 9s } } } }
+      - { restart_dependency: {}, dependency_pace: { /health: { times: 0 } } }
+      - { set_app: { /livez: { sequence: [{}, {}, { status: 500 }] } } }
+      - { send: GET /livez, throughout: 5s, expect: { status: 200 } }
+      - { send: GET /orders/1, expect: { body_schema: harness.schema.json, json: { order: "2" } } }
+      - { send: GET /health, expect: { json: {} } }
     metrics: { no_such_metric: { at_least: 1 }, envoy_server_live: null }
     log: [there is no such line]
     log_never: [answered /health]
 "#;
 
-const REPORTED: [&str; 27] = [
+const REPORTED: [&str; 38] = [
     "step 1 (GET /health): status: expected 503, got 200",
     "step 1 (GET /health): no_such_metric: expected 1, got nothing",
     "step 2 (GET /health): the application: expected 0 requests, got 1",
@@ -60,6 +70,17 @@ const REPORTED: [&str; 27] = [
     "step 19 (GET /health): can't connect to 127.0.0.1",
     "step 21 (burst of 500 requests): Envoy's memory: expected 0.0 MiB more at most, got",
     "step 22 (GET /health): header age: expected at least 1, got none",
+    "step 23 (wait): the dependency: expected 1 requests, got 0",
+    "step 24 (set_dependency): requests for /health at the dependency: expected 1, got 0",
+    "step 25 (wait): requests for /health at the dependency: expected 1, got 0",
+    "step 25 (wait): requests for /health at the dependency, longest gap: expected at most 100ms, got 2",
+    "step 26 (GET /health): requests for /health at the application, less than 9s after another: expected at most 0, got 1",
+    "step 26 (GET /health): requests for /health at the application, shortest gap: expected at least 9s, got ",
+    "step 27 (restart_dependency): the dependency was started once more",
+    " of 5s: status: expected 200, got 500",
+    "step 30 (GET /orders/1): body: not as in harness.schema.json: at",
+    r#"step 30 (GET /orders/1): json /order: expected "2", got"#,
+    "step 31 (GET /health): body: it isn't JSON",
     "metrics: no_such_metric: expected at least 1, got nothing",
     "metrics: envoy_server_live: expected nothing, got 1",
     r#"log: Envoy's log doesn't hold "there is no such line""#,

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::size::Size;
+
 /// Everything that can be set; what isn't given is as it is at the start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -28,6 +30,9 @@ pub struct Deviation {
     /// The body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
+    /// A body of so many times the letter `a`, instead of `body`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_size: Option<Size>,
     /// How long to wait before answering.
     pub delay_ms: u64,
     /// Never answer.

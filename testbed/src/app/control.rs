@@ -2,12 +2,14 @@
 //!
 //! `PUT /behaviour` takes a [`Behaviour`]; `GET /seen` and `DELETE /seen` tell
 //! the latest requests, the latter forgets them; `GET /counts` tells how many
-//! there have been by path.
+//! there have been by path, and `GET /arrivals/{since}` when those came that
+//! came since a moment of the machine's clock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::routing::{get, put};
 use axum::{Json, Router};
 use hyper::StatusCode;
@@ -25,6 +27,7 @@ pub fn routes(manners: Arc<Manners>, health: Health) -> Router {
         .route("/behaviour", put(set_behaviour))
         .route("/seen", get(seen).delete(take_seen))
         .route("/counts", get(counts))
+        .route("/arrivals/{since}", get(arrivals))
         .with_state((manners, health))
 }
 
@@ -46,5 +49,15 @@ async fn take_seen(State((manners, _)): Shared) -> Json<Vec<Seen>> {
 }
 
 async fn counts(State((manners, _)): Shared) -> Json<BTreeMap<String, u64>> {
-    Json(manners.recorder(|recorder| recorder.counts().clone()))
+    Json(manners.recorder(|recorder| recorder.counts()))
+}
+
+/// All moments are nanoseconds.
+async fn arrivals(
+    State((manners, _)): Shared,
+    Path(since): Path<u64>,
+) -> Json<BTreeMap<String, Vec<u128>>> {
+    let arrivals = manners.recorder(|recorder| recorder.arrivals(Duration::from_nanos(since)));
+    let nanos = |moments: Vec<Duration>| moments.iter().map(Duration::as_nanos).collect();
+    Json(arrivals.into_iter().map(|(path, moments)| (path, nanos(moments))).collect())
 }

@@ -73,9 +73,13 @@ fn replace_parts(mut answer: Response, deviation: &Deviation) -> anyhow::Result<
     if let Some(status) = deviation.status {
         *answer.status_mut() = StatusCode::from_u16(status)?;
     }
-    if let Some(body) = &deviation.body {
+    let body = match deviation.body_size {
+        Some(size) => Some(Body::from(vec![b'a'; usize::try_from(size.0)?])),
+        None => deviation.body.clone().map(Body::from),
+    };
+    if let Some(body) = body {
         answer.headers_mut().remove(CONTENT_LENGTH);
-        *answer.body_mut() = Body::from(body.clone());
+        *answer.body_mut() = body;
     }
     for (name, value) in &deviation.headers {
         let (name, value) = latin1::header(name, value)?;

@@ -87,6 +87,14 @@ impl Application {
         self.read(&Request::new("GET", "/counts")).await
     }
 
+    /// When requests came since `moment` of the machine's clock, by path.
+    pub async fn arrivals(&self, moment: Duration) -> Result<BTreeMap<String, Vec<Duration>>> {
+        let request = Request::new("GET", &format!("/arrivals/{}", moment.as_nanos()));
+        let nanos: BTreeMap<String, Vec<u64>> = self.read(&request).await?;
+        let moments = |nanos: Vec<u64>| nanos.into_iter().map(Duration::from_nanos).collect();
+        Ok(nanos.into_iter().map(|(path, nanos)| (path, moments(nanos))).collect())
+    }
+
     /// Its process id; another one after a restart.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -1,15 +1,19 @@
 //! What the application has seen.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use axum::extract::Request;
 use hyper::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::latin1;
+use crate::{clock, latin1};
 
 /// Requests that are kept; the oldest gives way.
 const CAPACITY: usize = 10_000;
+
+/// Arrivals that are kept of each path; the oldest gives way.
+pub const ARRIVALS: usize = 100_000;
 
 /// A request as it arrived.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,17 +55,30 @@ impl From<&Request> for Seen {
     }
 }
 
-/// The latest requests, and how many there have been by path.
+/// The latest requests, and how many there have been, and when, by path.
 #[derive(Debug, Default)]
 pub struct Recorder {
     seen: VecDeque<Seen>,
-    counts: BTreeMap<String, u64>,
+    paths: BTreeMap<String, Visits>,
+}
+
+/// The requests for one path.
+#[derive(Debug, Default)]
+struct Visits {
+    count: u64,
+    /// When the latest came, by the machine's clock, oldest first.
+    arrivals: VecDeque<Duration>,
 }
 
 impl Recorder {
     /// Notes a request.
     pub fn note(&mut self, request: Seen) {
-        *self.counts.entry(request.path().to_owned()).or_default() += 1;
+        let visits = self.paths.entry(request.path().to_owned()).or_default();
+        visits.count += 1;
+        if visits.arrivals.len() == ARRIVALS {
+            visits.arrivals.pop_front();
+        }
+        visits.arrivals.push_back(clock::now());
         if self.seen.len() == CAPACITY {
             self.seen.pop_front();
         }
@@ -79,7 +96,17 @@ impl Recorder {
     }
 
     /// Requests since the start, by path.
-    pub fn counts(&self) -> &BTreeMap<String, u64> {
-        &self.counts
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.paths.iter().map(|(path, visits)| (path.clone(), visits.count)).collect()
+    }
+
+    /// When requests came since `moment`, by path, oldest first; of each path
+    /// the latest [`ARRIVALS`] at most.
+    pub fn arrivals(&self, moment: Duration) -> BTreeMap<String, Vec<Duration>> {
+        let since = |visits: &Visits| {
+            let first = visits.arrivals.partition_point(|arrival| *arrival < moment);
+            visits.arrivals.range(first..).copied().collect()
+        };
+        self.paths.iter().map(|(path, visits)| (path.clone(), since(visits))).collect()
     }
 }

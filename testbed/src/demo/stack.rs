@@ -26,7 +26,7 @@ impl Stack {
         let application = Application::start(tools)?;
         progress(&format!("start Envoy with envoy-config/{CONFIG} and the filter"));
         let mut builder = EnvoyBuilder::new(tools, &tools::envoy_configs().join(CONFIG))?
-            .application(&application.addresses)
+            .application("app", &application.addresses)
             // Should Envoy refuse to start, its log is the error message.
             .log_level("warning");
         if let Some(ports) = ports {

@@ -80,13 +80,15 @@ impl EnvoyBuilder {
         self
     }
 
-    /// Points the clusters `app` and `app_grpc`, and every endpoint with one
+    /// Points the clusters `name` and `name_grpc`, and every endpoint with one
     /// of these as its host name, at an application.
-    pub fn application(self, application: &Addresses) -> Self {
-        self.destination("app", application.http).destination("app_grpc", application.grpc)
+    pub fn application(self, name: &str, application: &Addresses) -> Self {
+        let grpc = format!("{name}_grpc");
+        self.destination(name, application.http).destination(&grpc, application.grpc)
     }
 
-    /// Points the cluster `name`, and every endpoint with this host name, at `address`.
+    /// Points the cluster `name`, and every endpoint with this host name, at
+    /// `address`. The host name `admin` leads to Envoy's own admin interface.
     pub fn destination(mut self, name: &str, address: SocketAddr) -> Self {
         self.destinations.insert(name.into(), address);
         self
@@ -146,6 +148,7 @@ impl EnvoyBuilder {
         if config::has_plugin(&mut self.config) {
             config::set_module(&mut self.config, self.tools.module()?);
         }
+        self.destinations.insert("admin".into(), admin);
         config::set_endpoints(&mut self.config, &self.destinations);
         config::move_admin(&mut self.config, admin);
         let http = self.wishes.map(|ports| ports.http).filter(|port| port::is_free(*port));

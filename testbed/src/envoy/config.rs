@@ -126,12 +126,12 @@ pub fn move_admin(config: &mut Value, address: SocketAddr) {
     }
 }
 
-/// Points endpoints at `destinations`, chosen by the cluster's name or else by
-/// the endpoint's host name.
+/// Points endpoints at `destinations`, chosen by the endpoint's host name or
+/// else by the cluster's name.
 pub fn set_endpoints(config: &mut Value, destinations: &BTreeMap<String, SocketAddr>) {
     each_endpoint(config, &mut |cluster, socket| {
         let host = socket["address"].as_str().unwrap_or_default();
-        if let Some(address) = destinations.get(cluster).or_else(|| destinations.get(host)) {
+        if let Some(address) = destinations.get(host).or_else(|| destinations.get(cluster)) {
             *socket = socket_address(*address);
         }
     });
@@ -209,6 +209,7 @@ mod tests {
                 "clusters": [
                     { "name": "app", "lb": [ { "endpoint": { "address": { "socket_address": { "address": "x", "port_value": 1 } } } } ] },
                     { "name": "copy", "lb": [ { "endpoint": { "address": { "socket_address": { "address": "app", "port_value": 1 } } } } ] },
+                    { "name": "app", "lb": [ { "endpoint": { "address": { "socket_address": { "address": "admin", "port_value": 1 } } } } ] },
                     { "name": "self", "lb": [ { "endpoint": { "address": { "socket_address": { "address": "y", "port_value": 9901 } } } } ] },
                 ],
             },
@@ -224,11 +225,13 @@ mod tests {
         let (app, admin) =
             (SocketAddr::from(([127, 0, 0, 1], 4)), SocketAddr::from(([127, 0, 0, 1], 5)));
         let mut config = config();
-        set_endpoints(&mut config, &BTreeMap::from([("app".into(), app)]));
+        set_endpoints(&mut config, &BTreeMap::from([("app".into(), app), ("admin".into(), admin)]));
         move_admin(&mut config, admin);
         assert_eq!(*endpoint(&config, 0), socket_address(app));
         assert_eq!(*endpoint(&config, 1), socket_address(app));
+        // The host's name comes before the cluster's.
         assert_eq!(*endpoint(&config, 2), socket_address(admin));
+        assert_eq!(*endpoint(&config, 3), socket_address(admin));
         assert_eq!(config["admin"]["address"]["socket_address"], socket_address(admin));
     }
 

@@ -8,7 +8,7 @@
 //! let tools = Tools::from_env(std::env::current_exe()?);
 //! let app = Application::start(&tools)?;
 //! let envoy = EnvoyBuilder::new(&tools, &tools::envoy_configs().join("static/envoy.yaml"))?
-//!     .application(&app.addresses)
+//!     .application("app", &app.addresses)
 //!     .plugin_config(PluginConfig::Text("{}".into()))
 //!     .start()
 //!     .await?;

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::headers::{ExpectHeaders, header_faults};
+use super::json::ExpectJson;
 use super::pattern::{OneOrMany, Pattern, cut};
 use super::request::{Base64, RequestLine};
+use super::role::Role;
+use super::schema::Schema;
 use super::span::{Limits, Span};
 use crate::app::record::Seen;
 use crate::client::{grpc, http};
@@ -20,6 +24,8 @@ pub struct Expect {
     headers: ExpectHeaders,
     body: Option<Pattern>,
     body_base64: Option<Base64>,
+    body_schema: Option<Schema>,
+    json: Option<ExpectJson>,
     trailers: ExpectHeaders,
     took: Option<Limits<Span>>,
     error: Option<Pattern>,
@@ -37,7 +43,7 @@ pub struct ExpectGrpc {
     took: Option<Limits<Span>>,
 }
 
-/// A request expected to reach the application.
+/// A request expected to reach an application.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectSeen {
@@ -88,8 +94,23 @@ impl Expect {
         if let Some(body) = self.body_base64.as_ref().filter(|body| body.0 != answer.body) {
             faults.push(format!("body: expected {:?}, got {:?}", body.0, answer.body));
         }
+        faults.extend(self.json_faults(&answer.body));
         faults.extend(header_faults("trailer", &self.trailers, &answer.trailers));
-        faults.extend(self.took.as_ref().and_then(|took| took.fault(answer.elapsed)));
+        faults.extend(self.took.as_ref().and_then(|took| took.fault("took", answer.elapsed)));
+        faults
+    }
+
+    fn json_faults(&self, body: &[u8]) -> Vec<String> {
+        if self.body_schema.is_none() && self.json.is_none() {
+            return vec![];
+        }
+        let body: Value = match serde_json::from_slice(body) {
+            Ok(body) => body,
+            Err(error) => return vec![format!("body: it isn't JSON: {error}")],
+        };
+        let mut faults = Vec::new();
+        faults.extend(self.body_schema.as_ref().and_then(|schema| schema.fault(&body)));
+        faults.extend(self.json.iter().flat_map(|json| json.faults("", Some(&body))));
         faults
     }
 }
@@ -114,40 +135,37 @@ impl ExpectGrpc {
             faults.push(format!("services: expected {services:?}, got {:?}", answer.services));
         }
         faults.extend(header_faults("header", &self.headers, &answer.metadata));
-        faults.extend(self.took.as_ref().and_then(|took| took.fault(answer.elapsed)));
+        faults.extend(self.took.as_ref().and_then(|took| took.fault("took", answer.elapsed)));
         faults
     }
 }
 
-/// Everything that is wrong with what the application has `seen`.
-pub fn seen_faults(expected: &[ExpectSeen], seen: &[Seen]) -> Vec<String> {
+/// Everything that is wrong with what `role` has `seen`.
+pub fn seen_faults(role: Role, expected: &[ExpectSeen], seen: &[Seen]) -> Vec<String> {
     let all: Vec<_> =
         expected.iter().flat_map(|request| std::iter::repeat_n(request, request.times)).collect();
     if all.len() != seen.len() {
         let seen: Vec<_> = seen.iter().map(line).collect();
         let (expected, got) = (all.len(), seen.len());
         return vec![format!(
-            "the application: expected {expected} requests, got {got}: {}",
+            "{role}: expected {expected} requests, got {got}: {}",
             cut(&seen.join(", "))
         )];
     }
-    all.into_iter().zip(seen).flat_map(|(expected, seen)| expected.faults(seen)).collect()
+    all.into_iter().zip(seen).flat_map(|(expected, seen)| expected.faults(role, seen)).collect()
 }
 
 impl ExpectSeen {
-    fn faults(&self, seen: &Seen) -> Vec<String> {
+    fn faults(&self, role: Role, seen: &Seen) -> Vec<String> {
         let mut faults = Vec::new();
         let request = format!("{} {}", self.request.method, self.request.target);
         if request != line(seen) {
-            faults.push(format!("the application: expected {request}, got {}", line(seen)));
+            faults.push(format!("{role}: expected {request}, got {}", line(seen)));
         }
         if let Some(version) = self.version.as_ref().filter(|version| **version != seen.version) {
-            faults.push(format!(
-                "the application: expected HTTP/{version}, got HTTP/{}",
-                seen.version
-            ));
+            faults.push(format!("{role}: expected HTTP/{version}, got HTTP/{}", seen.version));
         }
-        let what = format!("the application's {} header", line(seen));
+        let what = format!("{role}'s {} header", line(seen));
         faults.extend(header_faults(&what, &self.headers, &seen.headers));
         faults
     }

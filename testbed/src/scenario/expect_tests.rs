@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, from_value, json};
+use serde_json::{from_value, json};
 
 use super::*;
 
@@ -78,6 +78,26 @@ fn every_part_of_an_http_answer_is_compared() {
 }
 
 #[test]
+fn json_is_compared_and_held_against_a_schema() {
+    let faults = |body: &str, expected: Value| {
+        let (headers, trailers, elapsed) = (vec![], vec![], Duration::ZERO);
+        let answer = http::Response { status: 200, headers, body: body.into(), trailers, elapsed };
+        from_value::<Expect>(expected).unwrap().faults(&Ok(answer))
+    };
+    let expected = json!({ "body_schema": "harness.schema.json", "json": { "status": "ok" } });
+    assert_eq!(faults(r#"{"status":"ok"}"#, expected.clone()), [""; 0]);
+    assert_eq!(
+        faults(r#"{"status":"shipped"}"#, expected.clone()),
+        [
+            "body: not as in harness.schema.json: at '/status': value must be 'ok'",
+            r#"json /status: expected "ok", got "\"shipped\"""#,
+        ]
+    );
+    let broken = faults("{", expected);
+    assert!(broken.len() == 1 && broken[0].starts_with("body: it isn't JSON"), "{broken:?}");
+}
+
+#[test]
 fn all_faults_are_told() {
     let faults = http_faults(json!({ "status": 503, "headers": { "x-one": null }, "body": "" }));
     assert_eq!(
@@ -141,7 +161,7 @@ fn application_faults(expected: Value) -> Vec<String> {
         headers: pairs(&[("connection", "close")]),
     };
     let expected: Vec<ExpectSeen> = from_value(expected).unwrap();
-    seen_faults(&expected, &[seen("/a"), seen("/a"), seen("/b?c")])
+    seen_faults(Role::Dependency, &expected, &[seen("/a"), seen("/a"), seen("/b?c")])
 }
 
 #[test]
@@ -151,6 +171,11 @@ fn requests_as_expected_have_no_faults() {
         { "request": "GET /b?c", "version": "1.1" },
     ]));
     assert_eq!(faults, [""; 0]);
+}
+
+#[test]
+fn who_has_seen_something_else_is_told() {
+    assert!(application_faults(json!([]))[0].starts_with("the dependency: expected 0 requests"));
 }
 
 #[test]

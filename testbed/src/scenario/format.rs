@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::pattern::Pattern;
+use super::role::Role;
 use super::span::Amount;
 use super::step::{Action, Step, check_order};
 use super::template;
@@ -31,7 +32,12 @@ pub struct Scenario {
     #[serde(default)]
     grpc_services: BTreeMap<String, ServingStatus>,
     #[serde(default)]
-    pub(super) app_ignores: Vec<String>,
+    app_ignores: Vec<String>,
+    dependency: Option<BTreeMap<String, Deviation>>,
+    #[serde(default)]
+    dependency_grpc_services: BTreeMap<String, ServingStatus>,
+    #[serde(default)]
+    dependency_ignores: Vec<String>,
     #[serde(default)]
     pub(super) steps: Vec<Step>,
     #[serde(default)]
@@ -115,10 +121,23 @@ impl Scenario {
             "config and envoy.shipped_config exclude each other"
         );
         for step in &self.steps {
-            if let Action::Traffic { traffic, .. } = &step.action {
+            if let Action::Traffic(traffic) = &step.action {
                 traffic.check().with_context(|| step.action.name())?;
             }
+            for role in step.roles() {
+                ensure!(
+                    self.behaviour(role).is_some(),
+                    "{}: the scenario has no {}",
+                    step.action.name(),
+                    role.key()
+                );
+            }
         }
+        ensure!(
+            self.dependency.is_some()
+                || (self.dependency_grpc_services.is_empty() && self.dependency_ignores.is_empty()),
+            "the scenario has no dependency; {{}} would be one"
+        );
         check_order(&self.steps)?;
         Ok(self)
     }
@@ -133,8 +152,20 @@ impl Scenario {
         self.steps.iter().any(|step| matches!(step.action, Action::Reload(_)))
     }
 
-    /// How the application behaves at first.
-    pub fn behaviour(&self) -> Behaviour {
-        Behaviour { paths: self.app.clone(), grpc: self.grpc_services.clone() }
+    /// How an application behaves at first; `None` if the scenario has none such.
+    pub fn behaviour(&self, role: Role) -> Option<Behaviour> {
+        let (paths, grpc) = match role {
+            Role::App => (&self.app, &self.grpc_services),
+            Role::Dependency => (self.dependency.as_ref()?, &self.dependency_grpc_services),
+        };
+        Some(Behaviour { paths: paths.clone(), grpc: grpc.clone() })
+    }
+
+    /// The paths that are overlooked in what an application sees.
+    pub fn ignores(&self, role: Role) -> &[String] {
+        match role {
+            Role::App => &self.app_ignores,
+            Role::Dependency => &self.dependency_ignores,
+        }
     }
 }

@@ -33,6 +33,14 @@ fn a_refused_configuration_has_no_steps() {
 }
 
 #[test]
+fn what_a_dependency_is_told_needs_one() {
+    for key in ["dependency_ignores: [/]", "dependency_grpc_services: {a: SERVING}"] {
+        assert!(fault(&format!("scenarios: [{{name: a, {key}}}]")).contains("no dependency"));
+        read(&format!("scenarios: [{{name: a, {key}, dependency: {{}}}}]")).unwrap();
+    }
+}
+
+#[test]
 fn strings_are_templates_and_bytes_are_escapes() {
     let text =
         r#"scenarios: [{name: a, steps: [{send: GET /, headers: {x: "${repeat ab 2}\xFF"}}]}]"#;
@@ -51,6 +59,13 @@ fn an_unknown_key_beside_flattened_ones_is_named() {
         "{grpc: Check, hedders: {}}",
         "{raw: x, hedders: {}}",
         "{restart_app: {hedders: {}}}",
+        "{restart_dependency: {}, hedders: {}}",
+        "{set_app: {}, hedders: {}}",
+        "{signal_dependency: STOP, hedders: {}}",
+        "{wait: 1s, app_pace: {/: {hedders: 1}}}",
+        "{wait: 1s, app_pace: {/: {crowded: {within: 1s, hedders: 1}}}}",
+        "{wait: 1s, dependency_sees: [{request: GET /, hedders: {}}]}",
+        "{send: GET /, throughout: 1s, hedders: {}}",
     ] {
         let fault = fault(&format!("scenarios: [{{name: a, steps: [{step}]}}]"));
         assert!(fault.contains("unknown") && fault.contains("hedders"), "{fault}");
@@ -70,7 +85,14 @@ fn steps_that_make_no_sense_are_refused() {
         ("{raw: x, leave_after: 1s, expect: {}}", "leave_after"),
         ("{wait: 1s, memory: {envoy_grows_at_most: 1MiB}}", "baseline"),
         ("{join: b}", "no b in the background"),
-        ("{wait: 1s, background: b}", "background"),
+        ("{baseline: {}, background: b}", "background"),
+        ("{wait: 1s, background: b, dependency_sees: []}", "dependency_sees"),
+        ("{set_dependency: {}}", "no dependency"),
+        ("{wait: 1s, dependency_counts: {}}", "no dependency"),
+        ("{send: GET /, leave_after: 1s, throughout: 1s}", "leave_after"),
+        ("{send: GET /, expect: {body_schema: nowhere.json}}", "nowhere.json"),
+        ("{send: GET /, expect: {json: {a: '~('}}}", "regex"),
+        ("{set_app: {/: {body_size: 1MB}}}", "1MB"),
         ("{send: GET /, background: b, app_sees: []}", "app_sees"),
         ("{send: GET /, background: b}, {send: GET /, background: b}", "already"),
         ("{send: GET /, background: b}, {join: b}, {join: b}", "no b in the background"),

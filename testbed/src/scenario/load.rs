@@ -71,7 +71,7 @@ impl Load {
         let faults = names.iter().zip(&outcome.tallies).flat_map(|(name, tally)| {
             tally.faults().map(move |(fault, times)| format!("{times} × {name}: {fault}"))
         });
-        faults.chain(self.took.as_ref().and_then(|took| took.fault(outcome.took))).collect()
+        faults.chain(self.took.as_ref().and_then(|took| took.fault("took", outcome.took))).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The behaviour of the filter, told in YAML: `testbed/scenarios/*.yaml`.
 //!
-//! Every scenario gets an Envoy and an application of its own. Only `name` is
+//! Every scenario gets an Envoy and an application of its own, and a second
+//! application, the dependency, if it asks for one. Only `name` is
 //! needed; an unknown key is an error.
 //!
 //! ```yaml
@@ -19,15 +20,23 @@
 //!       hcm: {}                     # merged into every HTTP connection manager
 //!       filter_chain: {}            # merged into every filter chain: TLS for every listener
 //!       patch: {}                   # merged into the whole file (lists by `name`, null removes);
-//!                                   # a host called app or app_grpc leads to the application
+//!                                   # a host called app or app_grpc leads to the application,
+//!                                   # dependency or dependency_grpc to the dependency, and
+//!                                   # admin to Envoy's own admin interface
 //!
 //!     # The application's deviations by path, and its gRPC services.
 //!     app: { /health: { status: 503, headers: {}, body: "", delay_ms: 0, hang: false, reset: false } }
+//!     # body_size: 40MiB instead of body: that much of the letter a
 //!     # A deviation may hold for a few requests only, or change from one to the next:
 //!     #   /health: { status: 503, times: 2 }
 //!     #   /health: { sequence: [{ status: 500 }, {}, { hang: true }], status: 503 }   # then 503
 //!     grpc_services: { "": SERVING, orders: NOT_SERVING }
 //!     app_ignores: [/ping]          # paths that app_sees overlooks (background checks)
+//!
+//!     # The dependency: another application like the first, and told the same things.
+//!     dependency: {}                # its deviations; without this key there is none
+//!     dependency_grpc_services: {}
+//!     dependency_ignores: []
 //!
 //!     steps:
 //!       - send: GET /health         # METHOD target
@@ -40,6 +49,7 @@
 //!                                   # anonymous: with none
 //!         times: 1                  # one after the other
 //!         within: 5s                # repeat until it is as expected
+//!         throughout: 2s            # repeat for so long, after that: it must stay as expected
 //!         leave_after: 200ms        # instead of expect: close the connection, answered or not
 //!         expect:
 //!           status: 200
@@ -47,6 +57,9 @@
 //!                      age: { at_least: 1, at_most: 3 } }
 //!           body: "ok\n"
 //!           body_base64: b2sK
+//!           body_schema: health+json.schema.json   # a file in testbed/schemas; formats count
+//!           json: { status: "~^w", output: null,   # the body holds this, and may hold more; but
+//!                   checks: { "db:time": [{ value: { at_most: 9 } }] } }   # a list has no more items
 //!           trailers: { grpc-status: "0" }
 //!           took: { at_least: 900ms, at_most: 1500ms }
 //!           error: certificate      # or else: there is no answer, and this is in the reason
@@ -59,7 +72,7 @@
 //!         messages: 1               # of a Watch, before hanging up
 //!         expect: { code: OK, message: "", serving: SERVING, services: { "": SERVING },
 //!                   headers: {}, took: {} }   # serving: [..] for several messages
-//!                                   # also to, from, as, within, leave_after
+//!                                   # also to, from, as, within, throughout, leave_after
 //!
 //!       - burst:                    # all at the same moment, each on a connection of its own
 //!           requests: 200
@@ -88,16 +101,19 @@
 //!         leave_after: 200ms        # instead of expect; also to, from, as
 //!         expect: { text: "~^HTTP/1.1 200", closed: false }   # closed by Envoy
 //!
-//!       - send: GET /orders/1       # any of the above may go on while the next steps are taken;
-//!         background: orders        # what it leads to is looked at when it is joined, or at the end
+//!       - send: GET /orders/1       # any of the above (and wait) may go on while the next steps are
+//!         background: orders        # taken; what it leads to is looked at when it is joined, or at
+//!                                   # the end: `wait: 0s` begins a time that is looked at as a whole
 //!       - join: orders
 //!
 //!       - set_app: { /health: { hang: true } }   # replaces all deviations
 //!         grpc_services: { "": NOT_SERVING }     # and all services
 //!       - signal_app: STOP          # or CONT, KILL
 //!       - restart_app: {}           # on the same ports, and behaving as told last
+//!       - set_dependency: {}        # also signal_dependency, restart_dependency
 //!       - reload: { config: {} }    # a new configuration of the filter in the running Envoy, which
-//!                                   # gets the filter from a file then (ECDS); times: 20 for more
+//!                                   # gets the filter from a file then (ECDS); times: 20 for more,
+//!                                   # every: 1s from one to the next
 //!       - reload: { config: {}, refused: ["probes[0].timeout"] }   # Envoy must keep the old one
 //!       - baseline: {}              # remember how much memory Envoy takes
 //!       - wait: 1s
@@ -111,6 +127,13 @@
 //!             times: 1
 //!             headers: { connection: close, x-heartbeat-probe: health }
 //!         app_counts: { /health: 1, /pay: { at_least: 1, at_most: 9 } }   # so many more requests
+//!         app_pace:                 # when requests came from the step's beginning until now
+//!           /ping:
+//!             times: { at_least: 20 }
+//!             longest_gap: { at_most: 400ms }    # also before the first and after the last
+//!             shortest_gap: { at_least: 150ms }
+//!             crowded: { within: 100ms, at_most: 1 }   # so many came sooner after another
+//!         dependency_sees: []       # also dependency_counts, dependency_pace
 //!         metrics: {}               # as below
 //!         memory: { envoy_grows_at_most: 20MiB }   # since the baseline
 //!
@@ -127,18 +150,25 @@
 //! Wherever text is expected, `~` begins a regular expression that must be
 //! found in it, and `null` for a header, a trailer or a series means that it
 //! must be absent. Header values are Latin-1: `"\xFF"` is that one byte.
+//! A stopped application notes requests when it continues, and one that was
+//! started once more has forgotten all paces.
 //! `${repeat a 61440}` in any string stands for so many times that text. In
 //! `patch`, `hcm` and `filter_chain`, `${tls.ca}`, `${tls.server.cert}` and
 //! `${tls.server.key}` stand for the files of an authority that is made for the
 //! run, which also certifies the clients of `as`.
 
+mod arrivals;
 mod burst;
+mod cast;
 mod expect;
 mod format;
 mod headers;
+mod json;
 mod leave;
 mod load;
 mod logs;
+mod order;
+mod pace;
 mod pattern;
 mod pool;
 mod rate;
@@ -146,8 +176,9 @@ mod raw;
 mod repeat;
 mod report;
 mod request;
+mod role;
 mod run;
-mod size;
+mod schema;
 mod span;
 mod stage;
 mod step;

@@ -1,12 +1,12 @@
-//! Runs a scenario on an Envoy and an application of its own.
+//! Runs a scenario on an Envoy and applications of its own.
 
 use anyhow::Result;
 
+use super::cast::Cast;
 use super::format::Scenario;
 use super::logs::log_faults;
 use super::report::Report;
 use super::stage::Stage;
-use crate::app::Application;
 use crate::client::tls::Authority;
 use crate::envoy::Refused;
 use crate::open_files;
@@ -16,16 +16,16 @@ use crate::tools::Tools;
 pub async fn run(scenario: &Scenario, tools: &Tools) -> Result<()> {
     open_files::allow_many()?;
     let authority = Authority::new()?;
-    let app = Application::start(tools)?;
-    app.behave(&scenario.behaviour()).await?;
-    let envoy = scenario
+    let cast = Cast::start(scenario, tools).await?;
+    let mut envoy = scenario
         .envoy
         .builder(tools, &authority)?
         .plugin_config(scenario.plugin_config())
-        .application(&app.addresses)
-        .dynamic(scenario.reloads())
-        .start()
-        .await;
+        .dynamic(scenario.reloads());
+    for (name, addresses) in cast.addresses() {
+        envoy = envoy.application(name, addresses);
+    }
+    let envoy = envoy.start().await;
     if let Some(expected) = &scenario.refused {
         let mut report = Report::default();
         let log = match envoy {
@@ -38,5 +38,5 @@ pub async fn run(scenario: &Scenario, tools: &Tools) -> Result<()> {
         report.note("refused", log_faults(scenario, expected, &log));
         return report.into_result(&log);
     }
-    Stage::new(scenario, tools, authority, app, envoy?).play().await
+    Stage::new(scenario, tools, authority, cast, envoy?).play().await
 }

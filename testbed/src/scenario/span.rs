@@ -46,9 +46,9 @@ impl<T: PartialOrd> Limits<T> {
 }
 
 impl Limits<Span> {
-    /// What is wrong with `took`, if anything.
-    pub fn fault(&self, took: Duration) -> Option<String> {
-        (!self.hold(&Span(took))).then(|| format!("took: expected {self}, got {took:?}"))
+    /// What is wrong with `got`, if anything.
+    pub fn fault(&self, what: &str, got: Duration) -> Option<String> {
+        (!self.hold(&Span(got))).then(|| format!("{what}: expected {self}, got {got:?}"))
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
     fn limits_hold_at_their_ends_and_not_beyond() {
         let limits: Limits<Span> =
             from_value(json!({ "at_least": "1s", "at_most": "2s" })).unwrap();
-        let fault = |millis| limits.fault(Duration::from_millis(millis));
+        let fault = |millis| limits.fault("took", Duration::from_millis(millis));
         assert!(fault(1_000).is_none() && fault(2_000).is_none());
         assert!(fault(999).is_some());
         assert_eq!(fault(2_001).unwrap(), "took: expected 1s to 2s, got 2.001s");

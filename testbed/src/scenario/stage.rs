@@ -3,39 +3,38 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::expect::seen_faults;
+use super::arrivals::Before;
+use super::cast::Cast;
 use super::format::{Scenario, plugin_config};
 use super::logs::log_faults;
 use super::repeat::repeat;
 use super::report::Report;
 use super::request::Way;
-use super::size::Size;
+use super::role::Role;
 use super::span::{Amount, Span};
 use super::step::{Action, After, Reconfigure, Step};
-use crate::app::Application;
-use crate::app::behaviour::Behaviour;
 use crate::client::http;
 use crate::client::peer::Peer;
 use crate::client::tls::Authority;
 use crate::envoy::{Envoy, Reloaded};
 use crate::metrics::name_of;
+use crate::size::Size;
 use crate::tools::Tools;
 
 /// How long metrics and the log may take to tell what has happened: Envoy
 /// merges the workers' counters, and flushes its logs, by and by.
 const PATIENCE: Span = Span(Duration::from_secs(2));
 
-/// An Envoy, an application, and what goes on between them.
+/// An Envoy, the applications, and what goes on between them.
 pub struct Stage<'a> {
     scenario: &'a Scenario,
     tools: &'a Tools,
     authority: Authority,
-    app: Application,
-    /// What the application was told last.
-    behaviour: Behaviour,
+    cast: Cast,
     envoy: Envoy,
     /// Envoy's memory at the `baseline`.
     baseline: u64,
@@ -47,16 +46,9 @@ pub struct Stage<'a> {
 struct Background {
     name: String,
     place: String,
-    before: Before,
+    before: BTreeMap<Role, Before>,
     after: After,
     task: JoinHandle<Result<Vec<String>>>,
-}
-
-/// How things stood before a step.
-struct Before {
-    /// The application's process: another one counts from zero.
-    app: u32,
-    app_counts: BTreeMap<String, u64>,
 }
 
 impl<'a> Stage<'a> {
@@ -65,15 +57,14 @@ impl<'a> Stage<'a> {
         scenario: &'a Scenario,
         tools: &'a Tools,
         authority: Authority,
-        app: Application,
+        cast: Cast,
         envoy: Envoy,
     ) -> Self {
         Self {
             scenario,
             tools,
             authority,
-            app,
-            behaviour: scenario.behaviour(),
+            cast,
             envoy,
             baseline: 0,
             background: vec![],
@@ -108,16 +99,15 @@ impl<'a> Stage<'a> {
     /// Takes one step, or begins it if it goes on in the background; returns
     /// what is wrong with what it led to.
     async fn take(&mut self, place: &str, step: &Step) -> Result<Vec<String>> {
-        let before = self.before(&step.after).await?;
-        if let Action::Traffic { traffic, background: Some(name) } = &step.action {
-            let (peer, tools) = (self.peer(traffic.way())?, self.tools.clone());
-            let traffic = traffic.clone();
+        let before = self.cast.before(&step.after.arrivals).await?;
+        if let Some(name) = &step.background {
+            let task = self.begin(&step.action)?;
             self.background.push(Background {
                 name: name.clone(),
                 place: place.into(),
                 before,
                 after: step.after.clone(),
-                task: tokio::spawn(async move { traffic.run(&peer, &tools).await }),
+                task,
             });
             return Ok(vec![]);
         }
@@ -126,9 +116,28 @@ impl<'a> Stage<'a> {
         Ok(faults)
     }
 
+    /// Begins what goes on in the background.
+    fn begin(&self, action: &Action) -> Result<JoinHandle<Result<Vec<String>>>> {
+        Ok(match action {
+            Action::Traffic(traffic) => {
+                let (peer, tools) = (self.peer(traffic.way())?, self.tools.clone());
+                let traffic = traffic.clone();
+                tokio::spawn(async move { traffic.run(&peer, &tools).await })
+            }
+            Action::Wait(step) => {
+                let sleep = tokio::time::sleep(step.wait.0);
+                tokio::spawn(async move {
+                    sleep.await;
+                    Ok(vec![])
+                })
+            }
+            other => bail!("{} can't go on in the background", other.name()),
+        })
+    }
+
     async fn act(&mut self, action: &Action) -> Result<Vec<String>> {
         match action {
-            Action::Traffic { traffic, .. } => {
+            Action::Traffic(traffic) => {
                 return traffic.run(&self.peer(traffic.way())?, self.tools).await;
             }
             Action::Join(step) => {
@@ -137,15 +146,7 @@ impl<'a> Stage<'a> {
                 let background = self.background.remove(at.context("nothing to join")?);
                 self.join(background).await;
             }
-            Action::SetApp(step) => {
-                self.behaviour = step.behaviour();
-                self.app.behave(&self.behaviour).await?;
-            }
-            Action::SignalApp(step) => self.app.signal(step.signal_app.into())?,
-            Action::RestartApp(_) => {
-                self.app.restart(self.tools).await?;
-                self.app.behave(&self.behaviour).await?;
-            }
+            Action::Order(role, order) => self.cast.obey(*role, order, self.tools).await?,
             Action::Reload(step) => return self.reload(&step.reload).await,
             Action::Baseline(_) => self.baseline = self.envoy.memory()?,
             Action::Wait(step) => tokio::time::sleep(step.wait.0).await,
@@ -160,7 +161,10 @@ impl<'a> Stage<'a> {
     async fn reload(&mut self, step: &Reconfigure) -> Result<Vec<String>> {
         let config = plugin_config(&step.config);
         let mut faults = Vec::new();
+        let mut next = Instant::now();
         for _ in 0..step.times {
+            tokio::time::sleep_until(next).await;
+            next += step.every.map_or(Duration::ZERO, |every| every.0);
             let reloaded = self.envoy.reload(&config).await?;
             faults.extend(match (reloaded, &step.refused) {
                 (Reloaded::Taken, None) => vec![],
@@ -185,35 +189,14 @@ impl<'a> Stage<'a> {
         self.note(&place, faults);
     }
 
-    /// Makes ready to see what a step leads to.
-    async fn before(&self, after: &After) -> Result<Before> {
-        if after.app_sees.is_some() {
-            self.app.take_seen().await?;
-        }
-        let app_counts =
-            if after.app_counts.is_empty() { BTreeMap::new() } else { self.app.counts().await? };
-        Ok(Before { app: self.app.id(), app_counts })
-    }
-
     /// What is wrong with what a step has led to.
-    async fn faults_after(&self, after: &After, before: &Before) -> Result<Vec<String>> {
-        let After { app_sees, app_counts, metrics, memory } = after;
-        let mut faults = Vec::new();
-        if let Some(expected) = app_sees {
-            let mut seen = self.app.take_seen().await?;
-            seen.retain(|seen| !self.scenario.app_ignores.iter().any(|path| path == seen.path()));
-            faults.extend(seen_faults(expected, &seen));
-        }
-        if !app_counts.is_empty() {
-            let now = self.app.counts().await?;
-            let restarted = self.app.id() != before.app;
-            faults.extend(app_counts.iter().filter_map(|(path, amount)| {
-                let count = |counts: &BTreeMap<_, _>| counts.get(path).copied().unwrap_or(0);
-                let earlier = if restarted { 0 } else { count(&before.app_counts) };
-                let more = (count(&now) - earlier) as f64;
-                amount.fault(&format!("requests for {path} at the application"), Some(more))
-            }));
-        }
+    async fn faults_after(
+        &self,
+        after: &After,
+        before: &BTreeMap<Role, Before>,
+    ) -> Result<Vec<String>> {
+        let After { arrivals, metrics, memory } = after;
+        let mut faults = self.cast.faults(arrivals, before).await?;
         faults.extend(self.metric_faults(metrics).await?);
         if let Some(memory) = memory {
             let grown = Size(self.envoy.memory()?.saturating_sub(self.baseline));

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use rustix::process::Signal as ProcessSignal;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::expect::{Expect, ExpectSeen};
+use super::arrivals::Arrivals;
+use super::expect::Expect;
+use super::order::{self, Nothing, Order};
 use super::pattern::Pattern;
 use super::request::RequestLine;
-use super::size::Size;
+use super::role::Role;
 use super::span::{Amount, Span};
 use super::traffic::{self, Traffic};
-use crate::app::behaviour::{Behaviour, Deviation, ServingStatus};
 use crate::client::http;
+use crate::size::Size;
 
 /// One step: what is done, and what it leads to.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,6 +23,8 @@ use crate::client::http;
 pub struct Step {
     /// What is done.
     pub action: Action,
+    /// Its name, if it goes on while the next steps are taken.
+    pub background: Option<String>,
     /// What it leads to.
     pub after: After,
 }
@@ -30,27 +33,21 @@ pub struct Step {
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "named after the key that tells it")]
 pub enum Action {
-    /// Requests; with a name they go on in the background.
-    Traffic {
-        traffic: Box<Traffic>,
-        background: Option<String>,
-    },
+    Traffic(Box<Traffic>),
+    Order(Role, Order),
     Join(Join),
-    SetApp(SetApp),
-    SignalApp(SignalApp),
-    RestartApp(RestartApp),
     Reload(Reload),
     Baseline(Baseline),
     Wait(Wait),
-    Admin(Admin),
+    Admin(Box<Admin>),
 }
 
 /// What any step may lead to.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct After {
-    pub(super) app_sees: Option<Vec<ExpectSeen>>,
-    pub(super) app_counts: BTreeMap<String, Amount>,
+    #[serde(skip)]
+    pub(super) arrivals: BTreeMap<Role, Arrivals>,
     pub(super) metrics: BTreeMap<String, Amount>,
     pub(super) memory: Option<Memory>,
 }
@@ -69,30 +66,6 @@ pub struct Join {
     pub(super) join: String,
 }
 
-/// `set_app`: another behaviour of the application.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SetApp {
-    set_app: BTreeMap<String, Deviation>,
-    #[serde(default)]
-    grpc_services: BTreeMap<String, ServingStatus>,
-}
-
-/// `signal_app`: a signal to the application's process.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SignalApp {
-    pub(super) signal_app: Signal,
-}
-
-/// `restart_app`: the application once more, on the same ports.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RestartApp {
-    #[serde(rename = "restart_app")]
-    _nothing: Nothing,
-}
-
 /// `reload`: another configuration of the filter.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,6 +80,8 @@ pub struct Reconfigure {
     pub(super) config: Option<Value>,
     #[serde(default = "once")]
     pub(super) times: usize,
+    /// From the beginning of one to that of the next.
+    pub(super) every: Option<Span>,
     pub(super) refused: Option<Vec<Pattern>>,
 }
 
@@ -117,11 +92,6 @@ pub struct Baseline {
     #[serde(rename = "baseline")]
     _nothing: Nothing,
 }
-
-/// `{}`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 fn once() -> usize {
     1
@@ -143,40 +113,25 @@ pub struct Admin {
     pub(super) expect: Expect,
 }
 
-/// A signal to a process.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[allow(missing_docs)]
-pub enum Signal {
-    Stop,
-    Cont,
-    Kill,
-}
-
-/// Reads an action that is not traffic.
+/// Reads an action that is neither traffic nor an order.
 type Read = fn(Value) -> serde_json::Result<Action>;
 
-/// The actions by the key that tells them; those of [`traffic::KINDS`] besides.
-const ACTIONS: [(&str, Read); 8] = [
+/// The actions by the key that tells them; those of [`traffic::KINDS`] and [`order::keys`] besides.
+const ACTIONS: [(&str, Read); 5] = [
     ("join", |told| serde_json::from_value(told).map(Action::Join)),
-    ("set_app", |told| serde_json::from_value(told).map(Action::SetApp)),
-    ("signal_app", |told| serde_json::from_value(told).map(Action::SignalApp)),
-    ("restart_app", |told| serde_json::from_value(told).map(Action::RestartApp)),
     ("reload", |told| serde_json::from_value(told).map(Action::Reload)),
     ("baseline", |told| serde_json::from_value(told).map(Action::Baseline)),
     ("wait", |told| serde_json::from_value(told).map(Action::Wait)),
-    ("admin", |told| serde_json::from_value(told).map(Action::Admin)),
+    ("admin", |told| serde_json::from_value(told).map(|step| Action::Admin(Box::new(step)))),
 ];
 
 impl Action {
     /// What a report calls it.
     pub fn name(&self) -> String {
         match self {
-            Self::Traffic { traffic, .. } => traffic.name(),
+            Self::Traffic(traffic) => traffic.name(),
+            Self::Order(role, order) => format!("{}_{}", order.verb(), role.key()),
             Self::Join(step) => format!("join {}", step.join),
-            Self::SetApp(_) => "set_app".into(),
-            Self::SignalApp(_) => "signal_app".into(),
-            Self::RestartApp(_) => "restart_app".into(),
             Self::Reload(_) => "reload".into(),
             Self::Baseline(_) => "baseline".into(),
             Self::Wait(_) => "wait".into(),
@@ -184,22 +139,31 @@ impl Action {
         }
     }
 
-    fn read(mut told: Map<String, Value>) -> Result<Self> {
+    /// Whether other steps can be taken at the same time.
+    fn can_go_on_in_the_background(&self) -> bool {
+        matches!(self, Self::Traffic(_) | Self::Wait(_))
+    }
+
+    fn read(told: Map<String, Value>) -> Result<Self> {
         // Serde keeps only an error's outermost words, so they name the kind.
-        let context = |kind| move |error| anyhow!("a step of kind {kind}: {error:#}");
-        let background = told.remove("background");
+        let context = |kind, error| anyhow!("a step of kind {kind}: {error:#}");
         if let Some((kind, read)) = traffic::KINDS.iter().find(|(kind, _)| told.contains_key(*kind))
         {
-            let background = background.map(serde_json::from_value).transpose()?;
-            let traffic = read(told).map_err(context(kind))?;
-            return Ok(Self::Traffic { traffic: Box::new(traffic), background });
+            let traffic = read(told).map_err(|error| context(*kind, error))?;
+            return Ok(Self::Traffic(Box::new(traffic)));
+        }
+        if let Some((kind, role, read)) = order::find(&told) {
+            let order = read(told.into()).map_err(|error| context(&kind, error.into()))?;
+            return Ok(Self::Order(role, order));
         }
         if let Some((kind, read)) = ACTIONS.iter().find(|(kind, _)| told.contains_key(*kind)) {
-            ensure!(background.is_none(), "a step of kind {kind} can't go on in the background");
-            return read(told.into()).map_err(anyhow::Error::from).map_err(context(kind));
+            return read(told.into()).map_err(|error| context(*kind, error.into()));
         }
-        let kinds = traffic::KINDS.iter().map(|(kind, _)| *kind);
-        let kinds: Vec<_> = kinds.chain(ACTIONS.iter().map(|(kind, _)| *kind)).collect();
+        let kinds = traffic::KINDS.iter().map(|(kind, _)| (*kind).to_owned());
+        let kinds: Vec<_> = kinds
+            .chain(order::keys().map(|(key, ..)| key))
+            .chain(ACTIONS.iter().map(|(kind, _)| (*kind).to_owned()))
+            .collect();
         let keys: Vec<_> = told.keys().map(String::as_str).collect();
         bail!("a step has one of {}, not {}", kinds.join(", "), keys.join(", "))
     }
@@ -209,19 +173,44 @@ impl TryFrom<Map<String, Value>> for Step {
     type Error = anyhow::Error;
 
     fn try_from(mut told: Map<String, Value>) -> Result<Self> {
+        let mut arrivals = BTreeMap::new();
+        for role in Role::ALL {
+            arrivals.extend(Arrivals::take(&mut told, role)?.map(|taken| (role, taken)));
+        }
         let mut after = Map::new();
-        for key in ["app_sees", "app_counts", "metrics", "memory"] {
+        for key in ["metrics", "memory"] {
             after.extend(told.remove_entry(key));
         }
-        let after: After = serde_json::from_value(after.into())?;
+        let after = After { arrivals, ..serde_json::from_value(after.into())? };
+        let background = told.remove("background").map(serde_json::from_value::<String>);
+        let background = background.transpose()?;
         let action = Action::read(told)?;
-        if let Action::Traffic { background: Some(name), .. } = &action {
+        if let Some(name) = &background {
+            let kind = action.name();
             ensure!(
-                after.app_sees.is_none(),
-                "{name}: app_sees can't tell the background's requests from others"
+                action.can_go_on_in_the_background(),
+                "a step of kind {kind} can't go on in the background"
             );
+            for (role, arrivals) in &after.arrivals {
+                ensure!(
+                    arrivals.sees.is_none(),
+                    "{name}: {}_sees can't tell the background's requests from others",
+                    role.key()
+                );
+            }
         }
-        Ok(Self { action, after })
+        Ok(Self { action, background, after })
+    }
+}
+
+impl Step {
+    /// The applications that it needs.
+    pub fn roles(&self) -> impl Iterator<Item = Role> {
+        let ordered = match &self.action {
+            Action::Order(role, _) => Some(*role),
+            _ => None,
+        };
+        ordered.into_iter().chain(self.after.arrivals.keys().copied())
     }
 }
 
@@ -229,12 +218,12 @@ impl TryFrom<Map<String, Value>> for Step {
 pub fn check_order(steps: &[Step]) -> Result<()> {
     let mut background = Vec::new();
     let mut baseline = false;
-    for Step { action, after } in steps {
+    for Step { action, background: name, after } in steps {
+        if let Some(name) = name {
+            ensure!(!background.contains(&name), "{name} is in the background already");
+            background.push(name);
+        }
         match action {
-            Action::Traffic { background: Some(name), .. } => {
-                ensure!(!background.contains(&name), "{name} is in the background already");
-                background.push(name);
-            }
             Action::Join(Join { join }) => {
                 let at = background.iter().position(|name| *name == join);
                 background.remove(at.with_context(|| format!("no {join} in the background"))?);
@@ -247,26 +236,9 @@ pub fn check_order(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-impl SetApp {
-    /// The behaviour.
-    pub fn behaviour(&self) -> Behaviour {
-        Behaviour { paths: self.set_app.clone(), grpc: self.grpc_services.clone() }
-    }
-}
-
 impl Admin {
     /// The request.
     pub fn request(&self) -> http::Request {
         (&self.admin).into()
-    }
-}
-
-impl From<Signal> for ProcessSignal {
-    fn from(signal: Signal) -> Self {
-        match signal {
-            Signal::Stop => Self::STOP,
-            Signal::Cont => Self::CONT,
-            Signal::Kill => Self::KILL,
-        }
     }
 }

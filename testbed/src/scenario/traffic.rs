@@ -11,7 +11,7 @@ use super::leave::{NOTHING_TO_EXPECT, unless_left};
 use super::load::Load;
 use super::rate::Rate;
 use super::raw::Raw;
-use super::repeat::repeat;
+use super::repeat::Patience;
 use super::request::{Headers, Message, Version, Way, pairs};
 use super::span::Span;
 use crate::client::peer::Peer;
@@ -42,7 +42,8 @@ pub struct Send {
     way: Way,
     #[serde(default = "once")]
     times: usize,
-    within: Option<Span>,
+    #[serde(flatten)]
+    patience: Patience,
     leave_after: Option<Span>,
     expect: Option<Expect>,
 }
@@ -63,7 +64,8 @@ pub struct Grpc {
     messages: usize,
     #[serde(flatten)]
     way: Way,
-    within: Option<Span>,
+    #[serde(flatten)]
+    patience: Patience,
     leave_after: Option<Span>,
     expect: Option<ExpectGrpc>,
 }
@@ -143,11 +145,11 @@ impl Traffic {
     /// Sends it; returns every fault.
     pub async fn run(&self, peer: &Peer, tools: &Tools) -> Result<Vec<String>> {
         match self {
-            Self::Send(step) => repeat(step.within, || step.run(peer)).await,
+            Self::Send(step) => step.patience.repeat(|| step.run(peer)).await,
             Self::Burst(burst) => burst.run(peer).await,
             Self::Rate(rate) => Ok(rate.run(peer).await),
             Self::Load(load) => Ok(load.run(peer).await),
-            Self::Grpc(step) => repeat(step.within, || step.run(peer, tools)).await,
+            Self::Grpc(step) => step.patience.repeat(|| step.run(peer, tools)).await,
             Self::Raw(raw) => raw.run(peer).await,
         }
     }
@@ -156,7 +158,7 @@ impl Traffic {
 impl Send {
     fn check(&self) -> Result<()> {
         ensure!(
-            self.leave_after.is_none() || (self.expect.is_none() && self.within.is_none()),
+            self.leave_after.is_none() || (self.expect.is_none() && !self.patience.is_asked_for()),
             NOTHING_TO_EXPECT
         );
         Ok(())
@@ -178,7 +180,7 @@ impl Send {
 impl Grpc {
     fn check(&self) -> Result<()> {
         ensure!(
-            self.leave_after.is_none() || (self.expect.is_none() && self.within.is_none()),
+            self.leave_after.is_none() || (self.expect.is_none() && !self.patience.is_asked_for()),
             NOTHING_TO_EXPECT
         );
         ensure!(
