@@ -4,7 +4,7 @@ use crate::units::parse_digits;
 use std::net::IpAddr;
 
 /// A range of addresses, such as `10.0.0.0/8` or `fd00::/8` (RFC 4632, RFC 4291).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cidr {
     network: IpAddr,
     bits: u8,
@@ -77,7 +77,7 @@ fn number(address: IpAddr) -> u128 {
 /// A SPIFFE id, or all ids below a path of a trust domain:
 /// `spiffe://example.org/ns/shop/sa/prober`, `spiffe://example.org/ns/shop/*`.
 /// <https://spiffe.io/docs/latest/spiffe-about/spiffe-concepts/#spiffe-id>
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Principal {
     /// The id without the `*`.
     prefix: String,

@@ -8,6 +8,7 @@ use crate::breaker::Breaker;
 use crate::cache::{Answer, Entry};
 use crate::capture::Capture;
 use crate::decision::Signals;
+use crate::evidence::Evidence;
 use crate::grpc::{self, GrpcAnswer};
 use crate::outcome::Outcome;
 use crate::policy::MetricIndex;
@@ -29,6 +30,8 @@ pub struct Commons {
     pub upstreams: Cells,
     /// Counts clusters that turned out to speak HTTP/2.
     pub http2_upstreams_total: MetricIndex,
+    /// What the answers of `respond` rest on.
+    pub evidence: Rc<Evidence>,
 }
 
 /// One probe on its way.

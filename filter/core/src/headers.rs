@@ -18,6 +18,9 @@ pub const STATUS: &str = "x-heartbeat-status";
 /// route's limit.
 /// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter>
 pub const UPSTREAM_RQ_TIMEOUT_MS: &str = "x-envoy-upstream-rq-timeout-ms";
+/// How long the upstream took, in milliseconds: Envoy's router puts it on every
+/// answer that isn't its own.
+pub const UPSTREAM_SERVICE_TIME: &str = "x-envoy-upstream-service-time";
 /// How often Envoy's router may retry the request.
 pub const MAX_RETRIES: &str = "x-envoy-max-retries";
 /// On which failures Envoy's router retries an HTTP request.
@@ -41,6 +44,8 @@ pub const METHOD: &str = ":method";
 pub const PATH: &str = ":path";
 /// The host, as HTTP/2 and Envoy write it.
 pub const AUTHORITY: &str = ":authority";
+/// RFC 9110, section 10.1.5.
+pub const USER_AGENT: &str = "user-agent";
 /// The status, as HTTP/2 and Envoy write it.
 pub const STATUS_CODE: &str = ":status";
 /// RFC 9110, section 8.6.
@@ -49,6 +54,9 @@ pub const CONTENT_LENGTH: &str = "content-length";
 pub const CONTENT_ENCODING: &str = "content-encoding";
 /// RFC 9110, section 8.3.
 pub const CONTENT_TYPE: &str = "content-type";
+/// Keeps browsers from taking a text for a page.
+/// <https://fetch.spec.whatwg.org/#x-content-type-options-header>
+pub const CONTENT_TYPE_OPTIONS: &str = "x-content-type-options";
 /// RFC 9111, section 5.2.
 pub const CACHE_CONTROL: &str = "cache-control";
 /// RFC 9111, section 5.1.

@@ -14,13 +14,17 @@
 //! [`Policy::from_bytes`]. What all workers know together is [`state`].
 
 pub mod allow;
+pub mod background;
 pub mod breaker;
 pub mod cache;
+pub mod callout;
 pub mod capture;
 pub mod config;
 pub mod counter;
 pub mod decision;
+pub mod evidence;
 pub mod exchange;
+pub mod format;
 pub mod grpc;
 pub mod header_map;
 pub mod headers;
@@ -31,6 +35,7 @@ pub mod policy;
 pub mod probe;
 pub mod recognition;
 mod replies;
+pub mod report;
 pub mod request;
 pub mod state;
 pub mod time;

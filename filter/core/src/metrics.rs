@@ -43,6 +43,11 @@ pub fn breaker_state(probe: &str) -> Metric {
     Metric { kind: MetricKind::Gauge, name: format!("probe.={probe};.;heartbeat_breaker_state") }
 }
 
+/// `app_health_status{component}`: 1 for a check that is up, 0 for one that isn't.
+pub fn app_health_status(check: &str) -> Metric {
+    Metric { kind: MetricKind::Gauge, name: format!("component.={check};.;app_health_status") }
+}
+
 /// `heartbeat_http2_upstreams_total`: clusters that turned out to speak HTTP/2.
 pub fn http2_upstreams_total() -> Metric {
     Metric::counter("heartbeat_http2_upstreams_total")

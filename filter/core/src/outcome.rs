@@ -66,6 +66,12 @@ impl Outcome {
 }
 
 impl Verdict {
+    /// The worse of the two.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        if other as u8 > self as u8 { other } else { self }
+    }
+
     /// The outcome of a probe that the application answered so.
     pub const fn outcome(self) -> Outcome {
         match self {
@@ -80,6 +86,10 @@ impl Verdict {
 pub mod details {
     /// `respond`: all evidence passes.
     pub const RESPOND_PASS: &str = "heartbeat_respond_pass";
+    /// `respond`: some evidence warns.
+    pub const RESPOND_WARN: &str = "heartbeat_respond_warn";
+    /// `respond`: some evidence fails.
+    pub const RESPOND_FAIL: &str = "heartbeat_respond_fail";
     /// `cache`: the answer is fresh.
     pub const CACHED: &str = "heartbeat_cached";
     /// `cache`: the answer is being refreshed, or couldn't be.

@@ -1,6 +1,7 @@
 //! The configuration, compiled for the request path.
 
 use crate::config::{Config, ConfigErrors, CounterRule};
+use crate::evidence::{Evidence, Item};
 use crate::exchange::{Commons, Exchange};
 use crate::headers::{PROBE, UPSTREAM_HEALTH_CHECK};
 use crate::metrics::{self, Metric};
@@ -51,18 +52,25 @@ impl Policy {
         let http2_upstreams_total = metrics.len();
         metrics.push(metrics::http2_upstreams_total());
 
+        let checks = metrics.len();
+        metrics.extend(config.checks.iter().map(|check| metrics::app_health_status(&check.name)));
+        let evidence = Evidence::compile(&config, &surroundings.plugin, checks);
+        let items: Vec<Vec<Item>> =
+            config.probes.iter().map(|rule| evidence.items(rule, &config)).collect();
+
         let mut recogniser = Recogniser::default();
-        for rule in config.probes {
+        for (rule, items) in config.probes.into_iter().zip(items) {
             let matcher = rule.matcher.clone();
             let outcomes = metrics.len();
             metrics.extend(Outcome::ALL.map(|outcome| metrics::probe_total(&rule.name, outcome)));
             let breaker = metrics.len();
             metrics.extend(rule.breaker.as_ref().map(|_| metrics::breaker_state(&rule.name)));
             let metrics = ProbeMetrics { outcomes, breaker };
-            recogniser.add(matcher, Rc::new(Probe::compile(rule, surroundings, metrics)));
+            recogniser.add(matcher, Rc::new(Probe::compile(rule, items, surroundings, metrics)));
         }
         let upstreams = Cells::new(format!("heartbeat/{}/upstream", surroundings.plugin), 0);
-        let commons = Rc::new(Commons { upstreams, http2_upstreams_total });
+        let commons =
+            Rc::new(Commons { upstreams, http2_upstreams_total, evidence: Rc::new(evidence) });
         Self { recogniser, commons, counters: config.counters, metrics }
     }
 
@@ -93,6 +101,11 @@ impl Policy {
             .enumerate()
             .filter(move |(_, counter)| counter.counts(request, status))
             .map(|(index, _)| index)
+    }
+
+    /// What the answers of `respond` rest on.
+    pub fn evidence(&self) -> &Rc<Evidence> {
+        &self.commons.evidence
     }
 
     /// Whether there are custom counters.

@@ -1,8 +1,9 @@
 //! A probe rule, compiled: what it does to headers, and where its state is.
 
-use crate::config::{Action, AllowRule, BreakerRule, CacheRule, Connection, LimitRule, Match};
-use crate::config::{OnLimit, Otherwise, ProbeRule};
+use crate::config::{Action, AllowRule, BreakerRule, CacheRule, Connection, Details, LimitRule};
+use crate::config::{Match, OnLimit, Otherwise, ProbeRule};
 use crate::decision::HeaderEdits;
+use crate::evidence::Item;
 use crate::grpc;
 use crate::headers::{
     CLIENT_OVERRIDES, CONNECTION, DEGRADED, GRPC_ACCEPT_ENCODING, GRPC_TIMEOUT,
@@ -21,6 +22,8 @@ use std::time::Duration;
 pub struct Probe {
     pub(crate) name: String,
     pub(crate) action: Action,
+    /// What the answer of `respond` rests on.
+    pub(crate) items: Vec<Item>,
     /// `None` lifts every limit.
     timeout: Option<Duration>,
     protocol: Protocol,
@@ -67,11 +70,12 @@ const LONGEST_PATIENCE: Nanos = 60_000_000_000;
 impl Probe {
     pub(crate) fn compile(
         rule: ProbeRule,
+        items: Vec<Item>,
         surroundings: &Surroundings,
         metrics: ProbeMetrics,
     ) -> Self {
         // What was kept under another rule says nothing under this one.
-        let fingerprint = fingerprint(&format!("{rule:?}"));
+        let fingerprint = fingerprint(&rule);
         let cells = |kind: &str| {
             let plugin = &surroundings.plugin;
             Cells::new(format!("heartbeat/{plugin}/{kind}/{}", rule.name), fingerprint)
@@ -92,6 +96,7 @@ impl Probe {
                 Match::Grpc(_) => Protocol::Grpc,
             },
             action: rule.action,
+            items,
             timeout: rule.timeout,
             connection: rule.connection,
             retries: rule.retries,
@@ -143,6 +148,16 @@ impl Probe {
             _ if allowed => Admission::Granted,
             Otherwise::NotAProbe => Admission::NotAProbe,
             Otherwise::Deny => Admission::Denied,
+        }
+    }
+
+    /// Whether whoever gets an answer of `respond` may see more than the status.
+    pub(crate) fn shows(&self, details: Details) -> bool {
+        match details {
+            Details::Never => false,
+            // Whom `allow` doesn't name gets no answer at all.
+            Details::Allowed => self.allow.is_some(),
+            Details::Always => true,
         }
     }
 

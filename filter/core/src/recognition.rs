@@ -97,11 +97,16 @@ impl Recogniser {
     /// The rules whose condition on the path holds, in their order.
     fn with_path(&self, path: &[u8]) -> Vec<RuleNumber> {
         let mut found = self.anywhere.clone();
-        found.extend(self.exact.get(path).into_iter().flatten());
+        // Each list is in order, so nearly all go to the end.
+        let mut add = |numbers: &Vec<RuleNumber>| {
+            for number in numbers {
+                found.insert(found.partition_point(|earlier| earlier < number), *number);
+            }
+        };
+        self.exact.get(path).into_iter().for_each(&mut add);
         if !self.prefix.is_empty() {
-            found.extend(prefixes(path).filter_map(|prefix| self.prefix.get(prefix)).flatten());
+            prefixes(path).filter_map(|prefix| self.prefix.get(prefix)).for_each(add);
         }
-        found.sort_unstable();
         found
     }
 }

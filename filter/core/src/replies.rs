@@ -1,20 +1,43 @@
 //! The answers that the proxy gives by itself.
 
 use crate::cache::Answer;
+use crate::config::RespondRule;
 use crate::decision::{HeaderEdits, Reply};
-use crate::headers::{AGE, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use crate::format::{Page, Written};
+use crate::headers::{AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, RETRY_AFTER};
 use crate::outcome::{Verdict, details};
 use crate::probe::Probe;
+use crate::report::Report;
+use crate::request::without_query;
 use crate::time::{Nanos, rfc3339};
 
 const SECOND: Nanos = 1_000_000_000;
 
 impl Probe {
-    /// `respond`, with all evidence passing.
-    pub(crate) fn reply_pass(&self, now: Nanos) -> Reply {
-        let body = format!(r#"{{"status":"ok","timestamp":"{}"}}"#, rfc3339(now));
-        let headers = self.annotation(Verdict::Pass);
-        Reply { body: body.into(), ..own(200, headers, details::RESPOND_PASS, now) }
+    /// `respond`: what the evidence says.
+    pub(crate) fn reply_respond(
+        &self,
+        rule: &RespondRule,
+        report: Report,
+        target: &[u8],
+    ) -> (Reply, Verdict) {
+        let path = without_query(target);
+        let query = target.get(path.len() + 1..).unwrap_or_default();
+        let page = Page { path, query, details: self.shows(rule.details) };
+        let Written { verdict, body } = rule.format.write(report, &page);
+        let (status, details) = match verdict {
+            Verdict::Pass => (200, details::RESPOND_PASS),
+            Verdict::Warn => (200, details::RESPOND_WARN),
+            Verdict::Fail => (503, details::RESPOND_FAIL),
+        };
+        let mut headers = self.annotation(verdict);
+        headers.set(CONTENT_TYPE, rule.format.content_type());
+        headers.set(CACHE_CONTROL, "no-store");
+        if rule.format.heeds_target() {
+            // It holds what the prober sent.
+            headers.set(CONTENT_TYPE_OPTIONS, "nosniff");
+        }
+        (Reply { status, headers: headers.set, body: body.into(), details }, verdict)
     }
 
     /// An answer that was kept.

@@ -13,6 +13,12 @@ pub fn nanos(duration: std::time::Duration) -> Nanos {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Whether a moment has come that was set `period` nanoseconds ahead at most. One
+/// that lies further ahead was set before the clock was set back.
+pub fn is_due(at: Nanos, period: Nanos, now: Nanos) -> bool {
+    at <= now || at > now.saturating_add(period).saturating_add(SKEW)
+}
+
 /// Writes `now` as an RFC 3339 timestamp in UTC with milliseconds, such as
 /// `2026-11-21T08:30:00.250Z`.
 pub fn rfc3339(now: Nanos) -> String {

@@ -57,7 +57,7 @@ fn unit_meant(written: &str) -> Option<&'static str> {
 }
 
 /// A rate: so many in so much time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     /// How many; never 0.
     pub count: u32,
@@ -80,6 +80,71 @@ pub fn parse_rate(text: &str) -> Result<Rate, String> {
         Some(Rate { count: parse_digits(count).filter(|count| *count > 0)?, per })
     };
     parse().ok_or_else(|| r#"is not a rate; write it like "50/s" or "10/m""#.to_owned())
+}
+
+/// A share of a whole, in hundredths of a percent: 0 to 10,000.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Share(u16);
+
+impl Share {
+    /// The whole.
+    pub const WHOLE: Self = Self(10_000);
+
+    /// `part` in `whole`, rounded down; 0 of nothing.
+    pub fn of(part: u64, whole: u64) -> Self {
+        let share = u128::from(part) * 10_000 / u128::from(whole.max(1));
+        u16::try_from(share).map_or(Self::WHOLE, |share| Self(share.min(Self::WHOLE.0)))
+    }
+
+    /// Whether `part` is more than this share of `whole`, exactly.
+    pub fn is_exceeded_by(self, part: u64, whole: u64) -> bool {
+        u128::from(part) * 10_000 > u128::from(self.0) * u128::from(whole)
+    }
+
+    /// Whether `part` is this share of `whole` at least, exactly.
+    pub fn is_reached_by(self, part: u64, whole: u64) -> bool {
+        u128::from(part) * 10_000 >= u128::from(self.0) * u128::from(whole)
+    }
+
+    /// Half of it.
+    #[must_use]
+    pub fn half(self) -> Self {
+        Self(self.0 / 2)
+    }
+
+    /// In whole percent, rounded down.
+    pub fn percent(self) -> u64 {
+        u64::from(self.0 / 100)
+    }
+}
+
+impl std::fmt::Display for Share {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (percent, hundredths) = (self.0 / 100, self.0 % 100);
+        match hundredths {
+            0 => write!(formatter, "{percent} %"),
+            tenths if tenths % 10 == 0 => write!(formatter, "{percent}.{} %", tenths / 10),
+            _ => write!(formatter, "{percent}.{hundredths:02} %"),
+        }
+    }
+}
+
+/// Reads a share such as `50%` or `0.5%`, with at most two decimals.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub fn parse_share(text: &str) -> Result<Share, String> {
+    let parse = || {
+        let number = text.strip_suffix('%')?;
+        let (percent, decimals) = number.split_once('.').unwrap_or((number, "0"));
+        if decimals.is_empty() || decimals.len() > 2 {
+            return None;
+        }
+        let hundredths: u16 = parse_digits(&format!("{decimals:0<2}"))?;
+        let share = parse_digits::<u16>(percent)?.checked_mul(100)?.checked_add(hundredths)?;
+        (share <= Share::WHOLE.0 && !percent.is_empty()).then_some(Share(share))
+    };
+    parse().ok_or_else(|| r#"is not a share; write it like "50%" or "0.5%""#.to_owned())
 }
 
 /// Reads a size in bytes such as `512B`, `64KiB` or `1MiB`.
@@ -141,6 +206,31 @@ mod tests {
         for written in ["50", "0/s", "-1/s", "+1/s", "1.5/s", "50/h", "/s", "99999999999/s"] {
             assert!(parse_rate(written).unwrap_err().contains("\"50/s\""), "{written}");
         }
+    }
+
+    #[test]
+    fn a_share_is_a_percentage_with_at_most_two_decimals() {
+        for (written, hundredths) in
+            [("50%", 5_000), ("0%", 0), ("100%", 10_000), ("0.5%", 50), ("99.95%", 9_995)]
+        {
+            assert_eq!(parse_share(written), Ok(Share(hundredths)), "{written}");
+        }
+        for written in ["50", "50 %", "101%", "100.01%", "-1%", "0.%", ".5%", "1.234%", "%"] {
+            assert!(parse_share(written).unwrap_err().contains("\"50%\""), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_compared_exactly_and_shown_as_written() {
+        let third = Share::of(1, 3);
+        assert_eq!(third.to_string(), "33.33 %");
+        assert!(third.is_exceeded_by(1, 3), "a third is a little more than 33.33 %");
+        assert!(!Share::WHOLE.is_exceeded_by(u64::MAX, u64::MAX));
+        assert!(Share::WHOLE.is_reached_by(3, 3));
+        assert!(!Share::WHOLE.is_reached_by(2, 3));
+        assert_eq!(Share(50).to_string(), "0.5 %");
+        assert_eq!(Share::of(1, 0), Share::WHOLE, "never above the whole");
+        assert_eq!(Share::of(0, 0), Share(0));
     }
 
     #[test]

@@ -7,13 +7,17 @@
 //! The ABI: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>.
 #![allow(unsafe_code)] // Calling the host is what this file is for.
 
+mod imports;
+
+use heartbeat_core::callout::{CallAnswer, CallToken, Caller, HttpCall, Refusal};
 use heartbeat_core::header_map;
-use heartbeat_core::headers::GRPC_STATUS;
+use heartbeat_core::headers::{AUTHORITY, GRPC_STATUS, METHOD, PATH, USER_AGENT};
 use heartbeat_core::metrics::{Metric, MetricKind};
 use heartbeat_core::state::{SharedStore, Version};
 use heartbeat_core::time::Nanos;
 use heartbeat_core::{HeaderEdits, Reply, RequestHead, ResponseHead};
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+use imports::*;
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status as SdkStatus};
 use std::ptr::null_mut;
 use std::time::Duration;
 
@@ -23,87 +27,6 @@ const OK: Status = 0;
 
 /// Not a gRPC status: the answer is no gRPC answer, or Envoy chooses.
 const NO_GRPC_STATUS: i32 = -1;
-
-#[link(wasm_import_module = "env")]
-unsafe extern "C" {
-    fn proxy_log(level: LogLevel, message: *const u8, size: usize) -> Status;
-    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> Status;
-    fn proxy_get_header_map_value(
-        map: MapType,
-        key: *const u8,
-        key_size: usize,
-        value: *mut *mut u8,
-        value_size: *mut usize,
-    ) -> Status;
-    fn proxy_get_header_map_pairs(
-        map: MapType,
-        value: *mut *mut u8,
-        value_size: *mut usize,
-    ) -> Status;
-    fn proxy_replace_header_map_value(
-        map: MapType,
-        key: *const u8,
-        key_size: usize,
-        value: *const u8,
-        value_size: usize,
-    ) -> Status;
-    fn proxy_remove_header_map_value(map: MapType, key: *const u8, key_size: usize) -> Status;
-    fn proxy_get_property(
-        path: *const u8,
-        path_size: usize,
-        value: *mut *mut u8,
-        value_size: *mut usize,
-    ) -> Status;
-    fn proxy_get_buffer_bytes(
-        buffer: BufferType,
-        start: usize,
-        max_size: usize,
-        value: *mut *mut u8,
-        value_size: *mut usize,
-    ) -> Status;
-    fn proxy_send_local_response(
-        status: u32,
-        details: *const u8,
-        details_size: usize,
-        body: *const u8,
-        body_size: usize,
-        headers: *const u8,
-        headers_size: usize,
-        grpc_status: i32,
-    ) -> Status;
-    fn proxy_define_metric(
-        kind: MetricType,
-        name: *const u8,
-        name_size: usize,
-        id: *mut u32,
-    ) -> Status;
-    fn proxy_increment_metric(id: u32, offset: i64) -> Status;
-    fn proxy_record_metric(id: u32, value: u64) -> Status;
-    fn proxy_set_buffer_bytes(
-        buffer: BufferType,
-        start: usize,
-        size: usize,
-        value: *const u8,
-        value_size: usize,
-    ) -> Status;
-    fn proxy_get_shared_data(
-        key: *const u8,
-        key_size: usize,
-        value: *mut *mut u8,
-        value_size: *mut usize,
-        version: *mut u32,
-    ) -> Status;
-    fn proxy_set_shared_data(
-        key: *const u8,
-        key_size: usize,
-        value: *const u8,
-        value_size: usize,
-        version: u32,
-    ) -> Status;
-    fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
-    fn proxy_set_effective_context(context_id: u32) -> Status;
-    fn proxy_continue_stream(stream: u32) -> Status;
-}
 
 /// `proxy_stream_type_t`: the request of an HTTP stream.
 const HTTP_REQUEST: u32 = 0;
@@ -261,6 +184,13 @@ pub fn grpc_status_trailer() -> Option<Vec<u8>> {
     header(MapType::HttpResponseTrailers, GRPC_STATUS)
 }
 
+/// The status of a gRPC call that is over, from its trailers, or from its head
+/// where it has no other. It can be read in `on_log`.
+pub fn grpc_status() -> Option<u32> {
+    let status = grpc_status_trailer().or_else(|| Response.header(GRPC_STATUS))?;
+    heartbeat_core::grpc::parse_status(&status)
+}
+
 /// Answers the stream's request; it must then be paused.
 pub fn reply(reply: &Reply) {
     let headers = header_map::serialize(&reply.headers);
@@ -302,13 +232,68 @@ pub fn plugin_name() -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StreamId(pub u32);
 
-/// Has the root context ticked so often; never, for no period. Other root
-/// contexts keep their own ticks.
+/// Has the root context ticked so often, at most every millisecond; never, for
+/// no period. Other root contexts keep their own ticks.
 pub fn tick_every(period: Option<Duration>) {
-    let milliseconds = period.map_or(0, |period| period.as_millis());
+    let milliseconds = period.map_or(0, |period| period.as_nanos().div_ceil(1_000_000).max(1));
     // SAFETY: passes a plain number.
     unsafe {
         proxy_set_tick_period_milliseconds(u32::try_from(milliseconds).unwrap_or(u32::MAX));
+    }
+}
+
+/// Envoy's clusters.
+pub struct Clusters;
+
+impl Caller for Clusters {
+    // Only the SDK's own call makes its dispatcher pass the answer on. The statuses
+    // that it panics on aren't Envoy's: it gives these two, or OK.
+    #[allow(clippy::disallowed_methods)]
+    fn http_call(&self, call: &HttpCall) -> Result<CallToken, Refusal> {
+        let headers = vec![
+            (METHOD, "GET"),
+            (PATH, &*call.path),
+            (AUTHORITY, &*call.host),
+            (USER_AGENT, "heartbeat-filter"),
+        ];
+        proxy_wasm::hostcalls::dispatch_http_call(
+            &call.cluster,
+            headers,
+            None,
+            vec![],
+            call.timeout,
+        )
+        .map(CallToken)
+        .map_err(|status| match status {
+            SdkStatus::InternalFailure => Refusal::NoHost,
+            _ => Refusal::UnknownCluster,
+        })
+    }
+}
+
+/// The answer to a call. It can be read while it is handed over.
+pub struct Answer {
+    /// How long its body is, in bytes.
+    pub body_size: usize,
+}
+
+impl ResponseHead for Answer {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        header(MapType::HttpCallResponseHeaders, name)
+    }
+
+    fn code_details(&self) -> Option<Vec<u8>> {
+        None // Envoy has none for calls.
+    }
+}
+
+impl CallAnswer for Answer {
+    fn body_size(&self) -> usize {
+        self.body_size
+    }
+
+    fn body(&self) -> Vec<u8> {
+        buffer(BufferType::HttpCallResponseBody, self.body_size)
     }
 }
 

@@ -1,9 +1,13 @@
 //! What all streams of a configuration share in one worker.
 
-use crate::host::{self, MetricId, StreamId};
+use crate::host::{self, Clusters, MetricId, SharedData, StreamId};
 use crate::waiting::Waiting;
+use heartbeat_core::background::Background;
+use heartbeat_core::callout::CallToken;
 use heartbeat_core::{Exchange, Policy, Signals, Surroundings};
+use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
 
 /// A configuration at work.
 pub struct Plugin {
@@ -11,6 +15,8 @@ pub struct Plugin {
     pub policy: Policy,
     /// The probes that wait for the answer to another one.
     pub waiting: Waiting,
+    /// What is done without a request.
+    background: RefCell<Background>,
     /// The ids of the policy's metrics, in its order; `None` where Envoy refused one.
     metrics: Vec<Option<MetricId>>,
     /// Makes the tokens of this worker differ from those of the others.
@@ -24,7 +30,30 @@ impl Plugin {
             Surroundings { service_cluster: host::service_cluster(), plugin: host::plugin_name() };
         let policy = Policy::from_bytes(&host::plugin_configuration(), &surroundings)?;
         let metrics = policy.metrics().iter().map(host::define).collect();
-        Ok(Self { policy, metrics, waiting: Waiting::default(), tokens: RandomState::new() })
+        let tokens = RandomState::new();
+        let background =
+            Background::new(Rc::clone(policy.evidence()), tokens.hash_one(host::now()));
+        host::tick_every(background.next_tick(0));
+        let background = RefCell::new(background);
+        Ok(Self { policy, background, metrics, waiting: Waiting::default(), tokens })
+    }
+
+    /// Does what is due, and has itself called when something is again.
+    pub fn on_tick(&self) {
+        let waiters = self.waiting.wake(self);
+        let Ok(mut background) = self.background.try_borrow_mut() else { return };
+        let now = host::now();
+        background.on_tick(&Clusters, &SharedData, now);
+        self.show(background.take_signals());
+        host::tick_every(waiters.into_iter().chain(background.next_tick(now)).min());
+    }
+
+    /// The answer to a call of the background is there.
+    pub fn on_answer(&self, token: CallToken, answer: &host::Answer) {
+        let Ok(mut background) = self.background.try_borrow_mut() else { return };
+        let now = host::now();
+        background.on_answer(token, answer, &SharedData, now);
+        self.show(background.take_signals());
     }
 
     /// A number that no other probe of the process has.
@@ -41,7 +70,11 @@ impl Plugin {
 
     /// Shows what an exchange has to show since the last time.
     pub fn show_signals_of(&self, exchange: &mut Exchange) {
-        let Signals { raise, set, log } = exchange.take_signals();
+        self.show(exchange.take_signals());
+    }
+
+    fn show(&self, signals: Signals) {
+        let Signals { raise, set, log } = signals;
         raise.into_iter().for_each(|metric| self.raise(metric));
         for (metric, value) in set {
             if let Some(Some(id)) = self.metrics.get(metric) {

@@ -1,9 +1,10 @@
 //! The plugin in one worker: its configuration, and its tick.
 
-use crate::host::StreamId;
+use crate::host::{Answer, StreamId};
 use crate::plugin::Plugin;
 use crate::stream::Stream;
 use heartbeat_core::ConfigErrors;
+use heartbeat_core::callout::CallToken;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use std::rc::Rc;
@@ -14,7 +15,13 @@ pub struct Root {
     plugin: Option<Rc<Plugin>>,
 }
 
-impl Context for Root {}
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, _: usize, body_size: usize, _: usize) {
+        if let Some(plugin) = &self.plugin {
+            plugin.on_answer(CallToken(token), &Answer { body_size });
+        }
+    }
+}
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
@@ -32,7 +39,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         if let Some(plugin) = &self.plugin {
-            plugin.waiting.wake(plugin);
+            plugin.on_tick();
         }
     }
 

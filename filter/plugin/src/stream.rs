@@ -103,10 +103,16 @@ impl HttpContext for Stream {
             exchange.on_end(&Response, &SharedData, host::now(), host::grpc_status_trailer);
         });
         let Some(plugin) = &self.plugin else { return };
-        if plugin.policy.has_counters() {
-            let status = Response.status();
-            plugin.policy.counters_raised(&Request, status).for_each(|metric| plugin.raise(metric));
+        let policy = &plugin.policy;
+        let ordinary = self.exchange.is_none() && policy.evidence().counts_traffic();
+        if !ordinary && !policy.has_counters() {
+            return;
         }
+        let status = Response.status();
+        if ordinary {
+            policy.evidence().tally.count(status, host::grpc_status());
+        }
+        policy.counters_raised(&Request, status).for_each(|metric| plugin.raise(metric));
     }
 }
 

@@ -45,9 +45,10 @@ impl Waiting {
         queues.entry(known.waits_for().to_vec()).or_default().push_back(waiter);
     }
 
-    /// Goes through all queues, until the first of each that goes on waiting.
-    pub fn wake(&self, plugin: &Plugin) {
-        let Ok(mut queues) = self.0.try_borrow_mut() else { return };
+    /// Goes through all queues, until the first of each that goes on waiting, and
+    /// says when to do so again; `None` where nobody waits.
+    pub fn wake(&self, plugin: &Plugin) -> Option<Duration> {
+        let Ok(mut queues) = self.0.try_borrow_mut() else { return Some(TICK) };
         let mut left = BATCH;
         queues.retain(|_, queue| {
             while let Some(waiter) = queue.front() {
@@ -62,11 +63,11 @@ impl Waiting {
         if queues.is_empty() {
             queues.shrink_to_fit();
         }
-        host::tick_every(match left {
+        match left {
             _ if queues.is_empty() => None,
             0 => Some(BUSY_TICK),
             _ => Some(TICK),
-        });
+        }
     }
 }
 

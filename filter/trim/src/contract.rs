@@ -25,8 +25,9 @@ pub const EXPORTS: &[&str] = &[
     "proxy_on_response_headers",
     "proxy_on_response_body",
     "proxy_on_response_trailers",
-    // Wakes who waits.
+    // Wakes who waits, and asks in the background.
     "proxy_on_tick",
+    "proxy_on_http_call_response",
 ];
 
 /// Every function the filter means to call, by module and name. An import that
@@ -52,6 +53,7 @@ pub const IMPORTS: &[(&str, &str)] = &[
     ("env", "proxy_set_tick_period_milliseconds"),
     ("env", "proxy_set_effective_context"),
     ("env", "proxy_continue_stream"),
+    ("env", "proxy_http_call"),
     // What Rust's std takes from WASI. Envoy has no clock_res_get before 1.39.
     ("wasi_snapshot_preview1", "fd_write"),
     ("wasi_snapshot_preview1", "environ_get"),
@@ -78,7 +80,6 @@ pub const SDK_IMPORTS: &[&str] = &[
     "proxy_grpc_close",
     "proxy_grpc_send",
     "proxy_grpc_stream",
-    "proxy_http_call",
     "proxy_register_shared_queue",
     "proxy_resolve_shared_queue",
     "proxy_set_header_map_pairs",

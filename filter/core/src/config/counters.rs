@@ -2,7 +2,7 @@
 
 use super::matchers::{self, HeaderMatcher};
 use super::reader::Reader;
-use crate::units::parse_digits;
+use super::statuses::{StatusPattern, status_pattern};
 
 /// A custom counter.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,25 +13,6 @@ pub struct CounterRule {
     pub request_headers: Vec<HeaderMatcher>,
     /// Conditions on the response's status, one of which must hold; empty means any.
     pub response_status: Vec<StatusPattern>,
-}
-
-/// `200` or `2xx`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StatusPattern {
-    /// One status.
-    Code(u16),
-    /// A class of statuses, by its first digit.
-    Class(u16),
-}
-
-impl StatusPattern {
-    /// Whether a status belongs to it.
-    pub fn matches(self, status: u16) -> bool {
-        match self {
-            Self::Code(code) => status == code,
-            Self::Class(class) => status / 100 == class,
-        }
-    }
 }
 
 /// Prefixes of the filter's own metrics.
@@ -100,14 +81,4 @@ fn metric_name(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
-}
-
-fn status_pattern(text: &str) -> Result<StatusPattern, String> {
-    let class = text.strip_suffix("xx").and_then(parse_digits);
-    let code = parse_digits(text).filter(|_| text.len() == 3);
-    match (class, code) {
-        (Some(class @ 1..=5), _) => Ok(StatusPattern::Class(class)),
-        (_, Some(code @ 100..=599)) => Ok(StatusPattern::Code(code)),
-        _ => Err(r#"is not a status; write it like "200" or "2xx""#.to_owned()),
-    }
 }

@@ -7,7 +7,7 @@ use crate::units::{Rate, parse_duration, parse_rate, parse_size};
 use std::time::Duration;
 
 /// One answer for everyone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CacheRule {
     /// How long an answer is fresh.
     pub ttl: Duration,
@@ -28,7 +28,7 @@ impl Default for CacheRule {
 }
 
 /// A limit on the rate of probes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LimitRule {
     /// How many in the long run.
     pub rate: Rate,
@@ -39,7 +39,7 @@ pub struct LimitRule {
 }
 
 /// What becomes of a probe beyond the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OnLimit {
     /// It gets the last known answer, and is rejected where none is known.
     LastVerdict,
@@ -48,7 +48,7 @@ pub enum OnLimit {
 }
 
 /// A circuit breaker.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BreakerRule {
     /// How many failures in a row open it.
     pub failures: u32,
@@ -57,7 +57,7 @@ pub struct BreakerRule {
 }
 
 /// Who may probe: whoever one of the lists names.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct AllowRule {
     /// Source addresses.
     pub cidrs: Vec<Cidr>,
@@ -68,7 +68,7 @@ pub struct AllowRule {
 }
 
 /// What becomes of a probe that isn't allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Otherwise {
     /// It is ordinary traffic.
     NotAProbe,
@@ -84,12 +84,11 @@ const LARGEST_BURST: u32 = 1_000_000;
 pub(super) fn read_cache(reader: &Reader<'_>) -> Option<CacheRule> {
     let object = reader.object(&["ttl", "stale_for", "max_body"])?;
     let default = CacheRule::default();
-    let ttl = object.get("ttl").map_or(Some(default.ttl), |reader| reader.parsed(positive));
-    let stale_for = object
-        .get("stale_for")
-        .map_or(Some(default.stale_for), |reader| reader.parsed(parse_duration));
+    let ttl = object.or_default("ttl", default.ttl, |reader| reader.parsed(positive));
+    let stale_for =
+        object.or_default("stale_for", default.stale_for, |reader| reader.parsed(parse_duration));
     let max_body =
-        object.get("max_body").map_or(Some(default.max_body), |reader| reader.parsed(body_size));
+        object.or_default("max_body", default.max_body, |reader| reader.parsed(body_size));
     Some(CacheRule { ttl: ttl?, stale_for: stale_for?, max_body: max_body? })
 }
 
@@ -102,7 +101,7 @@ pub(super) fn read_limit(reader: &Reader<'_>) -> Option<LimitRule> {
         Some(reader) => reader.count_from_one(LARGEST_BURST),
         None => rate.map(|rate| rate.count),
     };
-    let on_limit = object.get("on_limit").map_or(Some(OnLimit::LastVerdict), |reader| {
+    let on_limit = object.or_default("on_limit", OnLimit::LastVerdict, |reader| {
         reader.one_of(&[("last_verdict", OnLimit::LastVerdict), ("reject", OnLimit::Reject)])
     });
     Some(LimitRule { rate: rate?, burst: burst?, on_limit: on_limit? })
@@ -124,7 +123,7 @@ pub(super) fn read_allow(reader: &Reader<'_>) -> Option<AllowRule> {
     let object = reader.object(&["cidrs", "principals", "otherwise"])?;
     let cidrs = optional_list(&object, "cidrs", Cidr::parse);
     let principals = optional_list(&object, "principals", Principal::parse);
-    let otherwise = object.get("otherwise").map_or(Some(Otherwise::NotAProbe), |reader| {
+    let otherwise = object.or_default("otherwise", Otherwise::NotAProbe, |reader| {
         reader.one_of(&[("not_a_probe", Otherwise::NotAProbe), ("deny", Otherwise::Deny)])
     });
     if object.get("cidrs").is_none() && object.get("principals").is_none() {
@@ -141,7 +140,8 @@ fn optional_list<T>(
     object.get(key).map_or_else(|| Some(Vec::new()), |list| list.list_of(parse))
 }
 
-fn positive(text: &str) -> Result<Duration, String> {
+/// A duration that isn't 0.
+pub(super) fn positive(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text)?;
     if duration.is_zero() {
         return Err(r#"is no time at all; write it like "500ms" or "1s""#.to_owned());

@@ -4,7 +4,7 @@ use super::reader::Reader;
 use crate::request::RequestHead;
 
 /// A condition on one header.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HeaderMatcher {
     /// The header's name, in lower case.
     pub name: String,
@@ -15,7 +15,7 @@ pub struct HeaderMatcher {
 }
 
 /// What a header's value must be. Values are compared as bytes, with case.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum HeaderTest {
     /// There (`true`) or absent (`false`).
     Present(bool),

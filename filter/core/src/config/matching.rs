@@ -5,7 +5,7 @@ use super::reader::{Object, Reader};
 use crate::request::within;
 
 /// What a rule recognises.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Match {
     /// A request to an HTTP health path.
     Http(HttpMatch),
@@ -14,7 +14,7 @@ pub enum Match {
 }
 
 /// A request to an HTTP health path: all conditions must hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HttpMatch {
     /// Where it goes.
     pub path: PathMatch,
@@ -25,7 +25,7 @@ pub struct HttpMatch {
 }
 
 /// A condition on the path, compared with case and without the query string.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PathMatch {
     /// Any path.
     Any,
@@ -37,7 +37,7 @@ pub enum PathMatch {
 }
 
 /// A call of `grpc.health.v1.Health`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GrpcMatch {
     /// The methods.
     pub methods: Vec<GrpcMethod>,
@@ -45,7 +45,7 @@ pub struct GrpcMatch {
 
 /// A method of `grpc.health.v1.Health`.
 /// <https://github.com/grpc/grpc/blob/master/src/proto/grpc/health/v1/health.proto>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GrpcMethod {
     /// The status of one service, once.
     Check,
@@ -129,7 +129,8 @@ fn read_http(object: &Object<'_>) -> Option<HttpMatch> {
     Some(HttpMatch { path: path?, methods: methods?, headers: headers? })
 }
 
-fn exact_path(text: &str) -> Result<String, String> {
+/// A path without query.
+pub(super) fn exact_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') {
         return Err(format!("is not a path; write \"/{text}\""));
     }

@@ -4,23 +4,31 @@
 //! whole configuration. [`Config::parse`] walks on after a mistake, so that one
 //! look at the log names all of them.
 
+mod checks;
 mod counters;
 mod errors;
+mod evidence;
 mod guards;
 mod matchers;
 mod matching;
 mod probes;
 mod reader;
+mod statuses;
 mod tree;
 
-pub use counters::{CounterRule, StatusPattern};
+pub use checks::{AdminRule, CheckRule, HttpCheck, Initial};
+pub use counters::CounterRule;
 pub use errors::{ConfigError, ConfigErrors};
+pub use evidence::{
+    Basis, ClusterRule, Condition, Details, OnStale, RespondRule, Severity, TrafficRule,
+};
 pub use guards::{AllowRule, BreakerRule, CacheRule, LimitRule, OnLimit, Otherwise};
 pub use matchers::{HeaderMatcher, HeaderTest};
 pub use matching::{GrpcMatch, GrpcMethod, HttpMatch, Match, PathMatch};
 pub use probes::{Action, Connection, ProbeRule};
+pub use statuses::StatusPattern;
 
-use reader::Reader;
+use reader::{Object, Reader};
 use std::cell::RefCell;
 use tree::Json;
 
@@ -33,6 +41,10 @@ pub const DEFAULT_PROBES: &str = include_str!("default_probes.json");
 pub struct Config {
     /// Probe rules, tried in this order.
     pub probes: Vec<ProbeRule>,
+    /// Background checks.
+    pub checks: Vec<CheckRule>,
+    /// Where Envoy's admin interface is; nobody asks it where it isn't given.
+    pub admin: Option<AdminRule>,
     /// Custom counters.
     pub counters: Vec<CounterRule>,
 }
@@ -57,15 +69,47 @@ impl Config {
     }
 
     fn read(root: &Reader<'_>) -> Option<Self> {
-        let object = root.object(&["probes", "counters"])?;
+        let object = root.object(&["probes", "checks", "admin", "counters"])?;
         let probes = match object.get("probes") {
             Some(list) => probes::read(&list),
             None => Some(default_probes()),
         };
-        let counters =
-            object.get("counters").map_or(Some(Vec::new()), |list| counters::read(&list));
-        Some(Self { probes: probes?, counters: counters? })
+        let checks = object.or_default("checks", Vec::new(), checks::read);
+        let admin = object.optional("admin", checks::read_admin);
+        let counters = object.or_default("counters", Vec::new(), counters::read);
+        refuse_dangling(&object);
+        Some(Self { probes: probes?, checks: checks?, admin: admin?, counters: counters? })
     }
+}
+
+/// Evidence must come from somewhere. Looks at what is written, so that it has
+/// its say about a configuration with other mistakes too.
+fn refuse_dangling(root: &Object<'_>) {
+    let items = |key| root.get(key).map(|list| list.items()).unwrap_or_default();
+    let checks = items("checks");
+    let names: Vec<_> = checks.iter().filter_map(|check| check.member("name")?.text()).collect();
+    for rule in items("probes") {
+        for item in rule.member("when").map(|list| list.items()).unwrap_or_default() {
+            if let Some(name) = item.member("check").and_then(|name| name.text())
+                && !names.contains(&name)
+            {
+                item.error(no_such_check(name, &names));
+            }
+            let needs_admin = ["server", "cluster"].iter().any(|key| item.member(key).is_some());
+            if needs_admin && root.get("admin").is_none() {
+                item.error(
+                    r#"needs the admin interface; add "admin": { "cluster": "envoy_admin" } to the configuration"#,
+                );
+            }
+        }
+    }
+}
+
+fn no_such_check(name: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        return format!("no check is called {name:?}; add it to \"checks\"");
+    }
+    format!("no check is called {name:?}; there are: {}", known.join(", "))
 }
 
 fn read_json(text: &[u8]) -> Result<Json, ConfigErrors> {

@@ -1,5 +1,6 @@
 //! `probes`: the rules that recognise a probe and say what happens to it.
 
+use super::evidence::{self, RespondRule};
 use super::guards::{self, AllowRule, BreakerRule, CacheRule, LimitRule};
 use super::matching::{self, Match};
 use super::reader::{Object, Reader};
@@ -7,7 +8,7 @@ use crate::units::parse_duration;
 use std::time::Duration;
 
 /// A rule that recognises a kind of probe.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Hash, PartialEq)]
 pub struct ProbeRule {
     /// Its name: in metrics, in logs, and in `x-heartbeat-probe`.
     pub name: String,
@@ -30,18 +31,18 @@ pub struct ProbeRule {
 }
 
 /// What a rule does with a probe.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// To the application, annotated and bounded.
     Forward,
     /// To the application once, and its answer to everyone.
     Cache(CacheRule),
     /// The proxy answers; the application sees nothing.
-    Respond,
+    Respond(RespondRule),
 }
 
 /// What a forwarded HTTP probe does to the connection to the application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Connection {
     /// Ask the application to close it, so that the next probe needs a new one
     /// and a process that accepts no more connections shows.
@@ -54,14 +55,16 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 const MOST_RETRIES: u32 = 10;
 const LONGEST_NAME: usize = 64;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "name",
     "match",
     "action",
     "timeout",
     "connection",
     "retries",
+    "when",
     "format",
+    "details",
     "cache",
     "limit",
     "breaker",
@@ -98,17 +101,14 @@ fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
         .and_then(|reader| matching::read(&reader));
     let action = read_action(&object);
     let timeout =
-        object.get("timeout").map_or(Some(Some(DEFAULT_TIMEOUT)), |reader| reader.parsed(timeout));
-    let connection = object.get("connection").map_or(Some(Connection::Close), |reader| {
+        object.or_default("timeout", Some(DEFAULT_TIMEOUT), |reader| reader.parsed(timeout));
+    let connection = object.or_default("connection", Connection::Close, |reader| {
         reader.one_of(&[("close", Connection::Close), ("keep", Connection::Keep)])
     });
-    let retries = object.get("retries").map_or(Some(0), |reader| reader.count(MOST_RETRIES));
-    if let Some(format) = object.get("format") {
-        format.one_of(&[("json", ())]);
-    }
-    let limit = optional(&object, "limit", guards::read_limit);
-    let breaker = optional(&object, "breaker", guards::read_breaker);
-    let allow = optional(&object, "allow", guards::read_allow);
+    let retries = object.or_default("retries", 0, |reader| reader.count(MOST_RETRIES));
+    let limit = object.optional("limit", guards::read_limit);
+    let breaker = object.optional("breaker", guards::read_breaker);
+    let allow = object.optional("allow", guards::read_allow);
     if let (Some(action), Some(matcher)) = (&action, &matcher) {
         refuse_contradictions(&object, action, matcher);
     }
@@ -125,24 +125,16 @@ fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
     })
 }
 
-/// A key that may be absent: `Some(None)` then, and `None` for a mistake.
-fn optional<T>(
-    object: &Object<'_>,
-    key: &str,
-    read: impl FnOnce(&Reader<'_>) -> Option<T>,
-) -> Option<Option<T>> {
-    object.get(key).map_or(Some(None), |reader| read(&reader).map(Some))
-}
-
 fn read_action(rule: &Object<'_>) -> Option<Action> {
     let word = rule.get("action").map_or(Some("forward"), |reader| {
         let words = ["forward", "cache", "respond"];
         reader.one_of(&words.map(|word| (word, word)))
     });
-    let cache = optional(rule, "cache", guards::read_cache);
+    let cache = rule.optional("cache", guards::read_cache);
+    let respond = evidence::read_respond(rule);
     Some(match word? {
         "cache" => Action::Cache(cache?.unwrap_or_default()),
-        "respond" => Action::Respond,
+        "respond" => Action::Respond(respond?),
         _ => Action::Forward,
     })
 }
@@ -150,7 +142,7 @@ fn read_action(rule: &Object<'_>) -> Option<Action> {
 /// Keys that could never take effect are mistakes: whoever wrote them expects
 /// something of them.
 fn refuse_contradictions(rule: &Object<'_>, action: &Action, matcher: &Match) {
-    if let (Match::Grpc(_), Action::Respond | Action::Cache(_), Some(reader)) =
+    if let (Match::Grpc(_), Action::Respond(_) | Action::Cache(_), Some(reader)) =
         (matcher, action, rule.get("action"))
     {
         reader.error(
@@ -159,14 +151,18 @@ fn refuse_contradictions(rule: &Object<'_>, action: &Action, matcher: &Match) {
         return;
     }
     let (what, idle): (&str, &[&str]) = match (action, matcher) {
-        (Action::Forward, Match::Http(_)) => ("a forwarded probe", &["format", "cache"]),
-        (Action::Respond, _) => (
+        (Action::Forward, Match::Http(_)) => {
+            ("a forwarded probe", &["when", "format", "details", "cache"])
+        }
+        (Action::Respond(_), _) => (
             "a probe that the proxy answers",
             &["timeout", "connection", "retries", "cache", "breaker"],
         ),
-        (Action::Cache(_), _) => ("a cached probe", &["format"]),
+        (Action::Cache(_), _) => ("a cached probe", &["when", "format", "details"]),
         (Action::Forward, Match::Grpc(_)) => {
-            ("a gRPC probe", &["format", "cache", "connection", "limit", "breaker", "allow"])
+            let idle =
+                &["when", "format", "details", "cache", "connection", "limit", "breaker", "allow"];
+            ("a gRPC probe", idle)
         }
     };
     for key in idle {

@@ -127,6 +127,26 @@ impl<'a> Reader<'a> {
         items.into_iter().collect()
     }
 
+    /// A look at a text, without a word where it is none.
+    pub(crate) fn text(&self) -> Option<&'a str> {
+        match self.json {
+            Json::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A look at the items of a list, without a word where it is none.
+    pub(crate) fn items(&self) -> Vec<Reader<'a>> {
+        let Json::Array(_) = self.json else { return Vec::new() };
+        self.list().unwrap_or_default()
+    }
+
+    /// A look at a member of an object, without a word where it isn't there.
+    pub(crate) fn member(&self, key: &str) -> Option<Reader<'a>> {
+        let Json::Object(members) = self.json else { return None };
+        Object { members, place: self.place.clone(), errors: self.errors }.get(key)
+    }
+
     /// The members of an object, which may hold the keys `known` and no others.
     pub(crate) fn object(&self, known: &[&str]) -> Option<Object<'a>> {
         let Json::Object(members) = self.json else {
@@ -175,6 +195,26 @@ impl<'a> Object<'a> {
             .borrow_mut()
             .0
             .push(ConfigError { place: self.place.clone(), problem: problem.into() });
+    }
+
+    /// The value of a key that may be absent, by `read`: `Some(None)` where it
+    /// is absent, `None` for a mistake.
+    pub(crate) fn optional<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Reader<'a>) -> Option<T>,
+    ) -> Option<Option<T>> {
+        self.get(key).map_or(Some(None), |reader| read(&reader).map(Some))
+    }
+
+    /// The value of a key that may be absent, by `read`; `None` for a mistake.
+    pub(crate) fn or_default<T>(
+        &self,
+        key: &str,
+        default: T,
+        read: impl FnOnce(&Reader<'a>) -> Option<T>,
+    ) -> Option<T> {
+        self.get(key).map_or(Some(default), |reader| read(&reader))
     }
 
     fn reader(&self, key: &str, json: &'a Json) -> Reader<'a> {

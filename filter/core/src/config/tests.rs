@@ -4,6 +4,8 @@ use super::*;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+mod evidence;
+
 /// The mistakes of a configuration, as they are logged.
 fn mistakes(json: &str) -> Vec<String> {
     match Config::parse(json.as_bytes()) {
@@ -69,7 +71,7 @@ fn every_mistake_is_reported_at_once_with_place_and_mend() {
     assert_eq!(
         mistakes(json),
         [
-            "colour: unknown key; known here: probes, counters",
+            "colour: unknown key; known here: probes, checks, admin, counters",
             r#"probes[1].match.path: "b" is not a path; write "/b""#,
             r#"probes[1].match.methods[0]: "get" is not a method; write "GET""#,
             r#"probes[1].timeout: "3 sec" is not a duration; write "3s""#,

@@ -4,11 +4,11 @@ use super::{Exchange, Progress};
 use crate::breaker::{Breaker, Passage};
 use crate::cache::{Answer, Entry, Lookup};
 use crate::capture::Capture;
-use crate::config::{Action, OnLimit};
+use crate::config::{Action, OnLimit, RespondRule};
 use crate::decision::{Decision, Reply};
 use crate::headers::{AUTHORITY, METHOD, PATH, PERSONAL};
 use crate::limit::Bucket;
-use crate::outcome::{Outcome, details};
+use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Admission;
 use crate::request::{RequestHead, without_query};
 use crate::state::{Cell, Refusal, SharedStore, update};
@@ -35,11 +35,14 @@ impl Exchange {
         }
         self.cluster = request.cluster().unwrap_or_default();
         self.memory = self.place_in_memory(request);
-        if let Some(decision) = self.limit(store, now) {
+        if let Some(decision) = self.limit(request, store, now) {
             return decision;
         }
         match &self.probe.action {
-            Action::Respond => self.answer(self.probe.reply_pass(now), Outcome::Pass),
+            Action::Respond(rule) => {
+                let (reply, verdict) = self.respond(rule, request, store, now);
+                self.answer(reply, verdict.outcome())
+            }
             Action::Cache(_) => self.consult_cache(request, store, now),
             Action::Forward => {
                 let capture = self.memory.is_some();
@@ -94,8 +97,26 @@ impl Exchange {
         Decision::Reply(reply)
     }
 
+    /// `respond`: the answer to a probe, by what is known.
+    fn respond(
+        &self,
+        rule: &RespondRule,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> (Reply, Verdict) {
+        let report = self.commons.evidence.report(&self.probe.items, store, now);
+        let target = if rule.format.heeds_target() { request.path() } else { None };
+        self.probe.reply_respond(rule, report, &target.unwrap_or_default())
+    }
+
     /// `limit`: the decision for a probe that is beyond it.
-    fn limit(&mut self, store: &impl SharedStore, now: Nanos) -> Option<Decision> {
+    fn limit(
+        &mut self,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Option<Decision> {
         let probe = Rc::clone(&self.probe);
         let (rule, cells) = probe.limit.as_ref()?;
         let taken = update::<Bucket, _>(store, &cells.scope(&[]), now, |bucket| {
@@ -107,8 +128,9 @@ impl Exchange {
         let retry_in = taken.unwrap_or(Err(0)).err()?;
         let reply = match (rule.on_limit, &probe.action) {
             (OnLimit::Reject, _) => None,
-            (OnLimit::LastVerdict, Action::Respond) => {
-                Some(Reply { details: details::LIMITED_LAST_VERDICT, ..probe.reply_pass(now) })
+            (OnLimit::LastVerdict, Action::Respond(rule)) => {
+                let (reply, _) = self.respond(rule, request, store, now);
+                Some(Reply { details: details::LIMITED_LAST_VERDICT, ..reply })
             }
             (OnLimit::LastVerdict, _) => self
                 .last_answer(store, now)

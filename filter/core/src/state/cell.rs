@@ -2,6 +2,7 @@
 
 use super::{Decoder, Encoder, SharedStore, State, Version};
 use crate::time::Nanos;
+use std::hash::{Hash, Hasher};
 
 /// The cells of one rule for one kind of state.
 ///
@@ -35,7 +36,7 @@ impl Cells {
         let seal = seal.finish();
         // Two places to be, so that two scopes that are in use at the same time
         // hardly ever want the same one.
-        let hash = hash(&seal);
+        let hash = fingerprint(seal.as_slice());
         let place = |hash: u64| format!("{}/{}", self.prefix, hash % Self::COUNT);
         Cell { keys: [place(hash), place(hash >> 32)], seal }
     }
@@ -135,13 +136,23 @@ impl<S: State> Slot<'_, S> {
 
 /// FNV-1a, 64 bits: stable across builds, so that a new module finds what an
 /// old one kept. <http://www.isthe.com/chongo/tech/comp/fnv/>
-fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
-/// A number that changes when a text does.
-pub fn fingerprint(text: &str) -> u64 {
-    hash(text.as_bytes())
+/// A number that changes when what is hashed does.
+pub fn fingerprint(what: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    what.hash(&mut hasher);
+    hasher.finish()
 }

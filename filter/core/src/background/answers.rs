@@ -1,0 +1,149 @@
+//! What the answers to background questions make of the evidence.
+
+use super::{Background, Subject, UnderWay};
+use crate::callout::{CallAnswer, CallToken, Heard};
+use crate::evidence::check::{Observation, Position};
+use crate::evidence::{Admin, Check, admin};
+use crate::state::SharedStore;
+use crate::time::Nanos;
+
+/// How often in a row the admin interface must fail to be called unreachable:
+/// then what it last showed is stale.
+const UNREACHABLE: u64 = 3;
+
+impl Background {
+    /// The answer to a call is there, or Envoy's own in its place.
+    pub fn on_answer(
+        &mut self,
+        token: CallToken,
+        answer: &impl CallAnswer,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) {
+        let Some(place) = self.under_way.iter().position(|call| call.token == token) else {
+            return;
+        };
+        let UnderWay { question, asked, late, .. } = self.under_way.swap_remove(place);
+        let (heard, took) = (Heard::read(answer), now.saturating_sub(asked));
+        if late {
+            self.hear_late(question, &heard, took, store, now);
+        } else {
+            self.hear(question, &heard, || answer.body(), took, store, now);
+        }
+    }
+
+    /// Takes note of what was heard `took` nanoseconds after a question, and says
+    /// whether that leaves what was asked up.
+    pub(super) fn hear(
+        &mut self,
+        question: usize,
+        heard: &Heard,
+        body: impl FnOnce() -> Vec<u8>,
+        took: Nanos,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> bool {
+        let evidence = std::rc::Rc::clone(&self.evidence);
+        match self.questions.get(question).map(|question| question.subject) {
+            Some(Subject::Check(place)) => evidence
+                .checks
+                .get(place)
+                .is_some_and(|check| self.settle_check(check, heard, took, store, now)),
+            Some(Subject::Admin) => evidence
+                .admin
+                .as_ref()
+                .is_some_and(|admin| self.settle_admin(admin, heard, body, store, now)),
+            None => false,
+        }
+    }
+
+    fn settle_check(
+        &mut self,
+        check: &Check,
+        heard: &Heard,
+        took: Nanos,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> bool {
+        let Check { rule, state, metric, .. } = check;
+        let observation = Observation::judge(rule, heard, took, now);
+        let settled = state.update(store, now, |state| {
+            let before = state.position(rule.initial);
+            state.record(rule, observation.clone());
+            ((before, state.position(rule.initial)), true)
+        });
+        let Ok((before, after)) = settled else { return false };
+        let up = after == Position::Up;
+        self.signals.set.push((*metric, u64::from(up)));
+        let name = &rule.name;
+        match (before, after) {
+            (Position::Unknown | Position::Up, Position::Down) => {
+                let reason = &observation.output;
+                self.signals.log.push(format!("check {name:?} is down: {reason}"));
+            }
+            (Position::Down, Position::Up) => {
+                self.signals.log.push(format!("check {name:?} is up"));
+            }
+            _ => {}
+        }
+        up
+    }
+
+    fn settle_admin(
+        &mut self,
+        admin: &Admin,
+        heard: &Heard,
+        body: impl FnOnce() -> Vec<u8>,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> bool {
+        let view = match heard {
+            Heard::Answer(200) => admin::read(&body(), &admin.clusters),
+            Heard::Answer(status) => Err(format!("answered {status}")),
+            Heard::Timeout => Err("no answer in time".to_owned()),
+            Heard::Nothing(reason) => Err(reason.clone()),
+            Heard::TooLarge(size) => Err(format!("the answer is too large: {size} bytes")),
+        };
+        let settled = admin.state.update(store, now, |state| {
+            let before = state.failures;
+            match &view {
+                Ok(view) => {
+                    state.seen = Some((view.clone(), now));
+                    state.failures = 0;
+                }
+                Err(_) => state.failures = before.saturating_add(1),
+            }
+            ((before, state.failures), true)
+        });
+        let cluster = &admin.rule.cluster;
+        match (settled, &view) {
+            (Ok((before, 0)), Ok(_)) if before >= UNREACHABLE => {
+                self.signals.log.push(format!("the admin interface (cluster {cluster:?}) is back"));
+            }
+            (Ok((_, UNREACHABLE)), Err(reason)) => self.signals.log.push(format!(
+                "the admin interface (cluster {cluster:?}) can't be read: {reason}; what it showed goes stale"
+            )),
+            _ => {}
+        }
+        view.is_ok()
+    }
+
+    /// What comes too late counts no more, but tells a slow one from a dead one.
+    fn hear_late(
+        &self,
+        question: usize,
+        heard: &Heard,
+        took: Nanos,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) {
+        let subject = self.questions.get(question).map(|question| question.subject);
+        let (Some(Subject::Check(place)), Heard::Answer(status)) = (subject, heard) else { return };
+        let Some(check) = self.evidence.checks.get(place) else { return };
+        // Where it can't be written, only the words are less telling.
+        let _ = check.state.update(store, now, |state| {
+            state.amend(Observation::judge_late(&check.rule, *status, took, now));
+            ((), true)
+        });
+    }
+}

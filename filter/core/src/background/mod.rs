@@ -1,0 +1,273 @@
+//! Asks, on the proxy's own account, what probes are answered from.
+//!
+//! Every worker has a VM, and so has the main thread; each of them ticks. One
+//! holds a lease and asks; the others look whether the lease has run out. Each
+//! round of each question is claimed by compare-and-swap on top, so that two
+//! that believe to hold the lease don't both ask.
+
+mod answers;
+mod round;
+
+use crate::callout::{CallToken, Caller, Heard, HttpCall};
+use crate::decision::Signals;
+use crate::evidence::{Evidence, admin};
+use crate::state::{Cell, Lease, SharedStore, update};
+use crate::time::{Nanos, is_due, nanos};
+use round::{Jitter, Round};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The background work of one VM.
+#[derive(Debug)]
+pub struct Background {
+    evidence: Rc<Evidence>,
+    /// Tells this VM's from all others of the process.
+    token: u64,
+    questions: Vec<Question>,
+    under_way: Vec<UnderWay>,
+    /// How long the lease lasts; 0 where there is nothing to ask.
+    lease: Nanos,
+    /// When the lease is looked at again.
+    look_at: Nanos,
+    holds_lease: bool,
+    share_at: Nanos,
+    jitter: Jitter,
+    signals: Signals,
+}
+
+/// What is asked again and again.
+#[derive(Debug)]
+struct Question {
+    subject: Subject,
+    call: HttpCall,
+    interval: Nanos,
+    timeout: Nanos,
+    /// When the next round is due, as far as this VM knows.
+    due: Nanos,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    /// A check, by its place in the evidence.
+    Check(usize),
+    Admin,
+}
+
+/// A call without an answer yet.
+#[derive(Debug)]
+struct UnderWay {
+    token: CallToken,
+    question: usize,
+    asked: Nanos,
+    /// It is too late already, and counted as such.
+    late: bool,
+}
+
+/// How soon a round is repeated that Envoy refused to begin, while nothing is up
+/// yet: at its start Envoy doesn't know its clusters at once.
+const AFTER_REFUSAL: Nanos = 250_000_000;
+/// How long a call may be under way.
+const FORGOTTEN: Nanos = 2 * 86_400_000_000_000;
+const SHORTEST_LEASE: Nanos = 50_000_000;
+const LONGEST_LEASE: Nanos = 5_000_000_000;
+
+impl Background {
+    /// The background work for some evidence. `token` must differ from that of
+    /// every other VM of the process.
+    pub fn new(evidence: Rc<Evidence>, token: u64) -> Self {
+        let checks = evidence.checks.iter().enumerate().map(|(place, check)| {
+            let rule = &check.rule;
+            let call = HttpCall {
+                cluster: rule.http.cluster.clone(),
+                host: rule.http.host.clone(),
+                path: rule.http.path.clone(),
+                timeout: patience(rule.interval, rule.timeout),
+            };
+            Question::new(Subject::Check(place), call, rule.interval, rule.timeout)
+        });
+        let admin = evidence.admin.iter().map(|admin| {
+            let call = HttpCall {
+                cluster: admin.rule.cluster.clone(),
+                host: admin.rule.cluster.clone(),
+                path: admin::path(&admin.clusters),
+                timeout: admin.rule.timeout,
+            };
+            Question::new(Subject::Admin, call, admin.rule.interval, admin.rule.timeout)
+        });
+        let questions: Vec<Question> = checks.chain(admin).collect();
+        // Another VM must notice within two rounds that this one is gone.
+        let shortest = questions.iter().map(|question| question.interval).min();
+        let lease = shortest.map_or(0, |it| (it / 2).clamp(SHORTEST_LEASE, LONGEST_LEASE));
+        Self {
+            questions,
+            under_way: Vec::new(),
+            lease,
+            look_at: 0,
+            holds_lease: false,
+            share_at: 0,
+            jitter: Jitter::new(token),
+            signals: Signals::default(),
+            evidence,
+            token,
+        }
+    }
+
+    /// Does what is due.
+    pub fn on_tick(&mut self, caller: &impl Caller, store: &impl SharedStore, now: Nanos) {
+        if let Some(period) = self.evidence.share_every().map(nanos)
+            && is_due(self.share_at, period, now)
+        {
+            self.evidence.share(store, now);
+            self.share_at = now.saturating_add(period);
+        }
+        if self.questions.is_empty() {
+            return;
+        }
+        self.give_up_late_calls(store, now);
+        if is_due(self.look_at, 2 * self.lease, now) {
+            self.look_at_lease(store, now);
+        }
+        if self.holds_lease {
+            for place in 0..self.questions.len() {
+                self.ask(place, caller, store, now);
+            }
+        }
+    }
+
+    /// How long nothing is due; `None` for ever.
+    pub fn next_tick(&self, now: Nanos) -> Option<Duration> {
+        let sharing = self.evidence.counts_traffic().then_some(self.share_at);
+        let lease = (!self.questions.is_empty()).then_some(self.look_at);
+        let waiting = |place: usize| self.under_way.iter().any(|call| call.question == place);
+        let rounds = self
+            .questions
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| self.holds_lease && !waiting(*place))
+            .map(|(_, question)| question.due);
+        let calls = self
+            .under_way
+            .iter()
+            .filter(|call| !call.late)
+            .filter_map(|call| Some(call.asked + self.questions.get(call.question)?.timeout));
+        let next = sharing.into_iter().chain(lease).chain(rounds).chain(calls).min()?;
+        Some(Duration::from_nanos(next.saturating_sub(now)))
+    }
+
+    /// What is to be shown to people, since the last call.
+    pub fn take_signals(&mut self) -> Signals {
+        std::mem::take(&mut self.signals)
+    }
+
+    fn look_at_lease(&mut self, store: &impl SharedStore, now: Nanos) {
+        let (token, length) = (self.token, self.lease);
+        let held = update::<Lease, _>(store, &self.evidence.gatherer, now, |lease| {
+            let free = lease.belongs_to(token) || !lease.is_held(now, length);
+            if free {
+                lease.grant(token, now, length);
+            }
+            ((free, lease.until()), free)
+        });
+        let (holds, until) = held.unwrap_or((false, now.saturating_add(length)));
+        self.holds_lease = holds;
+        // Its holder renews it at half time; the others come a little after its end,
+        // each at a moment of its own.
+        self.look_at = if holds {
+            now.saturating_add(length / 2)
+        } else {
+            until.saturating_add(self.jitter.below(length / 10))
+        };
+    }
+
+    fn ask(&mut self, place: usize, caller: &impl Caller, store: &impl SharedStore, now: Nanos) {
+        let waiting = self.under_way.iter().any(|call| call.question == place);
+        let Some(question) = self.questions.get_mut(place) else { return };
+        if waiting || !is_due(question.due, question.interval, now) {
+            return;
+        }
+        let Some(round) = question.subject.round(&self.evidence) else { return };
+        let jitter = self.jitter.below(question.interval / 10);
+        let claimed = update::<Round, _>(store, round, now, |round| {
+            let claimed = round.claim(question.interval, jitter, now);
+            ((claimed, round.due()), claimed)
+        });
+        let Ok((claimed, due)) = claimed else { return };
+        question.due = due;
+        if !claimed {
+            return;
+        }
+        match caller.http_call(&question.call) {
+            Ok(token) => {
+                self.under_way.push(UnderWay { token, question: place, asked: now, late: false });
+            }
+            Err(refusal) => {
+                let heard = Heard::Nothing(refusal.reason().to_owned());
+                if !self.hear(place, &heard, Vec::new, 0, store, now) {
+                    self.hurry(place, store, now);
+                }
+            }
+        }
+    }
+
+    /// Nothing was asked, so the next round may come sooner where nothing is
+    /// known to be up.
+    fn hurry(&mut self, place: usize, store: &impl SharedStore, now: Nanos) {
+        let Some(question) = self.questions.get_mut(place) else { return };
+        let Some(round) = question.subject.round(&self.evidence) else { return };
+        let soon = now.saturating_add(AFTER_REFUSAL.min(question.interval));
+        let hurried = update::<Round, _>(store, round, now, |round| {
+            round.hurry(soon);
+            ((), true)
+        });
+        if hurried.is_ok() {
+            question.due = question.due.min(soon);
+        }
+    }
+
+    /// Counts calls as failed that have taken too long. Their answers may still
+    /// come, and tell a slow one from a dead one.
+    fn give_up_late_calls(&mut self, store: &impl SharedStore, now: Nanos) {
+        // Envoy answers every call; if it should ever forget one, the question is
+        // asked again all the same.
+        self.under_way.retain(|call| now.saturating_sub(call.asked) < FORGOTTEN);
+        for place in 0..self.questions.len() {
+            let Some(timeout) = self.questions.get(place).map(|question| question.timeout) else {
+                continue;
+            };
+            let late = self
+                .under_way
+                .iter_mut()
+                .find(|call| call.question == place && !call.late && call.asked + timeout <= now);
+            if let Some(call) = late {
+                call.late = true;
+                let took = now.saturating_sub(call.asked);
+                self.hear(place, &Heard::Timeout, Vec::new, took, store, now);
+            }
+        }
+    }
+}
+
+impl Question {
+    fn new(subject: Subject, call: HttpCall, interval: Duration, timeout: Duration) -> Self {
+        Self { subject, call, interval: nanos(interval), timeout: nanos(timeout), due: 0 }
+    }
+}
+
+impl Subject {
+    /// Where its rounds are shared.
+    fn round(self, evidence: &Evidence) -> Option<&Cell> {
+        match self {
+            Self::Check(place) => evidence.checks.get(place).map(|check| &check.round),
+            Self::Admin => evidence.admin.as_ref().map(|admin| &admin.round),
+        }
+    }
+}
+
+/// How long a call is left under way: beyond its timeout where the next round
+/// leaves room for it.
+fn patience(interval: Duration, timeout: Duration) -> Duration {
+    timeout.max((timeout * 2).min(interval * 17 / 20))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! The rounds of a question, which all VMs of the process share.
+
+use crate::state::{Decoder, Encoder, State};
+use crate::time::{Nanos, is_due};
+
+/// When a question is to be asked next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Round {
+    due: Nanos,
+}
+
+impl Round {
+    /// When the next round is due.
+    pub(super) fn due(self) -> Nanos {
+        self.due
+    }
+
+    /// Whether the caller is to begin the round that is due, and nobody else. The
+    /// next one is due in an `interval`, and `sooner` by some jitter: then the
+    /// questions of many proxies don't come in step, and each still knows in time.
+    pub(super) fn claim(&mut self, interval: Nanos, sooner: Nanos, now: Nanos) -> bool {
+        if !is_due(self.due, interval, now) {
+            return false;
+        }
+        // A tick comes a little late; the pace doesn't slow down by that.
+        let behind = now.checked_sub(self.due).filter(|behind| *behind < interval / 10);
+        let begun = now.saturating_sub(behind.unwrap_or_default());
+        self.due = begun.saturating_add(interval.saturating_sub(sooner));
+        true
+    }
+
+    /// Has the next round begin sooner.
+    pub(super) fn hurry(&mut self, due: Nanos) {
+        self.due = self.due.min(due);
+    }
+}
+
+impl State for Round {
+    fn encode(&self, to: &mut Encoder) {
+        to.number(self.due);
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        Some(Self { due: from.number()? })
+    }
+}
+
+/// Numbers that spread moments: xorshift, 64 bits
+/// (<https://www.jstatsoft.org/article/view/v008i14>).
+#[derive(Debug)]
+pub(super) struct Jitter(u64);
+
+impl Jitter {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed | 1) // It must not be 0.
+    }
+
+    /// A number below `limit`; 0 where that is 0.
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.checked_rem(limit).unwrap_or_default()
+    }
+}

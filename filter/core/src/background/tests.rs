@@ -1,0 +1,359 @@
+//! Several VMs of one process, and what they ask.
+
+use super::*;
+use crate::callout::{CallAnswer, Refusal};
+use crate::policy::{Policy, Surroundings};
+use crate::request::ResponseHead;
+use crate::state::fake::FakeStore;
+use std::cell::{Cell, RefCell};
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const MS: Nanos = 1_000_000;
+const SECOND: Nanos = 1_000 * MS;
+const START: Nanos = 1_000 * SECOND;
+
+/// How the other side behaves.
+#[derive(Clone, Copy)]
+enum Manner {
+    /// It answers with a status, after a time.
+    Answers(&'static str, Nanos),
+    /// Envoy refuses the call.
+    Refused(Refusal),
+    /// Envoy answers in its place, after the call's own timeout.
+    Hangs,
+    /// Envoy answers at once: nobody listens.
+    Closed,
+}
+
+/// A process with some VMs, and with one other side for all calls.
+struct Process {
+    policy_text: &'static str,
+    store: FakeStore,
+    vms: Vec<Option<Vm>>,
+    now: Nanos,
+    manner: Manner,
+    admin: &'static str,
+    /// When each call was begun.
+    asked: RefCell<Vec<Nanos>>,
+    log: Vec<String>,
+    gauges: Vec<u64>,
+    next_call: Cell<u32>,
+}
+
+struct Vm {
+    background: Background,
+    ticks_at: Option<Nanos>,
+    /// Answers on their way.
+    coming: Vec<(Nanos, CallToken, Answer)>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    status: &'static str,
+    body: Vec<u8>,
+    envoys: bool,
+}
+
+impl ResponseHead for Answer {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        match name {
+            ":status" => Some(self.status.into()),
+            "x-envoy-upstream-service-time" => (!self.envoys).then(|| b"1".to_vec()),
+            _ => None,
+        }
+    }
+
+    fn code_details(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+impl CallAnswer for Answer {
+    fn body_size(&self) -> usize {
+        self.body.len()
+    }
+
+    fn body(&self) -> Vec<u8> {
+        self.body.clone()
+    }
+}
+
+/// Takes the calls of one tick.
+struct Taker<'a> {
+    process: &'a Process,
+    begun: RefCell<Vec<(Nanos, CallToken, Answer)>>,
+}
+
+impl Caller for Taker<'_> {
+    fn http_call(&self, call: &HttpCall) -> Result<CallToken, Refusal> {
+        let Process { now, manner, .. } = *self.process;
+        let own = |status, body: &str| Answer { status, body: body.into(), envoys: true };
+        let (after, answer) = match manner {
+            Manner::Refused(refusal) => return Err(refusal),
+            Manner::Answers(_, after) if after >= nanos(call.timeout) => {
+                (nanos(call.timeout), own("504", "upstream request timeout"))
+            }
+            Manner::Answers(status, after) => {
+                (after, Answer { status, body: self.process.admin.into(), envoys: false })
+            }
+            Manner::Hangs => (nanos(call.timeout), own("504", "upstream request timeout")),
+            Manner::Closed => {
+                let reason = "upstream connect error or disconnect/reset before headers. reset \
+                              reason: remote connection failure, transport failure reason: \
+                              delayed connect error: Connection refused";
+                (MS, own("503", reason))
+            }
+        };
+        self.process.asked.borrow_mut().push(now);
+        let token = CallToken(self.process.next_call.get());
+        self.process.next_call.set(token.0 + 1);
+        self.begun.borrow_mut().push((now + after, token, answer));
+        Ok(token)
+    }
+}
+
+impl Process {
+    fn new(policy_text: &'static str, vms: usize) -> Self {
+        let mut process = Self {
+            policy_text,
+            store: FakeStore::default(),
+            vms: Vec::new(),
+            now: START,
+            manner: Manner::Answers("200", 3 * MS),
+            admin: "",
+            asked: RefCell::default(),
+            log: Vec::new(),
+            gauges: Vec::new(),
+            next_call: Cell::new(0),
+        };
+        (0..vms).for_each(|_| process.start_vm());
+        process
+    }
+
+    fn start_vm(&mut self) {
+        let surroundings = Surroundings { service_cluster: String::new(), plugin: "hb".into() };
+        let policy = Policy::from_bytes(self.policy_text.as_bytes(), &surroundings).unwrap();
+        let token = 7_919 * (self.vms.len() as u64 + 1);
+        let background = Background::new(Rc::clone(policy.evidence()), token);
+        let ticks_at = background.next_tick(0).map(|_| self.now);
+        self.vms.push(Some(Vm { background, ticks_at, coming: Vec::new() }));
+    }
+
+    /// Lets time pass, in steps of a millisecond.
+    fn run(&mut self, time: Nanos) {
+        let end = self.now + time;
+        while self.now < end {
+            for place in 0..self.vms.len() {
+                let Some(mut vm) = self.vms[place].take() else { continue };
+                self.step(&mut vm);
+                self.vms[place] = Some(vm);
+            }
+            self.now += MS;
+        }
+    }
+
+    fn step(&mut self, vm: &mut Vm) {
+        let now = self.now;
+        let (due, later) = vm.coming.drain(..).partition(|(at, ..)| *at <= now);
+        vm.coming = later;
+        let due: Vec<_> = due;
+        for (_, token, answer) in due {
+            vm.background.on_answer(token, &answer, &self.store, now);
+        }
+        if vm.ticks_at.is_some_and(|at| at <= now) {
+            let taker = Taker { process: self, begun: RefCell::default() };
+            vm.background.on_tick(&taker, &self.store, now);
+            vm.coming.extend(taker.begun.into_inner());
+            // Envoy's timer counts whole milliseconds.
+            let wait =
+                vm.background.next_tick(now).map(|wait| nanos(wait).div_ceil(MS).max(1) * MS);
+            vm.ticks_at = wait.map(|wait| now + wait);
+        }
+        let signals = vm.background.take_signals();
+        self.log.extend(signals.log);
+        self.gauges.extend(signals.set.into_iter().map(|(_, value)| value));
+    }
+
+    /// The times between the calls.
+    fn gaps(&self) -> Vec<Nanos> {
+        let asked = self.asked.borrow();
+        asked.iter().zip(asked.iter().skip(1)).map(|(one, next)| next - one).collect()
+    }
+
+    /// The VM that has asked.
+    fn holder(&self) -> usize {
+        let holds = |vm: &Option<Vm>| vm.as_ref().is_some_and(|vm| vm.background.holds_lease);
+        let holders: Vec<usize> =
+            (0..self.vms.len()).filter(|place| holds(&self.vms[*place])).collect();
+        assert_eq!(holders.len(), 1, "{holders:?}");
+        holders[0]
+    }
+
+    /// How long it takes until the log says something.
+    fn until(&mut self, line: &str) -> Nanos {
+        let begun = self.now;
+        while !self.log.iter().any(|logged| logged.contains(line)) {
+            assert!(self.now < begun + 60 * SECOND, "{line}: {:?}", self.log);
+            self.run(MS);
+        }
+        self.now - begun
+    }
+}
+
+/// A check with an interval of 1 s, a timeout of 200 ms, `rise` 2 and `fall` 3.
+const CHECK: &str = r#"{"checks":[{"name":"db","http":{"cluster":"db","path":"/ping"},
+    "interval":"1s","timeout":"200ms","rise":2,"fall":3}]}"#;
+
+#[test]
+fn nothing_is_done_where_nothing_is_configured() {
+    let process = Process::new("{}", 1);
+    assert!(process.vms[0].as_ref().unwrap().ticks_at.is_none());
+}
+
+#[test]
+fn of_several_vms_one_asks() {
+    let mut process = Process::new(CHECK, 3);
+    process.run(60 * SECOND);
+    let calls = process.asked.borrow().len();
+    assert!((60..=67).contains(&calls), "{calls}");
+    let (shortest, longest) = (process.gaps().into_iter().min(), process.gaps().into_iter().max());
+    assert!(shortest >= Some(890 * MS) && longest <= Some(SECOND), "{shortest:?} {longest:?}");
+    process.holder();
+}
+
+#[test]
+fn when_the_one_that_asks_is_gone_another_takes_over_within_two_intervals() {
+    for lifetime in [1, 300, 950, 1_777, 2_500] {
+        let mut process = Process::new(CHECK, 3);
+        process.run(5 * SECOND);
+        for _ in 0..5 {
+            process.run(lifetime * MS);
+            let holder = process.holder();
+            process.vms[holder] = None;
+            process.start_vm();
+            process.run(2 * SECOND);
+        }
+        let longest = process.gaps().into_iter().max();
+        assert!(longest <= Some(2 * SECOND), "{lifetime}: {longest:?}");
+        let shortest = process.gaps().into_iter().min();
+        assert!(shortest >= Some(800 * MS), "{lifetime}: {shortest:?}");
+    }
+}
+
+#[test]
+fn a_vm_that_lost_the_lease_without_knowing_does_not_ask_twice() {
+    let mut process = Process::new(CHECK, 2);
+    process.run(5 * SECOND);
+    for vm in process.vms.iter_mut().flatten() {
+        vm.background.holds_lease = true;
+        vm.background.look_at = process.now + SECOND;
+    }
+    process.run(SECOND);
+    assert!(process.gaps().into_iter().min() >= Some(890 * MS));
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_nothing() {
+    let mut process = Process::new(CHECK, 2);
+    process.run(5 * SECOND);
+    let before = process.asked.borrow().len();
+    process.now -= 600 * SECOND;
+    for vm in process.vms.iter_mut().flatten() {
+        vm.ticks_at = vm.ticks_at.map(|at| at - 600 * SECOND);
+    }
+    process.run(5 * SECOND);
+    assert!(process.asked.borrow().len() >= before + 4);
+}
+
+#[test]
+fn it_goes_down_after_fall_rounds_and_a_timeout_and_comes_back_after_rise_rounds() {
+    for moment in [0, 1, 250, 499, 730, 999] {
+        let mut process = Process::new(CHECK, 3);
+        process.run(5 * SECOND + moment * MS);
+        process.manner = Manner::Hangs;
+        let down = process.until("check \"db\" is down: no answer within 200 ms");
+        assert!(down <= 3 * SECOND + 200 * MS, "{moment}: {down}");
+        process.manner = Manner::Answers("200", 3 * MS);
+        let up = process.until("check \"db\" is up");
+        // A call that hangs already is not taken back.
+        assert!(up <= 2 * SECOND + 3 * MS + SECOND, "{moment}: {up}");
+        assert_eq!(process.gauges.last(), Some(&1));
+        assert!(process.gauges.contains(&0));
+    }
+}
+
+#[test]
+fn a_slow_one_is_told_from_a_dead_one() {
+    let mut process = Process::new(CHECK, 1);
+    process.manner = Manner::Answers("200", 300 * MS);
+    process.run(SECOND);
+    assert!(process.log[0].contains("down: no answer within 200 ms"), "{:?}", process.log);
+    let evidence = &process.vms[0].as_ref().unwrap().background.evidence;
+    let last = evidence.checks[0].state.read(&process.store, process.now).last.unwrap();
+    assert_eq!(last.output, "answered 200 after 300 ms, beyond its 200 ms");
+    assert!(!last.healthy);
+}
+
+#[test]
+fn a_refused_call_is_a_failed_check_and_is_tried_again_soon_while_nothing_is_up() {
+    let mut process = Process::new(CHECK, 1);
+    process.manner = Manner::Refused(Refusal::UnknownCluster);
+    process.run(2 * MS);
+    assert_eq!(process.log, ["check \"db\" is down: Envoy has no such cluster"]);
+    process.manner = Manner::Answers("200", 3 * MS);
+    assert!(process.until("is up") <= 260 * MS);
+    process.manner = Manner::Refused(Refusal::NoHost);
+    let down = process.until("is down: the cluster has no healthy host");
+    assert!((1_700 * MS..=3 * SECOND).contains(&down), "what was up keeps its pace: {down}");
+}
+
+#[test]
+fn a_connection_that_is_refused_is_a_failed_check() {
+    let mut process = Process::new(CHECK, 1);
+    process.manner = Manner::Closed;
+    process.until("check \"db\" is down: connection refused");
+}
+
+const ADMIN: &str = r#"{"admin":{"cluster":"envoy_admin"},
+    "probes":[{"name":"p","match":{"path":"/p"},"action":"respond","when":[{"server":"live"}]}]}"#;
+
+#[test]
+fn an_admin_interface_that_cant_be_read_is_logged_once_and_once_more_when_it_is_back() {
+    let mut process = Process::new(ADMIN, 2);
+    process.admin = r#"{"stats":[{"name":"server.live","value":1}]}"#;
+    process.run(5 * SECOND);
+    assert!(process.log.is_empty(), "{:?}", process.log);
+    process.manner = Manner::Closed;
+    process.run(30 * SECOND);
+    assert_eq!(
+        process.log,
+        [
+            "the admin interface (cluster \"envoy_admin\") can't be read: connection refused; what it showed goes stale"
+        ]
+    );
+    process.manner = Manner::Answers("200", MS);
+    process.run(30 * SECOND);
+    assert_eq!(process.log[1..], ["the admin interface (cluster \"envoy_admin\") is back"]);
+}
+
+#[test]
+fn ordinary_requests_are_shared_by_every_vm_on_its_tick() {
+    let text = r#"{"probes":[{"name":"p","match":{"path":"/p"},"action":"respond",
+        "when":[{"traffic":{"max_error_rate":"20%","window":"10s"}}]}]}"#;
+    let mut process = Process::new(text, 2);
+    process.run(SECOND);
+    for vm in process.vms.iter().flatten() {
+        (0..50).for_each(|_| vm.background.evidence.tally.count(Some(503), None));
+    }
+    process.run(SECOND);
+    let policy = Policy::from_bytes(
+        text.as_bytes(),
+        &Surroundings { service_cluster: String::new(), plugin: "hb".into() },
+    );
+    let config = crate::config::Config::parse(text.as_bytes()).unwrap();
+    let evidence = policy.unwrap().evidence().clone();
+    let items = evidence.items(&config.probes[0], &config);
+    let report = evidence.report(&items, &process.store, process.now);
+    assert_eq!(report.findings[0].output, "100 of 100 requests failed in 10.0 s: 100 %");
+}

@@ -1,0 +1,142 @@
+//! Calls of the proxy's own, through one of Envoy's clusters.
+
+use crate::headers::{STATUS_CODE, UPSTREAM_SERVICE_TIME};
+use crate::request::ResponseHead;
+use std::time::Duration;
+
+/// A call over HTTP, with a GET and without a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpCall {
+    /// The Envoy cluster.
+    pub cluster: String,
+    /// `:authority`.
+    pub host: String,
+    /// `:path`.
+    pub path: String,
+    /// When Envoy gives up.
+    pub timeout: Duration,
+}
+
+/// Tells a call from all others of its VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallToken(pub u32);
+
+/// Why Envoy takes no call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such cluster, or the call makes no sense to Envoy.
+    UnknownCluster,
+    /// The cluster has no host to send it to.
+    NoHost,
+}
+
+impl Refusal {
+    /// In words.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::UnknownCluster => "Envoy has no such cluster",
+            Self::NoHost => "the cluster has no healthy host",
+        }
+    }
+}
+
+/// Makes calls.
+pub trait Caller {
+    /// Begins a call; its answer comes later, whatever happens.
+    ///
+    /// # Errors
+    /// Envoy doesn't take it, and no answer comes.
+    fn http_call(&self, call: &HttpCall) -> Result<CallToken, Refusal>;
+}
+
+/// The answer to a call, read on demand.
+pub trait CallAnswer: ResponseHead {
+    /// How long its body is, in bytes.
+    fn body_size(&self) -> usize;
+
+    /// Its body.
+    fn body(&self) -> Vec<u8>;
+}
+
+/// The longest answer that is taken, in bytes. A health check that is longer
+/// isn't one, and all of it lies in Envoy's memory.
+pub const LARGEST_BODY: usize = 1_024 * 1_024;
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The other side answered with this status.
+    Answer(u16),
+    /// No answer came in time.
+    Timeout,
+    /// No answer came, for this reason.
+    Nothing(String),
+    /// The answer is longer than [`LARGEST_BODY`].
+    TooLarge(usize),
+}
+
+impl Heard {
+    /// Tells an answer from Envoy's own. Envoy's are written by its router:
+    /// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/response_code_details>
+    pub fn read(answer: &impl CallAnswer) -> Self {
+        let Some(status) = answer.header(STATUS_CODE).and_then(|_| answer.status()) else {
+            return Self::Nothing("Envoy reset the call".to_owned());
+        };
+        let size = answer.body_size();
+        if size > LARGEST_BODY {
+            return Self::TooLarge(size);
+        }
+        // The router puts this header on every answer of an upstream host.
+        if answer.header(UPSTREAM_SERVICE_TIME).is_some() || status < 500 {
+            return Self::Answer(status);
+        }
+        match own_words(&answer.body()) {
+            Some(_) if status == 504 => Self::Timeout,
+            Some(reason) => Self::Nothing(reason),
+            None => Self::Answer(status),
+        }
+    }
+}
+
+/// What Envoy's own answers begin with.
+const UPSTREAM_ERROR: &str = "upstream connect error or disconnect/reset before headers";
+const TIMEOUT: &str = "upstream request timeout";
+const NO_HOST: &str = "no healthy upstream";
+
+/// The longest reason of Envoy's that is passed on, in characters.
+const LONGEST_REASON: usize = 160;
+
+/// The reason in an answer of Envoy's own; `None` where it isn't one.
+fn own_words(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    if text == TIMEOUT {
+        return Some(text.into_owned());
+    }
+    if text == NO_HOST {
+        return Some(Refusal::NoHost.reason().to_owned());
+    }
+    let rest = text.strip_prefix(UPSTREAM_ERROR)?;
+    let known = REASONS.iter().find(|(envoys, _)| rest.contains(envoys));
+    Some(match known {
+        Some((_, ours)) => (*ours).to_owned(),
+        None => {
+            let rest = rest.trim_start_matches([',', '.', ' ']);
+            rest.strip_prefix("reset reason: ")
+                .unwrap_or(rest)
+                .chars()
+                .take(LONGEST_REASON)
+                .collect()
+        }
+    })
+}
+
+/// Envoy's reasons, the most telling first, and ours.
+const REASONS: [(&str, &str); 7] = [
+    ("Connection refused", "connection refused"),
+    ("remote connection failure", "no connection: refused or unreachable"),
+    ("connection timeout", "no connection within the cluster's connect_timeout"),
+    ("remote reset", "the stream was reset"),
+    ("connection termination", "the connection was closed without an answer"),
+    ("overflow", "the cluster's circuit breaker is open"),
+    ("protocol error", "the answer breaks the protocol"),
+];

@@ -1,0 +1,210 @@
+//! `checks` and `admin`: what the proxy asks on its own account.
+
+use super::guards::positive;
+use super::matching::exact_path;
+use super::reader::{Object, Reader};
+use super::statuses::{StatusPattern, status_pattern};
+use crate::units::parse_duration;
+use std::time::Duration;
+
+/// A background check.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CheckRule {
+    /// Its name: in `when`, in metrics and in logs.
+    pub name: String,
+    /// What is asked.
+    pub http: HttpCheck,
+    /// How often it is asked.
+    pub interval: Duration,
+    /// How long the answer may take.
+    pub timeout: Duration,
+    /// How many good answers in a row bring it up.
+    pub rise: u32,
+    /// How many bad ones in a row bring it down.
+    pub fall: u32,
+    /// What holds before the first answer.
+    pub initial: Initial,
+}
+
+/// A check over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HttpCheck {
+    /// The Envoy cluster that is asked.
+    pub cluster: String,
+    /// The path, with its query string.
+    pub path: String,
+    /// The host that the request names.
+    pub host: String,
+    /// The statuses that are good, one of which must hold.
+    pub expect: Vec<StatusPattern>,
+}
+
+/// What holds before the first answer to a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Initial {
+    /// Nothing is known, which isn't ready.
+    Unknown,
+    /// It counts as up.
+    Pass,
+}
+
+/// How Envoy's admin interface is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AdminRule {
+    /// The Envoy cluster that leads to it.
+    pub cluster: String,
+    /// How often it is asked.
+    pub interval: Duration,
+    /// How long the answer may take.
+    pub timeout: Duration,
+}
+
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+const DEFAULT_ADMIN_INTERVAL: Duration = Duration::from_secs(1);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
+const DEFAULT_RISE: u32 = 2;
+const DEFAULT_FALL: u32 = 3;
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+const MOST_IN_A_ROW: u32 = 1_000;
+const MOST_CHECKS: usize = 64;
+const LONGEST_NAME: usize = 64;
+
+/// Reads `checks`.
+pub(super) fn read(list: &Reader<'_>) -> Option<Vec<CheckRule>> {
+    let items = list.list()?;
+    if items.len() > MOST_CHECKS {
+        list.error(format!("has {} items; keep {MOST_CHECKS} at most", items.len()));
+    }
+    let rules: Vec<Option<CheckRule>> = items.iter().map(read_check).collect();
+    for (index, (item, rule)) in items.iter().zip(&rules).enumerate() {
+        let Some(CheckRule { name, .. }) = rule else { continue };
+        if rules.iter().take(index).flatten().any(|other| other.name == *name) {
+            item.error(format!("the name {name:?} is taken by an earlier check; choose another"));
+        }
+    }
+    rules.into_iter().collect()
+}
+
+fn read_check(reader: &Reader<'_>) -> Option<CheckRule> {
+    let object =
+        reader.object(&["name", "http", "interval", "timeout", "rise", "fall", "initial"])?;
+    let name = object.required("name", r#""name": "db""#).and_then(|name| name.parsed(check_name));
+    let http = object
+        .required("http", r#""http": { "cluster": "db", "path": "/ping" }"#)
+        .and_then(|http| read_http(&http));
+    let (interval, timeout) = read_pace(&object, DEFAULT_INTERVAL)?;
+    let in_a_row = |key, default| {
+        object.or_default(key, default, |reader| reader.count_from_one(MOST_IN_A_ROW))
+    };
+    let (rise, fall) = (in_a_row("rise", DEFAULT_RISE), in_a_row("fall", DEFAULT_FALL));
+    let initial = object.or_default("initial", Initial::Unknown, |reader| {
+        reader.one_of(&[("unknown", Initial::Unknown), ("pass", Initial::Pass)])
+    });
+    Some(CheckRule {
+        name: name?,
+        http: http?,
+        interval,
+        timeout,
+        rise: rise?,
+        fall: fall?,
+        initial: initial?,
+    })
+}
+
+fn read_http(reader: &Reader<'_>) -> Option<HttpCheck> {
+    let object = reader.object(&["cluster", "path", "host", "expect"])?;
+    let cluster = read_cluster(&object);
+    let path = object.required("path", r#""path": "/ping""#).and_then(|path| path.parsed(target));
+    let host = object.optional("host", |reader| reader.parsed(host));
+    let expect = object.or_default("expect", vec![StatusPattern::Class(2)], |reader| {
+        reader.list_of(status_pattern)
+    });
+    let cluster = cluster?;
+    Some(HttpCheck {
+        host: host?.unwrap_or_else(|| cluster.clone()),
+        cluster,
+        path: path?,
+        expect: expect?,
+    })
+}
+
+/// Reads `admin`.
+pub(super) fn read_admin(reader: &Reader<'_>) -> Option<AdminRule> {
+    let object = reader.object(&["cluster", "interval", "timeout"])?;
+    let cluster = read_cluster(&object);
+    let (interval, timeout) = read_pace(&object, DEFAULT_ADMIN_INTERVAL)?;
+    Some(AdminRule { cluster: cluster?, interval, timeout })
+}
+
+/// Reads `interval` and `timeout`. The answer to a question must be there before
+/// the next is asked.
+fn read_pace(object: &Object<'_>, default_interval: Duration) -> Option<(Duration, Duration)> {
+    let interval =
+        object.or_default("interval", default_interval, |reader| reader.parsed(check_interval));
+    let default_timeout = interval.unwrap_or(DEFAULT_TIMEOUT).min(DEFAULT_TIMEOUT);
+    let timeout = object.or_default("timeout", default_timeout, |reader| reader.parsed(positive));
+    let (interval, timeout) = (interval?, timeout?);
+    if let Some(reader) = object.get("timeout").filter(|_| timeout > interval) {
+        let milliseconds = interval.as_millis();
+        reader.error(format!(
+            "is longer than the interval; write \"{milliseconds}ms\" or less, or a longer interval"
+        ));
+    }
+    Some((interval, timeout))
+}
+
+fn read_cluster(object: &Object<'_>) -> Option<String> {
+    object
+        .required("cluster", r#""cluster": "db", the name of an Envoy cluster"#)
+        .and_then(|cluster| cluster.parsed(cluster_name))
+}
+
+/// The name of an Envoy cluster: not empty; the rest is Envoy's to say.
+pub(super) fn cluster_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(r#"is not the name of a cluster; write it like "db""#.to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Names stand in stat names and in JSON keys, beside those of other evidence.
+fn check_name(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if text.is_empty() || text.len() > LONGEST_NAME || !text.bytes().all(plain) {
+        return Err(format!(
+            "is not a check name; write 1 to {LONGEST_NAME} letters, digits, \"_\" or \"-\""
+        ));
+    }
+    if matches!(text, "server" | "traffic") {
+        return Err("is what other evidence is called; choose another".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A path, and a query string where there is one.
+fn target(text: &str) -> Result<String, String> {
+    let (path, query) = text.split_once('?').unwrap_or((text, ""));
+    if path.ends_with('*')
+        || query.contains('#')
+        || !query.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        return Err(r#"is not a path to ask; write it like "/ping""#.to_owned());
+    }
+    exact_path(path)?;
+    Ok(text.to_owned())
+}
+
+fn host(text: &str) -> Result<String, String> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('/') {
+        return Err(r#"is not a host; write it like "db.example.com""#.to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn check_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text)?;
+    if interval < SHORTEST_INTERVAL {
+        return Err(r#"is too short; write "100ms" or more"#.to_owned());
+    }
+    Ok(interval)
+}

@@ -1,0 +1,228 @@
+//! `when`: what the answer of a `respond` probe rests on, and how it is written.
+
+use super::checks::cluster_name;
+use super::guards::positive;
+use super::reader::{Object, Reader};
+use crate::format::Format;
+use crate::units::{Share, parse_share};
+use std::time::Duration;
+
+/// A probe that the proxy answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RespondRule {
+    /// What the answer rests on; nothing means that it passes as long as the
+    /// proxy runs.
+    pub when: Vec<Condition>,
+    /// How the answer is written.
+    pub format: Format,
+    /// Who sees more than the bare status.
+    pub details: Details,
+}
+
+/// Who sees more than the bare status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Details {
+    /// Nobody.
+    Never,
+    /// Whom the rule's `allow` names.
+    #[default]
+    Allowed,
+    /// Everyone.
+    Always,
+}
+
+/// One piece of evidence, and what it means for the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Condition {
+    /// What is looked at.
+    pub basis: Basis,
+    /// What it means where it doesn't hold.
+    pub severity: Severity,
+    /// What it means where it wasn't observed lately.
+    pub on_stale: OnStale,
+}
+
+/// What evidence means that speaks against health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// The probe fails.
+    Fail,
+    /// The probe passes, degraded.
+    Warn,
+}
+
+/// What evidence means that is too old to rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnStale {
+    /// The probe passes, degraded.
+    Warn,
+    /// The same as evidence against health.
+    Fail,
+}
+
+/// What is looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// A background check, by its name.
+    Check(String),
+    /// The proxy itself: live, or draining.
+    Server,
+    /// The hosts of an upstream cluster.
+    Cluster(ClusterRule),
+    /// The ordinary requests.
+    Traffic(TrafficRule),
+}
+
+/// How many hosts of a cluster must be healthy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClusterRule {
+    /// The cluster, as Envoy's statistics name it.
+    pub name: String,
+    /// The share of its hosts.
+    pub min_healthy: Share,
+}
+
+/// How many ordinary requests may fail.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TrafficRule {
+    /// More errors than this fail.
+    pub max_error_rate: Share,
+    /// Once failed, it holds again at this rate of errors.
+    pub recovers_at: Share,
+    /// Fewer requests than this say nothing.
+    pub min_requests: u32,
+    /// The time that is looked back.
+    pub window: Duration,
+}
+
+const MOST_CONDITIONS: usize = 64;
+const MOST_REQUESTS: u32 = 1_000_000_000;
+const DEFAULT_MIN_HEALTHY: &str = "50%";
+const DEFAULT_MIN_REQUESTS: u32 = 20;
+const DEFAULT_WINDOW: Duration = Duration::from_secs(10);
+const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
+const LONGEST_WINDOW: Duration = Duration::from_secs(3_600);
+
+/// Reads the keys of a rule that say how the proxy answers.
+pub(super) fn read_respond(rule: &Object<'_>) -> Option<RespondRule> {
+    let when = rule.or_default("when", Vec::new(), read_when);
+    let format =
+        rule.or_default("format", Format::default(), |reader| reader.one_of(&Format::WORDS));
+    let details = rule.or_default("details", Details::default(), |reader| {
+        reader.one_of(&[
+            ("never", Details::Never),
+            ("allowed", Details::Allowed),
+            ("always", Details::Always),
+        ])
+    });
+    Some(RespondRule { when: when?, format: format?, details: details? })
+}
+
+fn read_when(list: &Reader<'_>) -> Option<Vec<Condition>> {
+    let items = list.list()?;
+    if items.len() > MOST_CONDITIONS {
+        list.error(format!("has {} items; keep {MOST_CONDITIONS} at most", items.len()));
+    }
+    let conditions: Vec<Option<Condition>> = items.iter().map(read_condition).collect();
+    for (index, (item, condition)) in items.iter().zip(&conditions).enumerate() {
+        let Some(condition) = condition else { continue };
+        let name = condition.basis.name();
+        if conditions.iter().take(index).flatten().any(|other| other.basis.name() == name) {
+            item.error(format!("{name:?} stands in this \"when\" already; keep one"));
+        }
+    }
+    conditions.into_iter().collect()
+}
+
+const BASES: [&str; 4] = ["check", "server", "cluster", "traffic"];
+
+fn read_condition(reader: &Reader<'_>) -> Option<Condition> {
+    let keys = ["check", "server", "cluster", "traffic", "min_healthy", "severity", "on_stale"];
+    let object = reader.object(&keys)?;
+    let severity = object.or_default("severity", Severity::Fail, |reader| {
+        reader.one_of(&[("fail", Severity::Fail), ("warn", Severity::Warn)])
+    });
+    let on_stale = object.or_default("on_stale", OnStale::Warn, |reader| {
+        reader.one_of(&[("warn", OnStale::Warn), ("fail", OnStale::Fail)])
+    });
+    let given: Vec<&str> = BASES.into_iter().filter(|key| object.get(key).is_some()).collect();
+    let basis = match given.as_slice() {
+        [one] => read_basis(&object, one),
+        [] => {
+            object.error(r#"looks at nothing; add "check", "server", "cluster" or "traffic""#);
+            None
+        }
+        [first, second, ..] => {
+            object.error(format!("looks at {first:?} and {second:?}; write an item for each"));
+            None
+        }
+    };
+    if let (Some(reader), false) = (object.get("min_healthy"), given.contains(&"cluster")) {
+        reader.error("has no effect without \"cluster\"; leave it out");
+    }
+    if let (Some(reader), true) = (object.get("on_stale"), given.contains(&"traffic")) {
+        reader.error("has no effect on \"traffic\", which is never stale; leave it out");
+    }
+    Some(Condition { basis: basis?, severity: severity?, on_stale: on_stale? })
+}
+
+fn read_basis(object: &Object<'_>, key: &str) -> Option<Basis> {
+    let reader = object.get(key)?;
+    match key {
+        "check" => reader.string().map(|name| Basis::Check(name.to_owned())),
+        "server" => reader.one_of(&[("live", ())]).map(|()| Basis::Server),
+        "cluster" => {
+            let name = reader.parsed(cluster_name);
+            let default = parse_share(DEFAULT_MIN_HEALTHY).ok()?;
+            let min_healthy =
+                object.or_default("min_healthy", default, |reader| reader.parsed(parse_share));
+            Some(Basis::Cluster(ClusterRule { name: name?, min_healthy: min_healthy? }))
+        }
+        _ => read_traffic(&reader).map(Basis::Traffic),
+    }
+}
+
+fn read_traffic(reader: &Reader<'_>) -> Option<TrafficRule> {
+    let object = reader.object(&["max_error_rate", "recovers_at", "min_requests", "window"])?;
+    let max_error_rate = object
+        .required("max_error_rate", r#""max_error_rate": "20%""#)
+        .and_then(|rate| rate.parsed(parse_share));
+    let recovers_at = object.optional("recovers_at", |reader| reader.parsed(parse_share));
+    let min_requests = object.or_default("min_requests", DEFAULT_MIN_REQUESTS, |reader| {
+        reader.count_from_one(MOST_REQUESTS)
+    });
+    let window = object.or_default("window", DEFAULT_WINDOW, |reader| reader.parsed(window));
+    let (max_error_rate, recovers_at) = (max_error_rate?, recovers_at?);
+    if let (Some(rate), Some(reader)) = (recovers_at, object.get("recovers_at"))
+        && rate > max_error_rate
+    {
+        reader
+            .error("is above \"max_error_rate\"; write a lower one, or leave it out for the half");
+    }
+    Some(TrafficRule {
+        max_error_rate,
+        recovers_at: recovers_at.unwrap_or(max_error_rate.half()),
+        min_requests: min_requests?,
+        window: window?,
+    })
+}
+
+fn window(text: &str) -> Result<Duration, String> {
+    let window = positive(text)?;
+    if !(SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&window) {
+        return Err(r#"is out of range; write "1s" to "1h""#.to_owned());
+    }
+    Ok(window)
+}
+
+impl Basis {
+    /// Tells it from the others of the same `when`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Check(name) => name.clone(),
+            Self::Server => "server".to_owned(),
+            Self::Cluster(rule) => format!("cluster:{}", rule.name),
+            Self::Traffic(_) => "traffic".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What Envoy's admin interface shows of the proxy and of its clusters.
+
+use crate::config::AdminRule;
+use crate::state::{Decoder, Encoder, State};
+use crate::time::{Nanos, nanos};
+use serde::Deserialize;
+
+/// The hosts of a cluster, as Envoy counts them.
+/// <https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// All of them.
+    pub total: u64,
+    /// The healthy ones.
+    pub healthy: u64,
+    /// Those that are healthy, but degraded.
+    pub degraded: u64,
+}
+
+/// What was seen at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// Whether the proxy takes traffic: `/healthcheck/fail` and a stop of all
+    /// listeners say no.
+    pub live: bool,
+    /// The clusters that are asked for, in their order; `None` for one that
+    /// Envoy doesn't know.
+    pub clusters: Vec<Option<Membership>>,
+}
+
+/// What all workers know of the admin interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminState {
+    /// The last view, and when it was taken.
+    pub seen: Option<(View, Nanos)>,
+    /// How many attempts in a row have failed.
+    pub failures: u64,
+}
+
+impl AdminState {
+    /// The last view, while it can be relied on.
+    pub fn fresh(&self, rule: &AdminRule, now: Nanos) -> Option<&View> {
+        let (view, at) = self.seen.as_ref()?;
+        let stale = super::check::is_stale(*at, nanos(rule.interval), nanos(rule.timeout), now);
+        (!stale).then_some(view)
+    }
+}
+
+const LIVE: &str = "server.live";
+const STOPPED: &str = "listener_manager.listener_stopped";
+
+/// The path that shows what is needed of these clusters.
+/// <https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--stats>
+pub fn path(clusters: &[String]) -> String {
+    let names: Vec<String> = clusters.iter().map(|name| escape(&stat_name(name))).collect();
+    let mut filter = r"^(server\.live|listener_manager\.listener_stopped".to_owned();
+    if !names.is_empty() {
+        // Istio ends the names of its clusters with a semicolon.
+        let names = names.join("|");
+        filter.push_str(&format!(r"|cluster\.({names});?\.membership_(total|healthy|degraded)"));
+    }
+    filter.push_str(")$");
+    format!("/stats?format=json&filter={}", percent_encode(&filter))
+}
+
+/// How Envoy's statistics write the name of a cluster.
+fn stat_name(cluster: &str) -> String {
+    cluster.replace(':', "_")
+}
+
+/// A regular expression (RE2) for exactly this text.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii_punctuation() && character != '_' {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+/// For a query string (RFC 3986, section 2.1).
+fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'_' | b'-' | b'.' | b'~' => encoded.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
+            byte => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[derive(Deserialize)]
+struct Stats {
+    stats: Vec<Stat>,
+}
+
+#[derive(Deserialize)]
+struct Stat {
+    name: String,
+    value: u64,
+}
+
+/// Reads what the admin interface shows under [`path`].
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read(body: &[u8], clusters: &[String]) -> Result<View, String> {
+    let stats: Stats =
+        serde_json::from_slice(body).map_err(|error| format!("no statistics: {error}"))?;
+    let value =
+        |name: &str| stats.stats.iter().find(|stat| stat.name == name).map(|stat| stat.value);
+    let live = value(LIVE).ok_or_else(|| format!("its statistics have no {LIVE}"))?;
+    let stopped = value(STOPPED).unwrap_or_default();
+    let membership = |cluster: &String| {
+        let name = stat_name(cluster);
+        let gauge = |what: &str| {
+            value(&format!("cluster.{name}.{what}"))
+                .or_else(|| value(&format!("cluster.{name};.{what}")))
+        };
+        Some(Membership {
+            total: gauge("membership_total")?,
+            healthy: gauge("membership_healthy")?,
+            degraded: gauge("membership_degraded").unwrap_or_default(),
+        })
+    };
+    let clusters = clusters.iter().map(membership).collect();
+    Ok(View { live: live != 0 && stopped == 0, clusters })
+}
+
+impl State for AdminState {
+    fn encode(&self, to: &mut Encoder) {
+        to.number(self.failures);
+        to.optional(self.seen.as_ref(), |to, (view, at)| {
+            to.number(*at).number(u64::from(view.live)).number(view.clusters.len() as u64);
+            for cluster in &view.clusters {
+                to.optional(cluster.as_ref(), |to, hosts| {
+                    to.number(hosts.total).number(hosts.healthy).number(hosts.degraded);
+                });
+            }
+        });
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        let failures = from.number()?;
+        let seen = from.optional(|from| {
+            let (at, live) = (from.number()?, from.number()? != 0);
+            let length = from.number()?;
+            let clusters = (0..length).map(|_| {
+                from.optional(|from| {
+                    Some(Membership {
+                        total: from.number()?,
+                        healthy: from.number()?,
+                        degraded: from.number()?,
+                    })
+                })
+            });
+            Some((View { live, clusters: clusters.collect::<Option<_>>()? }, at))
+        });
+        Some(Self { seen: seen?, failures })
+    }
+}

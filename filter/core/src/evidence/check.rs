@@ -1,0 +1,160 @@
+//! What the answers to a background check make of it.
+
+use crate::callout::Heard;
+use crate::config::{CheckRule, Initial};
+use crate::state::{Decoder, Encoder, State};
+use crate::time::{Nanos, SKEW, nanos};
+
+/// Whether what is checked is up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Position {
+    /// Nothing has been heard yet.
+    #[default]
+    Unknown,
+    /// It is up.
+    Up,
+    /// It is down.
+    Down,
+}
+
+/// What is known of a check, shared by all workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckState {
+    position: Position,
+    /// Whether it ever was up. What never was is up with its first good answer.
+    was_up: bool,
+    /// How many answers in a row speak against the position.
+    against: u32,
+    /// The last answer.
+    pub last: Option<Observation>,
+}
+
+/// What came of asking once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// Whether it was good.
+    pub healthy: bool,
+    /// In words.
+    pub output: String,
+    /// How long the answer took, in milliseconds, where there was one.
+    pub took_ms: Option<u64>,
+    /// When it was known.
+    pub at: Nanos,
+}
+
+impl Observation {
+    /// Judges what was heard `took` nanoseconds after it was asked.
+    pub fn judge(rule: &CheckRule, heard: &Heard, took: Nanos, now: Nanos) -> Self {
+        let took_ms = took / 1_000_000;
+        let (healthy, output) = match heard {
+            Heard::Answer(status) if rule.http.expect.iter().any(|one| one.matches(*status)) => {
+                (true, format!("answered {status} in {took_ms} ms"))
+            }
+            Heard::Answer(status) => {
+                let wanted: Vec<String> =
+                    rule.http.expect.iter().map(ToString::to_string).collect();
+                (false, format!("answered {status}, not {}", wanted.join(" or ")))
+            }
+            Heard::Timeout => (false, format!("no answer within {} ms", rule.timeout.as_millis())),
+            Heard::Nothing(reason) => (false, reason.clone()),
+            Heard::TooLarge(size) => (false, format!("the answer is too large: {size} bytes")),
+        };
+        let answered = matches!(heard, Heard::Answer(_) | Heard::TooLarge(_));
+        Self { healthy, output, took_ms: answered.then_some(took_ms), at: now }
+    }
+
+    /// The same for an answer that came when nobody waited for it any more.
+    pub fn judge_late(rule: &CheckRule, status: u16, took: Nanos, now: Nanos) -> Self {
+        let (took_ms, limit) = (took / 1_000_000, rule.timeout.as_millis());
+        let output = format!("answered {status} after {took_ms} ms, beyond its {limit} ms");
+        Self { healthy: false, output, took_ms: Some(took_ms), at: now }
+    }
+
+    /// Whether nothing newer has come for too long: three rounds.
+    pub fn is_stale(&self, rule: &CheckRule, now: Nanos) -> bool {
+        is_stale(self.at, nanos(rule.interval), nanos(rule.timeout), now)
+    }
+}
+
+/// Whether what was observed at `at` should have been observed anew: three
+/// rounds have passed. What lies in the future was observed before the clock was
+/// set back.
+pub fn is_stale(at: Nanos, interval: Nanos, timeout: Nanos, now: Nanos) -> bool {
+    let longest = interval.saturating_mul(3).saturating_add(timeout);
+    now.saturating_sub(at) > longest || at.saturating_sub(now) > SKEW
+}
+
+impl CheckState {
+    /// Whether it is up, where `initial` says what it is before the first answer.
+    pub fn position(&self, initial: Initial) -> Position {
+        match (self.position, initial) {
+            (Position::Unknown, Initial::Pass) => Position::Up,
+            (position, _) => position,
+        }
+    }
+
+    /// How many answers in a row speak against its position.
+    pub fn against(&self) -> u32 {
+        self.against
+    }
+
+    /// Takes note of an answer.
+    pub fn record(&mut self, rule: &CheckRule, observation: Observation) {
+        let healthy = observation.healthy;
+        self.last = Some(observation);
+        let (agrees, enough) = match self.position(rule.initial) {
+            Position::Unknown => (false, 1),
+            Position::Up => (healthy, rule.fall),
+            Position::Down if self.was_up => (!healthy, rule.rise),
+            Position::Down => (!healthy, 1),
+        };
+        if agrees {
+            self.against = 0;
+            return;
+        }
+        self.against = self.against.saturating_add(1);
+        if self.against >= enough {
+            self.against = 0;
+            self.position = if healthy { Position::Up } else { Position::Down };
+            self.was_up |= healthy;
+        }
+    }
+
+    /// Says more of the last answer, which is the same one.
+    pub fn amend(&mut self, observation: Observation) {
+        self.last = Some(observation);
+    }
+}
+
+impl State for CheckState {
+    fn encode(&self, to: &mut Encoder) {
+        to.number(self.position as u64).number(u64::from(self.was_up));
+        to.number(u64::from(self.against));
+        to.optional(self.last.as_ref(), |to, last| {
+            to.number(u64::from(last.healthy)).bytes(last.output.as_bytes()).number(last.at);
+            to.optional(last.took_ms.as_ref(), |to, took| {
+                to.number(*took);
+            });
+        });
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        Some(Self {
+            position: match from.number()? {
+                0 => Position::Unknown,
+                1 => Position::Up,
+                _ => Position::Down,
+            },
+            was_up: from.number()? != 0,
+            against: u32::try_from(from.number()?).ok()?,
+            last: from.optional(|from| {
+                Some(Observation {
+                    healthy: from.number()? != 0,
+                    output: String::from_utf8_lossy(from.bytes()?).into_owned(),
+                    at: from.number()?,
+                    took_ms: from.optional(Decoder::number)?,
+                })
+            })?,
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! What the facts mean for a probe.
+
+use super::admin::{AdminState, Membership};
+use super::check::{CheckState, Position};
+use super::traffic::{Reading, Window};
+use super::{Admin, Check, Evidence, Item, Source, Traffic};
+use crate::config::{ClusterRule, OnStale, Severity};
+use crate::outcome::Verdict;
+use crate::report::{Finding, Subject};
+use crate::state::SharedStore;
+use crate::time::{Nanos, nanos};
+use crate::units::Share;
+
+/// Whether a fact speaks for health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Yes,
+    No,
+    /// It did or it didn't, but that was too long ago.
+    Stale,
+}
+
+/// What a fact says, before a rule weighs it.
+struct Statement {
+    subject: Subject,
+    holds: Holds,
+    output: String,
+    observed: Option<u64>,
+    at: Option<Nanos>,
+}
+
+impl Evidence {
+    /// What an item finds.
+    pub(super) fn finding(&self, item: &Item, store: &impl SharedStore, now: Nanos) -> Finding {
+        let statement = match &item.source {
+            Source::Check(place) => self
+                .checks
+                .get(*place)
+                .map(|check| check.statement(&check.state.read(store, now), now)),
+            Source::Server => {
+                self.admin.as_ref().map(|admin| admin.server(&admin.state.read(store, now), now))
+            }
+            Source::Cluster(place, rule) => self
+                .admin
+                .as_ref()
+                .map(|admin| admin.cluster(*place, rule, &admin.state.read(store, now), now)),
+            Source::Traffic(place) => self
+                .traffic
+                .get(*place)
+                .map(|traffic| traffic.statement(&traffic.window.read(store, now), now)),
+        };
+        item.weigh(statement.unwrap_or_else(Statement::nothing))
+    }
+}
+
+impl Item {
+    fn weigh(&self, statement: Statement) -> Finding {
+        let failing = match self.severity {
+            Severity::Fail => Verdict::Fail,
+            Severity::Warn => Verdict::Warn,
+        };
+        let verdict = match (statement.holds, self.on_stale) {
+            (Holds::Yes, _) => Verdict::Pass,
+            (Holds::Stale, OnStale::Warn) => Verdict::Warn,
+            (Holds::No, _) | (Holds::Stale, OnStale::Fail) => failing,
+        };
+        Finding {
+            name: self.name.clone(),
+            subject: statement.subject,
+            verdict,
+            output: statement.output,
+            observed: statement.observed,
+            at: statement.at,
+        }
+    }
+}
+
+impl Statement {
+    /// Of a source that isn't there, which the configuration rules out.
+    fn nothing() -> Self {
+        let output = "there is no such evidence".to_owned();
+        Self { subject: Subject::Server, holds: Holds::Stale, output, observed: None, at: None }
+    }
+}
+
+impl Check {
+    fn statement(&self, state: &CheckState, now: Nanos) -> Statement {
+        let rule = &self.rule;
+        let position = state.position(rule.initial);
+        let Some(last) = &state.last else {
+            let holds = if position == Position::Up { Holds::Yes } else { Holds::No };
+            let output = "no answer yet".to_owned();
+            return Statement { subject: Subject::Check, holds, output, observed: None, at: None };
+        };
+        let stale = last.is_stale(rule, now);
+        let (holds, enough) = match position {
+            _ if stale => (Holds::Stale, 0),
+            Position::Up => (Holds::Yes, rule.fall),
+            Position::Unknown | Position::Down => (Holds::No, rule.rise),
+        };
+        let output = match state.against() {
+            _ if stale => format!("not asked for {}; {}", seconds(now, last.at), last.output),
+            0 => last.output.clone(),
+            against => format!("{} ({against} of {enough} in a row)", last.output),
+        };
+        Statement {
+            subject: Subject::Check,
+            holds,
+            output,
+            observed: last.took_ms,
+            at: Some(last.at),
+        }
+    }
+}
+
+impl Admin {
+    fn server(&self, state: &AdminState, now: Nanos) -> Statement {
+        let (holds, output) = match state.fresh(&self.rule, now) {
+            Some(view) if view.live => (Holds::Yes, "live".to_owned()),
+            Some(_) => (Holds::No, "draining".to_owned()),
+            None => (Holds::Stale, self.unseen(state, now)),
+        };
+        let at = state.seen.as_ref().map(|(_, at)| *at);
+        Statement { subject: Subject::Server, holds, output, observed: None, at }
+    }
+
+    fn cluster(
+        &self,
+        place: usize,
+        rule: &ClusterRule,
+        state: &AdminState,
+        now: Nanos,
+    ) -> Statement {
+        let (holds, output, observed) = match state.fresh(&self.rule, now) {
+            Some(view) => judge_hosts(rule, view.clusters.get(place).copied().flatten()),
+            None => (Holds::Stale, self.unseen(state, now), None),
+        };
+        let at = state.seen.as_ref().map(|(_, at)| *at);
+        Statement { subject: Subject::Cluster, holds, output, observed, at }
+    }
+
+    fn unseen(&self, state: &AdminState, now: Nanos) -> String {
+        match &state.seen {
+            Some((_, at)) => format!("the admin interface was not seen for {}", seconds(now, *at)),
+            None => "the admin interface was never seen".to_owned(),
+        }
+    }
+}
+
+/// Counts as Envoy's own health_check filter does: healthy and degraded hosts
+/// together, in all hosts of the cluster.
+/// <https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/http/health_check/v3/health_check.proto>
+fn judge_hosts(rule: &ClusterRule, hosts: Option<Membership>) -> (Holds, String, Option<u64>) {
+    let none_needed = rule.min_healthy == Share::default();
+    let Some(Membership { total, healthy, degraded }) = hosts else {
+        let holds = if none_needed { Holds::Yes } else { Holds::No };
+        let output = "Envoy's statistics know no such cluster".to_owned();
+        return (holds, output, None);
+    };
+    let usable = healthy.saturating_add(degraded);
+    let enough = rule.min_healthy.is_reached_by(usable, total) && (total > 0 || none_needed);
+    let output = match (total, degraded) {
+        (0, _) => "it has no hosts".to_owned(),
+        (_, 0) => format!("{healthy} of {total} hosts are healthy"),
+        _ => format!("{healthy} of {total} hosts are healthy, {degraded} degraded"),
+    };
+    let (holds, output) = if enough {
+        (Holds::Yes, output)
+    } else {
+        (Holds::No, format!("{output}; {} must be", rule.min_healthy))
+    };
+    (holds, output, Some(Share::of(usable, total).percent()))
+}
+
+impl Traffic {
+    fn statement(&self, window: &Window, now: Nanos) -> Statement {
+        let rule = &self.rule;
+        let (count, reading) = window.read(rule, now);
+        let looked_back = format!("in {}", seconds(nanos(rule.window), 0));
+        let (holds, output) = match reading {
+            Reading::TooFew => {
+                let least = rule.min_requests;
+                (
+                    Holds::Yes,
+                    format!("{} requests {looked_back}, fewer than {least}", count.requests),
+                )
+            }
+            Reading::Healthy | Reading::Failing => {
+                let output = format!(
+                    "{} of {} requests failed {looked_back}: {}",
+                    count.errors,
+                    count.requests,
+                    count.error_rate()
+                );
+                (if reading == Reading::Failing { Holds::No } else { Holds::Yes }, output)
+            }
+        };
+        let observed = Some(count.error_rate().percent());
+        Statement { subject: Subject::Traffic, holds, output, observed, at: Some(now) }
+    }
+}
+
+/// How long ago something was, in words.
+fn seconds(now: Nanos, at: Nanos) -> String {
+    let tenths = now.saturating_sub(at) / 100_000_000;
+    format!("{}.{} s", tenths / 10, tenths % 10)
+}

@@ -1,0 +1,52 @@
+//! A state of the process, looked at by a worker again and again.
+
+use crate::state::{Cell, Refusal, SharedStore, State, update};
+use crate::time::Nanos;
+use std::cell::RefCell;
+
+/// How long a worker relies on what it has read, in nanoseconds: thousands of
+/// probes a second needn't all ask.
+const FRESH: Nanos = 5_000_000;
+
+/// A state in shared data, and a copy of it.
+#[derive(Debug)]
+pub struct Shared<S> {
+    cell: Cell,
+    copy: RefCell<Option<(Nanos, S)>>,
+}
+
+impl<S: State + Clone> Shared<S> {
+    /// A state that nobody has looked at yet.
+    pub fn new(cell: Cell) -> Self {
+        Self { cell, copy: RefCell::new(None) }
+    }
+
+    /// The present state, or that of a moment ago.
+    pub fn read(&self, store: &impl SharedStore, now: Nanos) -> S {
+        let Ok(mut copy) = self.copy.try_borrow_mut() else { return S::default() };
+        match &*copy {
+            Some((at, state)) if *at <= now && now - at < FRESH => state.clone(),
+            _ => {
+                let state: S = self.cell.read(store, now);
+                *copy = Some((now, state.clone()));
+                state
+            }
+        }
+    }
+
+    /// Changes the state, as [`update`] does.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn update<T>(
+        &self,
+        store: &impl SharedStore,
+        now: Nanos,
+        change: impl FnMut(&mut S) -> (T, bool),
+    ) -> Result<T, Refusal> {
+        if let Ok(mut copy) = self.copy.try_borrow_mut() {
+            *copy = None;
+        }
+        update(store, &self.cell, now, change)
+    }
+}

@@ -1,0 +1,85 @@
+//! The host calls that the filter makes, as the ABI declares them.
+
+use super::Status;
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    pub fn proxy_log(level: LogLevel, message: *const u8, size: usize) -> Status;
+    pub fn proxy_get_current_time_nanoseconds(time: *mut u64) -> Status;
+    pub fn proxy_get_header_map_value(
+        map: MapType,
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> Status;
+    pub fn proxy_get_header_map_pairs(
+        map: MapType,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> Status;
+    pub fn proxy_replace_header_map_value(
+        map: MapType,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> Status;
+    pub fn proxy_remove_header_map_value(map: MapType, key: *const u8, key_size: usize) -> Status;
+    pub fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> Status;
+    pub fn proxy_get_buffer_bytes(
+        buffer: BufferType,
+        start: usize,
+        max_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> Status;
+    pub fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> Status;
+    pub fn proxy_define_metric(
+        kind: MetricType,
+        name: *const u8,
+        name_size: usize,
+        id: *mut u32,
+    ) -> Status;
+    pub fn proxy_increment_metric(id: u32, offset: i64) -> Status;
+    pub fn proxy_record_metric(id: u32, value: u64) -> Status;
+    pub fn proxy_set_buffer_bytes(
+        buffer: BufferType,
+        start: usize,
+        size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> Status;
+    pub fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+        version: *mut u32,
+    ) -> Status;
+    pub fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        version: u32,
+    ) -> Status;
+    pub fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
+    pub fn proxy_set_effective_context(context_id: u32) -> Status;
+    pub fn proxy_continue_stream(stream: u32) -> Status;
+}
