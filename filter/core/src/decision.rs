@@ -47,8 +47,11 @@ pub struct Reply {
     pub status: u16,
     /// The headers, without `content-length`, which Envoy sets.
     pub headers: Vec<(&'static str, Vec<u8>)>,
-    /// The body; Envoy leaves it out of the answer to a HEAD.
+    /// The body; Envoy leaves it out of the answer to a HEAD. To a call of gRPC
+    /// it is the message of the status.
     pub body: Vec<u8>,
+    /// The status of a call of gRPC, which gets nothing else; `None` for HTTP.
+    pub grpc_status: Option<u32>,
     /// The reason, for `%RESPONSE_CODE_DETAILS%`: one of [`crate::outcome::details`].
     pub details: &'static str,
 }

@@ -13,13 +13,14 @@ use crate::grpc::{self, GrpcAnswer};
 use crate::outcome::Outcome;
 use crate::policy::MetricIndex;
 use crate::probe::Probe;
-use crate::recognition::Recognised;
+use crate::recognition::{Call, Recognised};
 use crate::request::ResponseHead;
 use crate::state::{Cell, Cells, SharedStore, update};
 use crate::time::Nanos;
 use crate::upstream::Upstream;
 use std::rc::Rc;
 
+mod call;
 mod request;
 mod response;
 
@@ -38,6 +39,12 @@ pub struct Commons {
 #[derive(Debug)]
 pub struct Exchange {
     probe: Rc<Probe>,
+    /// The call, where it is one of gRPC, and the service that it asks for, once
+    /// that is known.
+    call: Option<Call>,
+    service: Option<String>,
+    /// It waits for the message that names the service.
+    awaits_message: bool,
     commons: Rc<Commons>,
     /// Tells it apart from every other probe of the process.
     token: u64,
@@ -94,12 +101,15 @@ impl Exchange {
     /// A probe that has just arrived. `token` must differ from that of every
     /// other probe of the process.
     pub fn new(recognised: Recognised, commons: Rc<Commons>, token: u64, now: Nanos) -> Self {
-        let progress = match recognised.method {
-            Some(method) => Progress::AwaitingGrpc(GrpcAnswer::new(method)),
+        let progress = match &recognised.call {
+            Some(call) => Progress::AwaitingGrpc(GrpcAnswer::new(call.method)),
             None => Progress::AwaitingHttp,
         };
         Self {
             probe: recognised.probe,
+            call: recognised.call,
+            service: None,
+            awaits_message: false,
             commons,
             token,
             arrived: now,
@@ -116,6 +126,14 @@ impl Exchange {
     /// What is known of the cluster, for clients of one kind of protocol.
     fn upstream(&self, from_http1: bool) -> Cell {
         self.commons.upstreams.scope(&[&self.cluster, &[u8::from(from_http1)]])
+    }
+
+    /// The breaker of the cluster, for calls of gRPC that of a service in it.
+    fn breaker_cell(&self, cells: &Cells) -> Cell {
+        match &self.service {
+            Some(service) => cells.scope(&[&self.cluster, service.as_bytes()]),
+            None => cells.scope(&[&self.cluster]),
+        }
     }
 
     /// Ends the refresh, where this probe has it, in the way that `end` does.
@@ -145,9 +163,8 @@ impl Exchange {
     ) {
         self.release_refresh(store, now);
         if self.held.passed_breaker {
-            let broke_off = matches!(self.progress, Progress::Known(_))
-                && !self.held.complete
-                && is_upstreams_fault(response);
+            let begun = !matches!(self.progress, Progress::AwaitingHttp);
+            let broke_off = begun && !self.held.complete && is_upstreams_fault(response);
             self.settle_breaker(store, now, broke_off.then_some(true));
         }
         if self.held.upstream_trial {
@@ -178,7 +195,8 @@ impl Exchange {
             return;
         }
         let Some((rule, cells)) = &self.probe.breaker else { return };
-        let settled = update::<Breaker, _>(store, &cells.scope(&[&self.cluster]), now, |breaker| {
+        let cell = self.breaker_cell(cells);
+        let settled = update::<Breaker, _>(store, &cell, now, |breaker| {
             let before = breaker.position();
             let changed = match failed {
                 Some(failed) => breaker.record(rule, now, self.token, failed),

@@ -106,6 +106,8 @@ pub mod details {
     pub const BREAKER_OPEN: &str = "heartbeat_breaker_open";
     /// `breaker`: half-open, with its one trial under way.
     pub const BREAKER_HALF_OPEN: &str = "heartbeat_breaker_half_open";
+    /// A call of gRPC that can't be understood.
+    pub const NOT_UNDERSTOOD: &str = "heartbeat_not_understood";
     /// `allow`: denied.
     pub const DENIED: &str = "heartbeat_denied";
 }

@@ -80,7 +80,9 @@ impl Probe {
             let plugin = &surroundings.plugin;
             Cells::new(format!("heartbeat/{plugin}/{kind}/{}", rule.name), fingerprint)
         };
+        let in_grpc = matches!(rule.matcher, Match::Grpc(_));
         let memory = match (&rule.action, &rule.limit) {
+            (Action::Forward, _) if in_grpc => None,
             (Action::Cache(cache), _) => Some((cache.clone(), cells("cache"))),
             (Action::Forward, Some(limit)) if limit.on_limit == OnLimit::LastVerdict => {
                 Some((CacheRule::default(), cells("cache")))
@@ -159,6 +161,16 @@ impl Probe {
             Details::Allowed => self.allow.is_some(),
             Details::Always => true,
         }
+    }
+
+    /// Whether it recognises calls of gRPC.
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.protocol == Protocol::Grpc
+    }
+
+    /// Whether what becomes of a call depends on its service.
+    pub(crate) fn depends_on_service(&self) -> bool {
+        self.limit.is_some() || self.breaker.is_some() || !matches!(self.action, Action::Forward)
     }
 
     /// Whether probes of this rule ask the application to close the connection.

@@ -4,7 +4,9 @@
 //! a table, a prefix one for each segment of the request's path, however many
 //! rules there are. Only rules without a path are tried in turn.
 
-use crate::config::{GrpcMethod, HeaderMatcher, HttpMatch, Match, PathMatch};
+use crate::config::{
+    GrpcMatch, GrpcMethod, HeaderMatcher, HttpMatch, Match, PathMatch, ServicePattern,
+};
 use crate::grpc;
 use crate::headers::CONTENT_TYPE;
 use crate::probe::Probe;
@@ -22,7 +24,8 @@ pub struct Recogniser {
     prefix: HashMap<Vec<u8>, Vec<RuleNumber>>,
     anywhere: Vec<RuleNumber>,
     http: HashMap<RuleNumber, HttpRule>,
-    grpc: Vec<(Vec<GrpcMethod>, Rc<Probe>)>,
+    /// By method.
+    grpc: HashMap<GrpcMethod, Rc<Vec<GrpcRule>>>,
     rules: RuleNumber,
 }
 
@@ -39,8 +42,43 @@ struct HttpRule {
 pub struct Recognised {
     /// The rule.
     pub probe: Rc<Probe>,
-    /// The method, where it is a gRPC health call.
-    pub method: Option<GrpcMethod>,
+    /// The call, where it is one of gRPC.
+    pub call: Option<Call>,
+}
+
+/// A call of `grpc.health.v1.Health`.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What it calls.
+    pub method: GrpcMethod,
+    /// The rules for this method, in their order; which of them it is depends on
+    /// the service that the call asks for.
+    pub rules: Rc<Vec<GrpcRule>>,
+}
+
+/// A rule for a method.
+#[derive(Clone, Debug)]
+pub struct GrpcRule {
+    pub(crate) services: Rc<Vec<ServicePattern>>,
+    pub(crate) probe: Rc<Probe>,
+}
+
+impl GrpcRule {
+    /// Whether it is for this service; where that isn't known, whether it is for all.
+    pub(crate) fn takes(&self, service: Option<&str>) -> bool {
+        self.services.iter().any(|pattern| match service {
+            Some(service) => pattern.matches(service),
+            None => *pattern == ServicePattern::Any,
+        })
+    }
+
+    /// Whether it names the service.
+    pub(crate) fn names(&self, service: &str) -> bool {
+        self.services.iter().any(|pattern| match pattern {
+            ServicePattern::Exact(name) => name == service,
+            _ => false,
+        })
+    }
 }
 
 impl Recogniser {
@@ -49,7 +87,14 @@ impl Recogniser {
         let number = self.rules;
         self.rules += 1;
         match matcher {
-            Match::Grpc(matcher) => self.grpc.push((matcher.methods, probe)),
+            Match::Grpc(GrpcMatch { methods, services }) => {
+                let services = Rc::new(services);
+                for method in methods {
+                    let rule =
+                        GrpcRule { services: Rc::clone(&services), probe: Rc::clone(&probe) };
+                    Rc::make_mut(self.grpc.entry(method).or_default()).push(rule);
+                }
+            }
             Match::Http(HttpMatch { path, methods, headers }) => {
                 self.http.insert(number, HttpRule { methods, headers, probe });
                 match path {
@@ -75,10 +120,11 @@ impl Recogniser {
     }
 
     fn recognise_grpc(&self, request: &impl RequestHead, method: GrpcMethod) -> Option<Recognised> {
-        let (_, probe) = self.grpc.iter().find(|(methods, _)| methods.contains(&method))?;
+        let rules = self.grpc.get(&method)?;
+        let probe = Rc::clone(&rules.first()?.probe);
         let content_type = request.header(CONTENT_TYPE)?;
         grpc::is_grpc(&content_type)
-            .then(|| Recognised { probe: Rc::clone(probe), method: Some(method) })
+            .then(|| Recognised { probe, call: Some(Call { method, rules: Rc::clone(rules) }) })
     }
 
     fn recognise_http(&self, request: &impl RequestHead, path: &[u8]) -> Option<Recognised> {
@@ -91,7 +137,7 @@ impl Recogniser {
             .iter()
             .filter_map(|number| self.http.get(number))
             .find(|rule| rule.accepts(&method, request))?;
-        Some(Recognised { probe: Rc::clone(&rule.probe), method: None })
+        Some(Recognised { probe: Rc::clone(&rule.probe), call: None })
     }
 
     /// The rules whose condition on the path holds, in their order.

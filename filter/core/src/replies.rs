@@ -4,7 +4,10 @@ use crate::cache::Answer;
 use crate::config::RespondRule;
 use crate::decision::{HeaderEdits, Reply};
 use crate::format::{Page, Written};
-use crate::headers::{AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, RETRY_AFTER};
+use crate::grpc::{Violation, code};
+use crate::headers::{
+    AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, GRPC_ACCEPT_ENCODING, RETRY_AFTER,
+};
 use crate::outcome::{Verdict, details};
 use crate::probe::Probe;
 use crate::report::Report;
@@ -37,13 +40,15 @@ impl Probe {
             // It holds what the prober sent.
             headers.set(CONTENT_TYPE_OPTIONS, "nosniff");
         }
-        (Reply { status, headers: headers.set, body: body.into(), details }, verdict)
+        let reply =
+            Reply { status, headers: headers.set, body: body.into(), grpc_status: None, details };
+        (reply, verdict)
     }
 
     /// An answer that was kept.
     pub(crate) fn reply_kept(&self, answer: Answer, details: &'static str, now: Nanos) -> Reply {
         let headers = self.describe(&answer, now).set;
-        Reply { status: answer.status, headers, body: answer.body, details }
+        Reply { status: answer.status, headers, body: answer.body, grpc_status: None, details }
     }
 
     /// The headers of an answer that was kept.
@@ -59,39 +64,70 @@ impl Probe {
 
     /// The fetch that the probe waited for has failed.
     pub(crate) fn reply_cache_unreachable(&self, status: u16, now: Nanos) -> Reply {
-        own(status, self.annotation(Verdict::Fail), details::CACHE_UNREACHABLE, now)
+        self.own(status, self.annotation(Verdict::Fail), details::CACHE_UNREACHABLE, now)
     }
 
     /// No answer came while the probe waited for one.
     pub(crate) fn reply_cache_timeout(&self, now: Nanos) -> Reply {
-        own(504, self.annotation(Verdict::Fail), details::CACHE_TIMEOUT, now)
+        self.own(504, self.annotation(Verdict::Fail), details::CACHE_TIMEOUT, now)
     }
 
     /// Beyond the limit. That says nothing about health, so no marker does.
     pub(crate) fn reply_limited(&self, retry_in: Nanos, now: Nanos) -> Reply {
-        own(429, retry_after(self.identification(), retry_in), details::LIMITED, now)
+        self.own(429, retry_after(self.identification(), retry_in), details::LIMITED, now)
     }
 
     /// The breaker is open, or half-open.
     pub(crate) fn reply_broken(&self, retry_in: Nanos, details: &'static str, now: Nanos) -> Reply {
-        own(503, retry_after(self.annotation(Verdict::Fail), retry_in), details, now)
+        self.own(503, retry_after(self.annotation(Verdict::Fail), retry_in), details, now)
     }
 
     /// Not allowed to probe. Whoever asks learns nothing of this proxy.
     pub(crate) fn reply_denied(&self, now: Nanos) -> Reply {
-        own(403, HeaderEdits::default(), details::DENIED, now)
+        self.own(403, HeaderEdits::default(), details::DENIED, now)
+    }
+
+    /// An answer that nobody must store, whose body says why.
+    fn own(
+        &self,
+        status: u16,
+        mut headers: HeaderEdits,
+        details: &'static str,
+        now: Nanos,
+    ) -> Reply {
+        if self.is_grpc() {
+            let grpc_status = match status {
+                403 => code::PERMISSION_DENIED,
+                429 => code::RESOURCE_EXHAUSTED,
+                504 => code::DEADLINE_EXCEEDED,
+                _ => code::UNAVAILABLE,
+            };
+            let headers = headers.set;
+            return Reply { grpc_status: Some(grpc_status), ..in_grpc(headers, details, details) };
+        }
+        headers.set(CONTENT_TYPE, "application/json");
+        headers.set(CACHE_CONTROL, "no-store");
+        let timestamp = rfc3339(now);
+        // A refusal to answer is no verdict.
+        let verdict = if status >= 500 { r#""status":"fail","# } else { "" };
+        let body = format!(r#"{{{verdict}"reason":"{details}","timestamp":"{timestamp}"}}"#);
+        Reply { status, headers: headers.set, body: body.into(), grpc_status: None, details }
     }
 }
 
-/// An answer that nobody must store, whose body says why.
-fn own(status: u16, mut headers: HeaderEdits, details: &'static str, now: Nanos) -> Reply {
-    headers.set(CONTENT_TYPE, "application/json");
-    headers.set(CACHE_CONTROL, "no-store");
-    let timestamp = rfc3339(now);
-    // A refusal to answer is no verdict.
-    let verdict = if status >= 500 { r#""status":"fail","# } else { "" };
-    let body = format!(r#"{{{verdict}"reason":"{details}","timestamp":"{timestamp}"}}"#);
-    Reply { status, headers: headers.set, body: body.into(), details }
+/// The answer to a call that can't be understood.
+pub(crate) fn reply_violation(violation: Violation) -> Reply {
+    let mut headers = HeaderEdits::default();
+    if violation == Violation::Compressed {
+        headers.set(GRPC_ACCEPT_ENCODING, "identity");
+    }
+    let reply = in_grpc(headers.set, violation.message(), details::NOT_UNDERSTOOD);
+    Reply { grpc_status: Some(violation.code()), ..reply }
+}
+
+/// A status without a message, which Envoy sends in trailers-only form.
+fn in_grpc(headers: Vec<(&'static str, Vec<u8>)>, message: &str, details: &'static str) -> Reply {
+    Reply { status: 200, headers, body: message.into(), grpc_status: None, details }
 }
 
 /// `retry-after` in whole seconds, rounded up (RFC 9110, section 10.2.3).

@@ -151,6 +151,18 @@ pub fn edit_response(edits: &HeaderEdits) {
     edit(MapType::HttpResponseHeaders, edits);
 }
 
+/// The first bytes of the request's body, as far as it has come while the request
+/// is paused.
+pub fn request_body(size: usize) -> Vec<u8> {
+    buffer(BufferType::HttpRequestBody, size)
+}
+
+/// How much of the request has come, in bytes: also what Envoy holds back.
+pub fn request_size() -> u64 {
+    let size = property(&["request", "total_size"]).unwrap_or_default();
+    size.first_chunk().map_or(0, |size| u64::from_le_bytes(*size))
+}
+
 /// The piece of the response's body that is passing by.
 pub fn response_body(size: usize) -> Vec<u8> {
     buffer(BufferType::HttpResponseBody, size)
@@ -204,7 +216,7 @@ pub fn reply(reply: &Reply) {
             reply.body.len(),
             headers.as_ptr(),
             headers.len(),
-            NO_GRPC_STATUS,
+            reply.grpc_status.and_then(|code| i32::try_from(code).ok()).unwrap_or(NO_GRPC_STATUS),
         )
     };
 }

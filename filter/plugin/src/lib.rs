@@ -6,6 +6,7 @@
 
 mod host;
 mod logging;
+mod messages;
 mod plugin;
 mod root;
 mod stream;

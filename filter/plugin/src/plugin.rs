@@ -1,6 +1,7 @@
 //! What all streams of a configuration share in one worker.
 
 use crate::host::{self, Clusters, MetricId, SharedData, StreamId};
+use crate::messages::Messages;
 use crate::waiting::Waiting;
 use heartbeat_core::background::Background;
 use heartbeat_core::callout::CallToken;
@@ -15,6 +16,8 @@ pub struct Plugin {
     pub policy: Policy,
     /// The probes that wait for the answer to another one.
     pub waiting: Waiting,
+    /// Whether Envoy shows a call's message in time.
+    pub messages: Messages,
     /// What is done without a request.
     background: RefCell<Background>,
     /// The ids of the policy's metrics, in its order; `None` where Envoy refused one.
@@ -35,7 +38,8 @@ impl Plugin {
             Background::new(Rc::clone(policy.evidence()), tokens.hash_one(host::now()));
         host::tick_every(background.next_tick(0));
         let background = RefCell::new(background);
-        Ok(Self { policy, background, metrics, waiting: Waiting::default(), tokens })
+        let (waiting, messages) = Default::default();
+        Ok(Self { policy, waiting, messages, background, metrics, tokens })
     }
 
     /// Does what is due, and has itself called when something is again.

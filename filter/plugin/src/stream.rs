@@ -1,7 +1,9 @@
 //! One HTTP stream: recognise, decide, apply; then annotate, and count once.
 
 use crate::host::{self, Request, Response, SharedData, StreamId};
+use crate::messages::Shown;
 use crate::plugin::Plugin;
+use heartbeat_core::grpc::LONGEST_CALL;
 use heartbeat_core::policy::forged_markers;
 use heartbeat_core::{BodyEdit, Decision, Exchange, ResponseHead};
 use proxy_wasm::traits::{Context, HttpContext};
@@ -34,23 +36,9 @@ impl Stream {
         plugin.show_signals_of(&mut exchange);
         Some(done)
     }
-}
 
-impl Context for Stream {}
-
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let Some(plugin) = self.plugin.clone() else { return Action::Continue };
-        let Some(recognised) = plugin.policy.recognise(&Request) else {
-            return leave_alone();
-        };
-        let now = host::now();
-        let exchange = plugin.policy.exchange(recognised, plugin.token(self.id, now), now);
-        let exchange = Rc::new(RefCell::new(exchange));
-        self.exchange = Some(Rc::clone(&exchange));
-        let decision = self.with_exchange(|exchange| {
-            exchange.on_request_headers(&Request, &SharedData, now, end_of_stream)
-        });
+    /// Does with the paused request what was decided.
+    fn apply(&mut self, decision: Option<Decision>) -> Action {
         match decision {
             None | Some(Decision::NotAProbe) => {
                 self.exchange = None;
@@ -65,9 +53,62 @@ impl HttpContext for Stream {
                 Action::Pause
             }
             Some(Decision::Wait) => {
-                plugin.waiting.add(self.id, &exchange);
+                if let (Some(plugin), Some(exchange)) = (&self.plugin, &self.exchange) {
+                    plugin.waiting.add(self.id, exchange);
+                }
                 Action::Pause
             }
+        }
+    }
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let Some(plugin) = self.plugin.clone() else { return Action::Continue };
+        let Some(recognised) = plugin.policy.recognise(&Request) else {
+            return leave_alone();
+        };
+        let now = host::now();
+        let mut exchange = plugin.policy.exchange(recognised, plugin.token(self.id, now), now);
+        let shown = plugin.messages.shown();
+        let wants_message = exchange.wants_message() && !end_of_stream;
+        if wants_message && shown != Shown::No {
+            exchange.await_message();
+        }
+        let exchange = Rc::new(RefCell::new(exchange));
+        self.exchange = Some(Rc::clone(&exchange));
+        let decision = match shown {
+            Shown::Yes if wants_message => return Action::Pause,
+            Shown::Unknown if wants_message => {
+                plugin.waiting.add_unread(self.id, &exchange, host::request_size());
+                return Action::Pause;
+            }
+            Shown::No if wants_message => {
+                self.with_exchange(|exchange| exchange.without_message(&Request, &SharedData, now))
+            }
+            _ => self.with_exchange(|exchange| {
+                exchange.on_request_headers(&Request, &SharedData, now, end_of_stream)
+            }),
+        };
+        self.apply(decision)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let Some(true) = self.with_exchange(|exchange| exchange.awaits_message()) else {
+            return Action::Continue;
+        };
+        if let Some(plugin) = &self.plugin {
+            plugin.messages.note_shown();
+        }
+        let body = host::request_body(size.min(LONGEST_CALL));
+        let decision = self.with_exchange(|exchange| {
+            exchange.on_message(&body, end_of_stream, &Request, &SharedData, host::now())
+        });
+        match decision {
+            Some(None) => Action::Pause,
+            decision => self.apply(decision.flatten()),
         }
     }
 
@@ -93,7 +134,9 @@ impl HttpContext for Stream {
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        self.with_exchange(|exchange| exchange.on_response_trailers(&SharedData, host::now()));
+        self.with_exchange(|exchange| {
+            exchange.on_response_trailers(&SharedData, host::now(), host::grpc_status);
+        });
         Action::Continue
     }
 

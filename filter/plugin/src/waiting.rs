@@ -5,9 +5,11 @@
 //! answer, however many wait for it.
 
 use crate::host::{self, Request, SharedData, StreamId};
+use crate::messages::Shown;
 use crate::plugin::Plugin;
 use crate::stream::SharedExchange;
 use heartbeat_core::Decision;
+use heartbeat_core::policy::forged_markers;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::{Rc, Weak};
@@ -30,19 +32,32 @@ pub struct Waiting(RefCell<HashMap<Vec<u8>, VecDeque<Waiter>>>);
 struct Waiter {
     stream: StreamId,
     exchange: Weak<RefCell<heartbeat_core::Exchange>>,
+    /// It waits for its own message, and had so many bytes before that.
+    unread: Option<u64>,
 }
 
 impl Waiting {
     /// Adds a probe, whose request is paused.
     pub fn add(&self, stream: StreamId, exchange: &SharedExchange) {
-        let (Ok(mut queues), Ok(known)) = (self.0.try_borrow_mut(), exchange.try_borrow()) else {
-            return;
-        };
+        let Ok(known) = exchange.try_borrow() else { return };
+        let waiter = Waiter { stream, exchange: Rc::downgrade(exchange), unread: None };
+        self.push(known.waits_for().to_vec(), waiter);
+    }
+
+    /// Adds a paused call whose message Envoy may or may not show; its request had
+    /// `head` bytes so far.
+    pub fn add_unread(&self, stream: StreamId, exchange: &SharedExchange, head: u64) {
+        let waiter = Waiter { stream, exchange: Rc::downgrade(exchange), unread: Some(head) };
+        // No other waits for the same.
+        self.push(stream.0.to_le_bytes().to_vec(), waiter);
+    }
+
+    fn push(&self, key: Vec<u8>, waiter: Waiter) {
+        let Ok(mut queues) = self.0.try_borrow_mut() else { return };
         if queues.is_empty() {
             host::tick_every(Some(TICK));
         }
-        let waiter = Waiter { stream, exchange: Rc::downgrade(exchange) };
-        queues.entry(known.waits_for().to_vec()).or_default().push_back(waiter);
+        queues.entry(key).or_default().push_back(waiter);
     }
 
     /// Goes through all queues, until the first of each that goes on waiting, and
@@ -77,7 +92,13 @@ impl Waiter {
         let Some(exchange) = self.exchange.upgrade() else { return false };
         let Ok(mut exchange) = exchange.try_borrow_mut() else { return false };
         let woken = host::on_behalf_of(self.stream, || {
-            let decision = exchange.on_wake(&Request, &SharedData, host::now());
+            let now = host::now();
+            let decision = match self.unread.map(|head| plugin.messages.look(head)) {
+                None => exchange.on_wake(&Request, &SharedData, now),
+                Some(Shown::Unknown) => return true,
+                Some(Shown::Yes) => return false, // Its own callback goes on with it.
+                Some(Shown::No) => exchange.without_message(&Request, &SharedData, now),
+            };
             plugin.show_signals_of(&mut exchange);
             match decision {
                 Decision::Wait => return true,
@@ -86,7 +107,10 @@ impl Waiter {
                     host::edit_request(&edits);
                     host::continue_request();
                 }
-                Decision::NotAProbe => host::continue_request(),
+                Decision::NotAProbe => {
+                    forged_markers(&Request).for_each(host::remove_request_header);
+                    host::continue_request();
+                }
             }
             false
         });

@@ -22,6 +22,7 @@ pub const EXPORTS: &[&str] = &[
     "proxy_on_delete",
     // The way of a request.
     "proxy_on_request_headers",
+    "proxy_on_request_body",
     "proxy_on_response_headers",
     "proxy_on_response_body",
     "proxy_on_response_trailers",

@@ -41,6 +41,39 @@ pub enum PathMatch {
 pub struct GrpcMatch {
     /// The methods.
     pub methods: Vec<GrpcMethod>,
+    /// The services, one of which must fit. A List asks for all of them.
+    pub services: Vec<ServicePattern>,
+}
+
+/// Which services a rule is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ServicePattern {
+    /// All.
+    Any,
+    /// Exactly this one; the empty name is the server as a whole.
+    Exact(String),
+    /// Those whose names begin so.
+    Prefix(String),
+}
+
+impl ServicePattern {
+    /// Whether a service fits.
+    pub fn matches(&self, service: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(name) => name == service,
+            Self::Prefix(prefix) => service.starts_with(prefix.as_str()),
+        }
+    }
+
+    fn covers(&self, later: &Self) -> bool {
+        match (self, later) {
+            (Self::Any, _) => true,
+            (_, Self::Any) => false,
+            (Self::Exact(_), Self::Prefix(_)) => false,
+            (_, Self::Exact(later) | Self::Prefix(later)) => self.matches(later),
+        }
+    }
 }
 
 /// A method of `grpc.health.v1.Health`.
@@ -62,7 +95,11 @@ impl Match {
         match (self, later) {
             (Self::Http(earlier), Self::Http(later)) => earlier.shadows(later),
             (Self::Grpc(earlier), Self::Grpc(later)) => {
+                let covered = |service: &ServicePattern| {
+                    earlier.services.iter().any(|pattern| pattern.covers(service))
+                };
                 later.methods.iter().all(|method| earlier.methods.contains(method))
+                    && later.services.iter().all(covered)
             }
             _ => false,
         }
@@ -176,12 +213,29 @@ const GRPC_METHODS: [(&str, GrpcMethod); 3] =
     [("Check", GrpcMethod::Check), ("List", GrpcMethod::List), ("Watch", GrpcMethod::Watch)];
 
 fn read_grpc(reader: &Reader<'_>) -> Option<GrpcMatch> {
-    let object = reader.object(&["methods"])?;
+    let object = reader.object(&["methods", "services"])?;
+    let services = object
+        .or_default("services", vec![ServicePattern::Any], |list| list.list_of(service_pattern));
     let methods = match object.get("methods") {
         Some(list) => list
             .filled_list()
             .and_then(|items| items.iter().map(|item| item.one_of(&GRPC_METHODS)).collect()),
         None => Some(GRPC_METHODS.iter().map(|(_, method)| *method).collect()),
     };
-    Some(GrpcMatch { methods: methods? })
+    Some(GrpcMatch { methods: methods?, services: services? })
+}
+
+/// The longest name of a service that a call may ask for, in bytes.
+const LONGEST_SERVICE: usize = 1_000;
+
+fn service_pattern(text: &str) -> Result<ServicePattern, String> {
+    if text.len() > LONGEST_SERVICE {
+        return Err(format!("is too long; write {LONGEST_SERVICE} letters or less"));
+    }
+    match text.strip_suffix('*') {
+        Some("") => Ok(ServicePattern::Any),
+        Some(prefix) if !prefix.contains('*') => Ok(ServicePattern::Prefix(prefix.to_owned())),
+        None if !text.contains('*') => Ok(ServicePattern::Exact(text.to_owned())),
+        _ => Err(r#"is not a service; write a name, "orders.*" or "*""#.to_owned()),
+    }
 }

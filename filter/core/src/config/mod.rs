@@ -24,7 +24,7 @@ pub use evidence::{
 };
 pub use guards::{AllowRule, BreakerRule, CacheRule, LimitRule, OnLimit, Otherwise};
 pub use matchers::{HeaderMatcher, HeaderTest};
-pub use matching::{GrpcMatch, GrpcMethod, HttpMatch, Match, PathMatch};
+pub use matching::{GrpcMatch, GrpcMethod, HttpMatch, Match, PathMatch, ServicePattern};
 pub use probes::{Action, Connection, ProbeRule};
 pub use statuses::StatusPattern;
 

@@ -150,6 +150,12 @@ fn refuse_contradictions(rule: &Object<'_>, action: &Action, matcher: &Match) {
         );
         return;
     }
+    let on_limit = rule.get("limit").and_then(|limit| limit.member("on_limit"));
+    if let (Match::Grpc(_), Some(reader)) = (matcher, on_limit)
+        && reader.text() == Some("last_verdict")
+    {
+        reader.error("can't repeat a message of gRPC; write \"reject\", or leave it out");
+    }
     let (what, idle): (&str, &[&str]) = match (action, matcher) {
         (Action::Forward, Match::Http(_)) => {
             ("a forwarded probe", &["when", "format", "details", "cache"])
@@ -160,8 +166,7 @@ fn refuse_contradictions(rule: &Object<'_>, action: &Action, matcher: &Match) {
         ),
         (Action::Cache(_), _) => ("a cached probe", &["when", "format", "details"]),
         (Action::Forward, Match::Grpc(_)) => {
-            let idle =
-                &["when", "format", "details", "cache", "connection", "limit", "breaker", "allow"];
+            let idle = &["when", "format", "details", "cache", "connection"];
             ("a gRPC probe", idle)
         }
     };

@@ -292,3 +292,62 @@ fn a_rule_that_is_never_reached_is_refused() {
         assert!(!shadowed(first, second), "{first} before {second}");
     }
 }
+
+#[test]
+fn services_are_names_prefixes_or_all() {
+    let probe = |grpc: &str| format!(r#"{{"probes":[{{"name":"p","match":{{"grpc":{grpc}}}}}]}}"#);
+    let services = |grpc: &str| {
+        let config = Config::parse(probe(grpc).as_bytes()).unwrap();
+        match &config.probes[0].matcher {
+            Match::Grpc(matcher) => matcher.services.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(services("{}"), [ServicePattern::Any]);
+    assert_eq!(
+        services(r#"{"services":["","orders","shop.*"]}"#),
+        [
+            ServicePattern::Exact(String::new()),
+            ServicePattern::Exact("orders".into()),
+            ServicePattern::Prefix("shop.".into())
+        ]
+    );
+    assert_eq!(
+        mistakes(&probe(r#"{"services":["a*b","*.a"]}"#)),
+        [
+            r#"probes[0].match.grpc.services[0]: "a*b" is not a service; write a name, "orders.*" or "*""#,
+            r#"probes[0].match.grpc.services[1]: "*.a" is not a service; write a name, "orders.*" or "*""#,
+        ]
+    );
+}
+
+#[test]
+fn a_grpc_rule_is_shadowed_by_methods_and_services() {
+    let two = |earlier: &str, later: &str| {
+        Config::parse(
+            format!(
+                r#"{{"probes":[{{"name":"a","match":{{"grpc":{{"services":{earlier}}}}}}},
+                              {{"name":"b","match":{{"grpc":{{"services":{later}}}}}}}]}}"#
+            )
+            .as_bytes(),
+        )
+        .is_ok()
+    };
+    assert!(two(r#"["a"]"#, r#"["*"]"#));
+    assert!(two(r#"["a.b"]"#, r#"["a.*"]"#));
+    assert!(two(r#"["a.*"]"#, r#"["a"]"#));
+    assert!(!two(r#"["*"]"#, r#"["a"]"#));
+    assert!(!two(r#"["a.*","b"]"#, r#"["a.b.*","b"]"#));
+}
+
+#[test]
+fn a_limit_on_calls_can_only_reject() {
+    assert_eq!(
+        mistakes(
+            r#"{"probes":[{"name":"p","match":{"grpc":{}},"limit":{"rate":"1/s","on_limit":"last_verdict"}}]}"#
+        ),
+        [
+            r#"probes[0].limit.on_limit: can't repeat a message of gRPC; write "reject", or leave it out"#
+        ]
+    );
+}

@@ -1,6 +1,7 @@
 //! What ordinary requests say: how many there were lately, and how many failed.
 
 use crate::config::TrafficRule;
+use crate::grpc;
 use crate::state::{Decoder, Encoder, State};
 use crate::time::{Nanos, nanos};
 use crate::units::Share;
@@ -34,18 +35,13 @@ impl Count {
 #[derive(Debug, Default)]
 pub struct Tally(Cell<Count>);
 
-/// gRPC statuses that are the server's fault: UNKNOWN, DEADLINE_EXCEEDED,
-/// INTERNAL, UNAVAILABLE, DATA_LOSS.
-/// <https://grpc.io/docs/guides/status-codes/>
-const SERVERS_FAULT: [u32; 5] = [2, 4, 13, 14, 15];
-
 impl Tally {
     /// Counts a request that ended with `status`, and with `grpc_status` where
     /// it was a call of gRPC. One without a status was given up by its client:
     /// it says nothing.
     pub fn count(&self, status: Option<u16>, grpc_status: Option<u32>) {
         let Some(status) = status else { return };
-        let failed = status >= 500 || grpc_status.is_some_and(|code| SERVERS_FAULT.contains(&code));
+        let failed = status >= 500 || grpc_status.is_some_and(grpc::is_servers_fault);
         let mut count = self.0.get();
         count.add(Count { requests: 1, errors: u64::from(failed) });
         self.0.set(count);

@@ -25,6 +25,9 @@ impl Exchange {
         now: Nanos,
         whole: bool,
     ) -> Decision {
+        if !self.choose_rule() {
+            return Decision::NotAProbe;
+        }
         self.whole = whole;
         match self.probe.admission(request) {
             Admission::Granted => {}
@@ -92,7 +95,7 @@ impl Exchange {
         self.consult_cache(request, store, now)
     }
 
-    fn answer(&mut self, reply: Reply, outcome: Outcome) -> Decision {
+    pub(super) fn answer(&mut self, reply: Reply, outcome: Outcome) -> Decision {
         self.progress = Progress::Known(outcome);
         Decision::Reply(reply)
     }
@@ -119,7 +122,11 @@ impl Exchange {
     ) -> Option<Decision> {
         let probe = Rc::clone(&self.probe);
         let (rule, cells) = probe.limit.as_ref()?;
-        let taken = update::<Bucket, _>(store, &cells.scope(&[]), now, |bucket| {
+        let cell = match self.named_service() {
+            Some(service) => cells.scope(&[service.as_bytes()]),
+            None => cells.scope(&[]),
+        };
+        let taken = update::<Bucket, _>(store, &cell, now, |bucket| {
             let before = *bucket;
             let taken = bucket.take(rule, now);
             (taken, *bucket != before)
@@ -128,6 +135,7 @@ impl Exchange {
         let retry_in = taken.unwrap_or(Err(0)).err()?;
         let reply = match (rule.on_limit, &probe.action) {
             (OnLimit::Reject, _) => None,
+            (OnLimit::LastVerdict, _) if probe.is_grpc() => None,
             (OnLimit::LastVerdict, Action::Respond(rule)) => {
                 let (reply, _) = self.respond(rule, request, store, now);
                 Some(Reply { details: details::LIMITED_LAST_VERDICT, ..reply })
@@ -221,7 +229,8 @@ impl Exchange {
     fn ask_breaker(&mut self, store: &impl SharedStore, now: Nanos) -> Option<Decision> {
         let probe = Rc::clone(&self.probe);
         let (rule, cells) = probe.breaker.as_ref()?;
-        let asked = update::<Breaker, _>(store, &cells.scope(&[&self.cluster]), now, |breaker| {
+        let cell = self.breaker_cell(cells);
+        let asked = update::<Breaker, _>(store, &cell, now, |breaker| {
             let before = *breaker;
             let mut passage = breaker.ask(rule, now, self.token, probe.patience());
             if passage == Passage::Trial && !self.whole {

@@ -35,13 +35,19 @@ impl Exchange {
                     // The verdict is in the messages: too late for a header.
                     return self.probe.identification();
                 };
-                if reason(response) == Reason::Timeout {
+                let reason = reason(response);
+                let outcome = answer.outcome(Some(status));
+                let failed = match reason {
+                    Reason::Timeout if self.held.callers_deadline => None,
+                    _ => grpc::is_servers_fault(status).then_some(true),
+                };
+                self.settle_breaker(store, now, failed);
+                if reason == Reason::Timeout {
                     let mut edits = self.conclude(Outcome::Timeout);
                     // Envoy reports its own timeout as UNAVAILABLE.
                     edits.set(GRPC_STATUS, grpc::code::DEADLINE_EXCEEDED.to_string());
                     return edits;
                 }
-                let outcome = answer.outcome(Some(status));
                 self.conclude(outcome)
             }
         }
@@ -89,8 +95,10 @@ impl Exchange {
     fn complete(&mut self, store: &impl SharedStore, now: Nanos) {
         self.held.complete = true;
         self.keep_captured(store, now);
-        // What would have been a failure has been told already.
-        self.settle_breaker(store, now, Some(false));
+        // What would have been a failure has been told already; a call of gRPC that
+        // ends without a status is neither.
+        let in_grpc = matches!(self.progress, Progress::AwaitingGrpc(_));
+        self.settle_breaker(store, now, (!in_grpc).then_some(false));
     }
 
     /// What the head of an answer tells the breaker: a failure at once, a success
@@ -176,6 +184,12 @@ impl Exchange {
     ) -> BodyEdit {
         if let Progress::AwaitingGrpc(answer) = &mut self.progress {
             answer.feed(&read());
+            // A Watch may go on for long after its first message.
+            match answer.said() {
+                Some(Outcome::Pass) => self.settle_breaker(store, now, Some(false)),
+                Some(Outcome::Fail) => self.settle_breaker(store, now, Some(true)),
+                _ => {}
+            }
         } else if let (Some(capture), Some((rule, _))) =
             (&mut self.held.capture, &self.probe.memory)
         {
@@ -191,8 +205,21 @@ impl Exchange {
         }
     }
 
-    /// The answer ends with trailers, which nobody needs.
-    pub fn on_response_trailers(&mut self, store: &impl SharedStore, now: Nanos) {
+    /// The answer ends with trailers. `grpc_status` reads the one of that name.
+    pub fn on_response_trailers(
+        &mut self,
+        store: &impl SharedStore,
+        now: Nanos,
+        grpc_status: impl FnOnce() -> Option<u32>,
+    ) {
+        if self.held.passed_breaker && matches!(self.progress, Progress::AwaitingGrpc(_)) {
+            let failed = match grpc_status() {
+                Some(grpc::code::OK) => Some(false),
+                Some(status) if grpc::is_servers_fault(status) => Some(true),
+                _ => None,
+            };
+            self.settle_breaker(store, now, failed);
+        }
         self.complete(store, now);
     }
 

@@ -10,6 +10,7 @@ use crate::state::fake::FakeStore;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 mod cached;
+mod calls;
 mod guarded;
 
 const SECOND: Nanos = 1_000_000_000;

@@ -46,6 +46,11 @@ impl GrpcAnswer {
         }
     }
 
+    /// What the last message says.
+    pub fn said(&self) -> Option<Outcome> {
+        self.last
+    }
+
     /// How the call ended, by its status: `None` where it ended without one.
     pub fn outcome(&self, status: Option<u32>) -> Outcome {
         match (self.method, status) {

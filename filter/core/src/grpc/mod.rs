@@ -6,10 +6,12 @@
 mod answer;
 mod deadline;
 mod frames;
+mod request;
 
 pub use answer::GrpcAnswer;
 pub use deadline::parse_timeout;
 pub use frames::{Frame, FrameReader};
+pub use request::{LONGEST_CALL, Violation, read_service};
 
 use crate::config::GrpcMethod;
 
@@ -18,8 +20,28 @@ use crate::config::GrpcMethod;
 pub mod code {
     /// The call succeeded.
     pub const OK: u32 = 0;
+    /// Nobody knows what went wrong, but the server.
+    pub const UNKNOWN: u32 = 2;
     /// The deadline passed before the call was complete.
     pub const DEADLINE_EXCEEDED: u32 = 4;
+    /// The caller isn't allowed to do that.
+    pub const PERMISSION_DENIED: u32 = 7;
+    /// There were too many calls, or too long ones.
+    pub const RESOURCE_EXHAUSTED: u32 = 8;
+    /// The server doesn't do that.
+    pub const UNIMPLEMENTED: u32 = 12;
+    /// The protocol was broken, or something in the server.
+    pub const INTERNAL: u32 = 13;
+    /// The server can't be reached at the moment.
+    pub const UNAVAILABLE: u32 = 14;
+    /// Data were lost for good.
+    pub const DATA_LOSS: u32 = 15;
+}
+
+/// Whether a status is the server's fault rather than its caller's.
+pub fn is_servers_fault(status: u32) -> bool {
+    use code::{DATA_LOSS, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, UNKNOWN};
+    matches!(status, UNKNOWN | DEADLINE_EXCEEDED | INTERNAL | UNAVAILABLE | DATA_LOSS)
 }
 
 const SERVICE: &[u8] = b"/grpc.health.v1.Health/";

@@ -170,7 +170,7 @@ fn an_answer_that_ends_with_trailers_is_kept() {
     let (mut exchange, _) = proxy.forwards(&get());
     exchange.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
     exchange.on_response_body(|| b"well".to_vec(), &proxy.store, NOW, false);
-    exchange.on_response_trailers(&proxy.store, NOW);
+    exchange.on_response_trailers(&proxy.store, NOW, || None);
     assert_eq!(text(&proxy.replies(&get()).body), "well");
 }
 

@@ -1,0 +1,87 @@
+//! Calls of gRPC, where what becomes of them depends on their service: the message
+//! that names it comes in the body.
+
+use super::Exchange;
+use crate::config::GrpcMethod;
+use crate::decision::Decision;
+use crate::grpc::read_service;
+use crate::outcome::Outcome;
+use crate::replies::reply_violation;
+use crate::request::RequestHead;
+use crate::state::SharedStore;
+use crate::time::Nanos;
+use std::rc::Rc;
+
+impl Exchange {
+    /// Whether the call's message must be read before anything is decided.
+    pub fn wants_message(&self) -> bool {
+        let Some(call) = &self.call else { return false };
+        let asks_for_one = call.method != GrpcMethod::List && self.service.is_none();
+        let depends = call
+            .rules
+            .first()
+            .is_some_and(|rule| !rule.takes(None) || rule.probe.depends_on_service());
+        asks_for_one && depends
+    }
+
+    /// The call's message is waited for from now on, with the request paused.
+    pub fn await_message(&mut self) {
+        self.awaits_message = true;
+    }
+
+    /// Whether the call's message is waited for.
+    pub fn awaits_message(&self) -> bool {
+        self.awaits_message
+    }
+
+    /// Decides what happens to the call by its message, of which `body` is all that
+    /// has come; `None` means that more of it must come.
+    pub fn on_message(
+        &mut self,
+        body: &[u8],
+        ended: bool,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Option<Decision> {
+        let service = read_service(body, ended)?;
+        self.awaits_message = false;
+        match service {
+            Ok(service) => {
+                self.service = Some(service);
+                Some(self.on_request_headers(request, store, now, true))
+            }
+            Err(violation) => Some(self.answer(reply_violation(violation), Outcome::Error)),
+        }
+    }
+
+    /// Decides what happens to a call whose message can't be read in time.
+    pub fn without_message(
+        &mut self,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Decision {
+        self.awaits_message = false;
+        self.on_request_headers(request, store, now, true)
+    }
+
+    /// Finds the rule that is for the call's service; for a List, and for a call
+    /// whose service can't be known, the first that is for all. Says whether there is one.
+    pub(super) fn choose_rule(&mut self) -> bool {
+        let Some(call) = self.call.as_ref() else { return true };
+        let fits = call.rules.iter().find(|rule| rule.takes(self.service.as_deref()));
+        if let Some(rule) = fits {
+            self.probe = Rc::clone(&rule.probe);
+        }
+        fits.is_some()
+    }
+
+    /// The call's service, where the rule names it.
+    pub(super) fn named_service(&self) -> Option<&str> {
+        let service = self.service.as_deref()?;
+        let rules = &self.call.as_ref()?.rules;
+        let ours = rules.iter().find(|rule| Rc::ptr_eq(&rule.probe, &self.probe))?;
+        ours.names(service).then_some(service)
+    }
+}
