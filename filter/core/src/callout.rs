@@ -26,8 +26,8 @@ pub struct CallToken(pub u32);
 pub enum Refusal {
     /// There is no such cluster, or the call makes no sense to Envoy.
     UnknownCluster,
-    /// The cluster has no host to send it to.
-    NoHost,
+    /// There is no host to send it to, or no room for it.
+    NotSent,
 }
 
 impl Refusal {
@@ -35,7 +35,7 @@ impl Refusal {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::UnknownCluster => "Envoy has no such cluster",
-            Self::NoHost => "the cluster has no healthy host",
+            Self::NotSent => "the cluster has no healthy host, or its circuit breaker is open",
         }
     }
 }
@@ -80,7 +80,8 @@ impl Heard {
     /// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/response_code_details>
     pub fn read(answer: &impl CallAnswer) -> Self {
         let Some(status) = answer.header(STATUS_CODE).and_then(|_| answer.status()) else {
-            return Self::Nothing("Envoy reset the call".to_owned());
+            let reason = "Envoy broke the call off: the answer is far too large, or was reset";
+            return Self::Nothing(reason.to_owned());
         };
         let size = answer.body_size();
         if size > LARGEST_BODY {
@@ -113,7 +114,7 @@ fn own_words(body: &[u8]) -> Option<String> {
         return Some(text.into_owned());
     }
     if text == NO_HOST {
-        return Some(Refusal::NoHost.reason().to_owned());
+        return Some("the cluster has no healthy host".to_owned());
     }
     let rest = text.strip_prefix(UPSTREAM_ERROR)?;
     let known = REASONS.iter().find(|(envoys, _)| rest.contains(envoys));

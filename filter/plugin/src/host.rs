@@ -277,7 +277,7 @@ impl Caller for Clusters {
         )
         .map(CallToken)
         .map_err(|status| match status {
-            SdkStatus::InternalFailure => Refusal::NoHost,
+            SdkStatus::InternalFailure => Refusal::NotSent,
             _ => Refusal::UnknownCluster,
         })
     }

@@ -1,6 +1,6 @@
 //! The plugin in one worker: its configuration, and its tick.
 
-use crate::host::{Answer, StreamId};
+use crate::host::{self, Answer, StreamId};
 use crate::plugin::Plugin;
 use crate::stream::Stream;
 use heartbeat_core::ConfigErrors;
@@ -13,6 +13,13 @@ use std::rc::Rc;
 #[derive(Default)]
 pub struct Root {
     plugin: Option<Rc<Plugin>>,
+}
+
+/// Envoy would go on with the timer of a context that is gone.
+impl Drop for Root {
+    fn drop(&mut self) {
+        host::tick_every(None);
+    }
 }
 
 impl Context for Root {

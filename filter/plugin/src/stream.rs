@@ -4,8 +4,9 @@ use crate::host::{self, Request, Response, SharedData, StreamId};
 use crate::messages::Shown;
 use crate::plugin::Plugin;
 use heartbeat_core::grpc::LONGEST_CALL;
+use heartbeat_core::headers::GRPC_TIMEOUT;
 use heartbeat_core::policy::forged_markers;
-use heartbeat_core::{BodyEdit, Decision, Exchange, ResponseHead};
+use heartbeat_core::{BodyEdit, Decision, Exchange, RequestHead, ResponseHead};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::cell::RefCell;
@@ -153,7 +154,8 @@ impl HttpContext for Stream {
         }
         let status = Response.status();
         if ordinary {
-            policy.evidence().tally.count(status, host::grpc_status());
+            let hurried = || Request.header(GRPC_TIMEOUT).is_some();
+            policy.evidence().tally.count(status, host::grpc_status(), hurried);
         }
         policy.counters_raised(&Request, status).for_each(|metric| plugin.raise(metric));
     }

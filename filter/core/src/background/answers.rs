@@ -25,7 +25,12 @@ impl Background {
         };
         let UnderWay { question, asked, late, .. } = self.under_way.swap_remove(place);
         let (heard, took) = (Heard::read(answer), now.saturating_sub(asked));
+        let timeout = self.questions.get(question).map_or(0, |question| question.timeout);
         if late {
+            self.hear_late(question, &heard, took, store, now);
+        } else if took > timeout && matches!(heard, Heard::Answer(_)) {
+            // This VM was too busy to notice in time that it is late.
+            self.hear(question, &Heard::Timeout, Vec::new, took, store, now);
             self.hear_late(question, &heard, took, store, now);
         } else {
             self.hear(question, &heard, || answer.body(), took, store, now);
@@ -33,7 +38,7 @@ impl Background {
     }
 
     /// Takes note of what was heard `took` nanoseconds after a question, and says
-    /// whether that leaves what was asked up.
+    /// whether there ever was a good answer to it.
     pub(super) fn hear(
         &mut self,
         question: usize,
@@ -70,11 +75,10 @@ impl Background {
         let settled = state.update(store, now, |state| {
             let before = state.position(rule.initial);
             state.record(rule, observation.clone());
-            ((before, state.position(rule.initial)), true)
+            ((before, state.position(rule.initial), state.was_up()), true)
         });
-        let Ok((before, after)) = settled else { return false };
-        let up = after == Position::Up;
-        self.signals.set.push((*metric, u64::from(up)));
+        let Ok((before, after, was_up)) = settled else { return false };
+        self.signals.set.push((*metric, u64::from(after == Position::Up)));
         let name = &rule.name;
         match (before, after) {
             (Position::Unknown | Position::Up, Position::Down) => {
@@ -86,7 +90,7 @@ impl Background {
             }
             _ => {}
         }
-        up
+        was_up
     }
 
     fn settle_admin(
@@ -113,19 +117,19 @@ impl Background {
                 }
                 Err(_) => state.failures = before.saturating_add(1),
             }
-            ((before, state.failures), true)
+            ((before, state.failures, state.seen.is_some()), true)
         });
         let cluster = &admin.rule.cluster;
         match (settled, &view) {
-            (Ok((before, 0)), Ok(_)) if before >= UNREACHABLE => {
+            (Ok((before, 0, _)), Ok(_)) if before >= UNREACHABLE => {
                 self.signals.log.push(format!("the admin interface (cluster {cluster:?}) is back"));
             }
-            (Ok((_, UNREACHABLE)), Err(reason)) => self.signals.log.push(format!(
-                "the admin interface (cluster {cluster:?}) can't be read: {reason}; what it showed goes stale"
+            (Ok((_, UNREACHABLE, _)), Err(reason)) => self.signals.log.push(format!(
+                "the admin interface (cluster {cluster:?}) can't be read: {reason}; evidence from it is stale"
             )),
             _ => {}
         }
-        view.is_ok()
+        settled.is_ok_and(|(.., seen)| seen)
     }
 
     /// What comes too late counts no more, but tells a slow one from a dead one.

@@ -63,8 +63,8 @@ struct UnderWay {
     late: bool,
 }
 
-/// How soon a round is repeated that Envoy refused to begin, while nothing is up
-/// yet: at its start Envoy doesn't know its clusters at once.
+/// How soon a round is repeated that Envoy refused to begin, before there was any
+/// good answer: at its start Envoy doesn't know its clusters at once.
 const AFTER_REFUSAL: Nanos = 250_000_000;
 /// How long a call may be under way.
 const FORGOTTEN: Nanos = 2 * 86_400_000_000_000;
@@ -209,8 +209,7 @@ impl Background {
         }
     }
 
-    /// Nothing was asked, so the next round may come sooner where nothing is
-    /// known to be up.
+    /// Nothing was asked, so the next round may come sooner.
     fn hurry(&mut self, place: usize, store: &impl SharedStore, now: Nanos) {
         let Some(question) = self.questions.get_mut(place) else { return };
         let Some(round) = question.subject.round(&self.evidence) else { return };

@@ -36,6 +36,10 @@ impl Round {
 }
 
 impl State for Round {
+    fn expires(&self) -> Nanos {
+        self.due
+    }
+
     fn encode(&self, to: &mut Encoder) {
         to.number(self.due);
     }

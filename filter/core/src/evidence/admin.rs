@@ -132,6 +132,10 @@ pub fn read(body: &[u8], clusters: &[String]) -> Result<View, String> {
 }
 
 impl State for AdminState {
+    fn expires(&self) -> Nanos {
+        self.seen.as_ref().map_or(0, |(_, at)| at.saturating_add(super::check::WORTH_KEEPING))
+    }
+
     fn encode(&self, to: &mut Encoder) {
         to.number(self.failures);
         to.optional(self.seen.as_ref(), |to, (view, at)| {

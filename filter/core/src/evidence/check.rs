@@ -120,13 +120,25 @@ impl CheckState {
         }
     }
 
+    /// Whether it ever was up.
+    pub fn was_up(&self) -> bool {
+        self.was_up
+    }
+
     /// Says more of the last answer, which is the same one.
     pub fn amend(&mut self, observation: Observation) {
         self.last = Some(observation);
     }
 }
 
+/// How long what was observed is worth a place of its own, in nanoseconds.
+pub(super) const WORTH_KEEPING: Nanos = 600_000_000_000;
+
 impl State for CheckState {
+    fn expires(&self) -> Nanos {
+        self.last.as_ref().map_or(0, |last| last.at.saturating_add(WORTH_KEEPING))
+    }
+
     fn encode(&self, to: &mut Encoder) {
         to.number(self.position as u64).number(u64::from(self.was_up));
         to.number(u64::from(self.against));

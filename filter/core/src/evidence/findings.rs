@@ -30,20 +30,24 @@ struct Statement {
 }
 
 impl Evidence {
-    /// What an item finds.
-    pub(super) fn finding(&self, item: &Item, store: &impl SharedStore, now: Nanos) -> Finding {
+    /// What an item finds. `seen` is what the admin interface shows, where some item
+    /// rests on it.
+    pub(super) fn finding(
+        &self,
+        item: &Item,
+        seen: Option<&(&Admin, AdminState)>,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Finding {
         let statement = match &item.source {
             Source::Check(place) => self
                 .checks
                 .get(*place)
                 .map(|check| check.statement(&check.state.read(store, now), now)),
-            Source::Server => {
-                self.admin.as_ref().map(|admin| admin.server(&admin.state.read(store, now), now))
+            Source::Server => seen.map(|(admin, state)| admin.server(state, now)),
+            Source::Cluster(place, rule) => {
+                seen.map(|(admin, state)| admin.cluster(*place, rule, state, now))
             }
-            Source::Cluster(place, rule) => self
-                .admin
-                .as_ref()
-                .map(|admin| admin.cluster(*place, rule, &admin.state.read(store, now), now)),
             Source::Traffic(place) => self
                 .traffic
                 .get(*place)

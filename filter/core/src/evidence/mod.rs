@@ -88,14 +88,12 @@ impl Evidence {
         let cell = |kind: &str, name: &str, fingerprint: u64| {
             Cells::new(format!("heartbeat/{plugin}/{kind}/{name}"), fingerprint).scope(&[])
         };
-        let checks = config.checks.iter().zip(metric..).map(|(rule, metric)| {
-            let print = fingerprint(rule);
-            Check {
-                rule: rule.clone(),
-                state: Shared::new(cell("check", &rule.name, print)),
-                round: cell("round", &rule.name, print),
-                metric,
-            }
+        // What is known of a check outlives a change of its pace.
+        let checks = config.checks.iter().zip(metric..).map(|(rule, metric)| Check {
+            rule: rule.clone(),
+            state: Shared::new(cell("check", &rule.name, fingerprint(&rule.http))),
+            round: cell("round", &rule.name, fingerprint(rule)),
+            metric,
         });
         let clusters = clusters_of_interest(config);
         let admin = config.admin.as_ref().map(|rule| {
@@ -111,7 +109,8 @@ impl Evidence {
             rule: rule.clone(),
             window: Shared::new(cell("traffic", probe, fingerprint(rule))),
         });
-        let print = fingerprint(&(&config.checks, &config.admin));
+        // Whoever gathers for one configuration doesn't for another.
+        let print = fingerprint(&(&config.checks, &config.admin, clusters_of_interest(config)));
         Self {
             checks: checks.collect(),
             admin,
@@ -150,7 +149,10 @@ impl Evidence {
 
     /// What the evidence says now.
     pub(crate) fn report(&self, items: &[Item], store: &impl SharedStore, now: Nanos) -> Report {
-        let findings = items.iter().map(|item| self.finding(item, store, now));
+        let from_admin = |item: &Item| matches!(item.source, Source::Server | Source::Cluster(..));
+        let admin = self.admin.as_ref().filter(|_| items.iter().any(from_admin));
+        let seen = admin.map(|admin| (admin, admin.state.read(store, now)));
+        let findings = items.iter().map(|item| self.finding(item, seen.as_ref(), store, now));
         Report { at: now, findings: findings.collect() }
     }
 

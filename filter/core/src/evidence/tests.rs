@@ -62,8 +62,8 @@ impl Scene {
     }
 
     fn counts(&self, requests: usize, errors: usize, now: Nanos) {
-        (0..requests - errors).for_each(|_| self.evidence.tally.count(Some(200), None));
-        (0..errors).for_each(|_| self.evidence.tally.count(Some(503), None));
+        (0..requests - errors).for_each(|_| self.evidence.tally.count(Some(200), None, || false));
+        (0..errors).for_each(|_| self.evidence.tally.count(Some(503), None, || false));
         self.evidence.share(&self.store, now);
     }
 
@@ -264,6 +264,17 @@ fn a_window_forgets() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_makes_a_window_forget_and_a_moment_does_not() {
+    let scene = Scene::new(TRAFFIC);
+    scene.counts(100, 100, NOW);
+    assert_eq!(scene.finds(NOW - 600 * SECOND).verdict, Verdict::Pass);
+    let scene = Scene::new(TRAFFIC);
+    scene.counts(100, 100, NOW);
+    scene.counts(10, 10, NOW - MS);
+    assert_eq!(scene.says(NOW + 10 * MS).1, "110 of 110 requests failed in 10.0 s: 100 %");
+}
+
+#[test]
 fn an_error_is_the_servers_fault() {
     let rule = match &config(TRAFFIC).probes[0].action {
         Action::Respond(rule) => match &rule.when[0].basis {
@@ -273,14 +284,15 @@ fn an_error_is_the_servers_fault() {
         other => panic!("{other:?}"),
     };
     let tally = Tally::default();
-    let grpc = |code| tally.count(Some(200), Some(code));
-    tally.count(Some(404), None);
-    tally.count(Some(500), None);
-    tally.count(None, None);
+    let http = |status| tally.count(status, None, || false);
+    let grpc = |code| tally.count(Some(200), Some(code), || false);
+    [Some(404), Some(501), Some(505), None, Some(500)].into_iter().for_each(http);
     [0, 1, 3, 5, 7, 8, 12, 16].into_iter().for_each(grpc);
     [2, 4, 13, 14, 15].into_iter().for_each(grpc);
+    tally.count(Some(200), Some(4), || true); // The client's own deadline.
+    tally.count(Some(504), Some(4), || true);
     let count = tally.take();
-    assert_eq!(count, Count { requests: 15, errors: 6 });
+    assert_eq!(count, Count { requests: 19, errors: 6 });
     assert_eq!(tally.take(), Count::default());
     let mut window = Window::default();
     window.add(&rule, count, NOW);
@@ -297,7 +309,7 @@ fn a_window_keeps_no_more_than_its_slots() {
     let mut encoder = Encoder::default();
     window.encode(&mut encoder);
     let bytes = encoder.finish();
-    assert_eq!(bytes.len(), 8 * (2 + 3 * 10));
+    assert_eq!(bytes.len(), 8 * (3 + 3 * 10));
     assert_eq!(Window::decode(&mut Decoder::new(&bytes)), Some(window));
 }
 

@@ -63,6 +63,8 @@ pub(super) struct Slot<'a, S> {
 enum Content<S> {
     Ours(S, Version),
     Free(Version),
+    /// In use, by another form of the rule.
+    Older(Version),
     Taken,
 }
 
@@ -75,6 +77,12 @@ impl Cell {
     /// Tells the scope and its rule from all others.
     pub fn id(&self) -> &[u8] {
         &self.seal
+    }
+
+    /// Whether both places of a cell are the first one of another.
+    #[cfg(test)]
+    pub(super) fn has_no_place_beside(&self, other: &Self) -> bool {
+        self.keys.iter().all(|key| *key == other.keys[0])
     }
 
     #[cfg(test)]
@@ -102,6 +110,8 @@ impl Cell {
             (_, Content::Ours(state, version)) => slot(second, version, state),
             (Content::Free(version), _) => slot(first, version, S::default()),
             (_, Content::Free(version)) => slot(second, version, S::default()),
+            (Content::Older(version), _) => slot(first, version, S::default()),
+            (_, Content::Older(version)) => slot(second, version, S::default()),
             _ => None,
         }
     }
@@ -118,10 +128,14 @@ impl Cell {
             return S::decode(&mut decoder)
                 .map_or(Content::Free(version), |state| Content::Ours(state, version));
         }
-        // Another scope of the same rule keeps what it has; an older form of the
-        // rule doesn't.
+        // Another scope of the same rule keeps what it has. Another form of the rule
+        // may still be at work beside this one, and keeps it while there is room.
         let same_rule = seal.first_chunk::<8>() == self.seal.first_chunk::<8>();
-        if same_rule && expires > now { Content::Taken } else { Content::Free(version) }
+        match expires > now {
+            false => Content::Free(version),
+            true if same_rule => Content::Taken,
+            true => Content::Older(version),
+        }
     }
 }
 

@@ -60,6 +60,10 @@ impl State for Lease {
             from.optional(|from| Some(Held { token: from.number()?, until: from.number()? }));
         Some(Self(held?))
     }
+
+    fn expires(&self) -> Nanos {
+        self.until()
+    }
 }
 
 #[cfg(test)]

@@ -162,3 +162,25 @@ fn scopes_whose_hashes_collide_are_told_apart() {
     assert_eq!(second.read::<Count>(&store, 0), Count(0));
     assert_ne!(first.id(), second.id());
 }
+
+#[test]
+fn two_forms_of_a_rule_that_are_both_at_work_leave_each_other_room() {
+    let older = Cells::new("a".into(), 1).scope(&[]);
+    for form in 2..1_000 {
+        let newer = Cells::new("a".into(), form).scope(&[]);
+        if newer.has_no_place_beside(&older) {
+            continue;
+        }
+        let store = FakeStore::default();
+        for (cell, until) in [(&older, 100), (&newer, 200), (&older, 100)] {
+            let kept = update::<Lasting, _>(&store, cell, 5, |state| {
+                let found = state.0;
+                *state = Lasting(until);
+                (found, true)
+            });
+            assert!([Ok(0), Ok(until)].contains(&kept), "{form}: {kept:?}");
+        }
+        assert_eq!(older.read::<Lasting>(&store, 5).0, 100, "{form}");
+        assert_eq!(newer.read::<Lasting>(&store, 5).0, 200, "{form}");
+    }
+}
