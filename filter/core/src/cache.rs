@@ -8,8 +8,10 @@ use crate::time::{Nanos, SKEW, nanos};
 /// An answer of the application, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The HTTP status.
+    /// The HTTP status; for a call of gRPC 200 where it passed, and 503 where not.
     pub status: u16,
+    /// The status of a call of gRPC.
+    pub grpc_status: u32,
     /// What the application said of itself by Envoy's markers: `x-envoy-degraded`,
     /// `x-envoy-immediate-health-check-fail`.
     pub marked: Verdict,
@@ -157,7 +159,8 @@ impl State for Entry {
             to.number(u64::from(failure.status)).number(failure.at);
         });
         to.optional(self.answer.as_ref(), |to, answer| {
-            to.number(u64::from(answer.status)).number(answer.marked as u64);
+            to.number(u64::from(answer.status)).number(u64::from(answer.grpc_status));
+            to.number(answer.marked as u64);
             to.optional(answer.content_type.as_ref(), |to, value| {
                 to.bytes(value);
             });
@@ -177,6 +180,7 @@ impl State for Entry {
             answer: from.optional(|from| {
                 Some(Answer {
                     status: u16::try_from(from.number()?).ok()?,
+                    grpc_status: u32::try_from(from.number()?).ok()?,
                     marked: match from.number()? {
                         0 => Verdict::Pass,
                         1 => Verdict::Warn,

@@ -32,6 +32,13 @@ impl Capture {
         }
     }
 
+    /// It is the answer to a call of gRPC that has ended so.
+    pub fn judge(&mut self, status: u16, grpc_status: u32) {
+        if let Some(answer) = &mut self.answer {
+            (answer.status, answer.grpc_status) = (status, grpc_status);
+        }
+    }
+
     /// It is whole; `None` where it can't be kept.
     pub fn finish(self, now: Nanos) -> Option<Answer> {
         self.answer.map(|answer| Answer { at: now, ..answer })

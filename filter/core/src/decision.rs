@@ -38,6 +38,9 @@ pub enum BodyEdit {
     Keep,
     /// This stands in its place.
     Replace(Vec<u8>),
+    /// This stands in its place and ends the message, as an answer of gRPC with this
+    /// status.
+    End(Vec<u8>, u32),
 }
 
 /// An answer that the proxy gives by itself.

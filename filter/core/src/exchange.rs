@@ -18,9 +18,11 @@ use crate::request::ResponseHead;
 use crate::state::{Cell, Cells, SharedStore, update};
 use crate::time::Nanos;
 use crate::upstream::Upstream;
+use plane::Translation;
 use std::rc::Rc;
 
 mod call;
+mod plane;
 mod request;
 mod response;
 
@@ -33,6 +35,10 @@ pub struct Commons {
     pub http2_upstreams_total: MetricIndex,
     /// What the answers of `respond` rest on.
     pub evidence: Rc<Evidence>,
+    /// The path that leads to the loopback responder, where there is one.
+    pub grpc_replies: Option<String>,
+    /// The responder should have answered, and something else did.
+    pub responder_missed: std::cell::Cell<bool>,
 }
 
 /// One probe on its way.
@@ -45,6 +51,8 @@ pub struct Exchange {
     service: Option<String>,
     /// It waits for the message that names the service.
     awaits_message: bool,
+    /// It waits for the answer that another probe fetches.
+    waits: bool,
     commons: Rc<Commons>,
     /// Tells it apart from every other probe of the process.
     token: u64,
@@ -85,6 +93,8 @@ struct Held {
     /// Stands in place of the answer's body. Empty for a HEAD that was sent on
     /// as a GET: HTTP/2 takes no body in the answer to it.
     replacement: Option<Vec<u8>>,
+    /// What comes back is made into an answer of gRPC.
+    translation: Option<Translation>,
 }
 
 #[derive(Debug)]
@@ -110,6 +120,7 @@ impl Exchange {
             call: recognised.call,
             service: None,
             awaits_message: false,
+            waits: false,
             commons,
             token,
             arrived: now,
@@ -217,6 +228,11 @@ impl Exchange {
     /// What is to be shown to people, since the last call.
     pub fn take_signals(&mut self) -> Signals {
         std::mem::take(&mut self.signals)
+    }
+
+    /// Whether it waits for the answer that another probe fetches.
+    pub fn waits(&self) -> bool {
+        self.waits
     }
 
     /// The same for all probes that wait for the same answer.

@@ -87,5 +87,18 @@ pub const PERSONAL: [&str; 14] = [
 pub const GRPC_TIMEOUT: &str = "grpc-timeout";
 /// The status of a gRPC call: a trailer, or a header of a trailers-only answer.
 pub const GRPC_STATUS: &str = "grpc-status";
+/// What went wrong with a gRPC call, in words.
+pub const GRPC_MESSAGE: &str = "grpc-message";
+/// Headers that make a request one of gRPC.
+pub const OF_GRPC: [&str; 6] = [
+    "content-type",
+    "te",
+    "content-length",
+    "grpc-timeout",
+    "grpc-encoding",
+    "grpc-accept-encoding",
+];
+/// Stands on the answer of the loopback responder, and on no other.
+pub const RESPONDER: &str = "x-heartbeat-responder";
 /// The compressions that a gRPC caller understands.
 pub const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";

@@ -106,6 +106,10 @@ pub mod details {
     pub const BREAKER_OPEN: &str = "heartbeat_breaker_open";
     /// `breaker`: half-open, with its one trial under way.
     pub const BREAKER_HALF_OPEN: &str = "heartbeat_breaker_half_open";
+    /// `respond`: nobody knows the service that a call of gRPC asks for.
+    pub const RESPOND_UNKNOWN: &str = "heartbeat_respond_unknown";
+    /// `via_http`: a call of gRPC that HTTP has no word for.
+    pub const UNTRANSLATABLE: &str = "heartbeat_untranslatable";
     /// A call of gRPC that can't be understood.
     pub const NOT_UNDERSTOOD: &str = "heartbeat_not_understood";
     /// `allow`: denied.

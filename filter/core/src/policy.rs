@@ -1,6 +1,6 @@
 //! The configuration, compiled for the request path.
 
-use crate::config::{Config, ConfigErrors, CounterRule};
+use crate::config::{Action, Config, ConfigErrors, CounterRule, Match, ProbeRule};
 use crate::evidence::{Evidence, Item};
 use crate::exchange::{Commons, Exchange};
 use crate::headers::{PROBE, UPSTREAM_HEALTH_CHECK};
@@ -9,8 +9,9 @@ use crate::outcome::Outcome;
 use crate::probe::{Probe, ProbeMetrics};
 use crate::recognition::{Recognised, Recogniser};
 use crate::request::RequestHead;
-use crate::state::Cells;
+use crate::state::{Cell as StateCell, Cells, Lease, SharedStore, fingerprint, update};
 use crate::time::Nanos;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// Everything that the filter knows, ready to use: made once per configuration,
@@ -21,6 +22,9 @@ pub struct Policy {
     commons: Rc<Commons>,
     counters: Vec<CounterRule>,
     metrics: Vec<Metric>,
+    notes: Vec<String>,
+    /// Says that the notes were said.
+    noted: StateCell,
 }
 
 /// The number of a metric: its place in [`Policy::metrics`].
@@ -58,6 +62,11 @@ impl Policy {
         let items: Vec<Vec<Item>> =
             config.probes.iter().map(|rule| evidence.items(rule, &config)).collect();
 
+        let notes = notes(&config);
+        let noted =
+            Cells::new(format!("heartbeat/{}/noted", surroundings.plugin), fingerprint(&notes));
+        let noted = noted.scope(&[]);
+
         let mut recogniser = Recogniser::default();
         for (rule, items) in config.probes.into_iter().zip(items) {
             let matcher = rule.matcher.clone();
@@ -69,9 +78,26 @@ impl Policy {
             recogniser.add(matcher, Rc::new(Probe::compile(rule, items, surroundings, metrics)));
         }
         let upstreams = Cells::new(format!("heartbeat/{}/upstream", surroundings.plugin), 0);
-        let commons =
-            Rc::new(Commons { upstreams, http2_upstreams_total, evidence: Rc::new(evidence) });
-        Self { recogniser, commons, counters: config.counters, metrics }
+        let commons = Rc::new(Commons {
+            upstreams,
+            http2_upstreams_total,
+            evidence: Rc::new(evidence),
+            grpc_replies: config.grpc_replies,
+            responder_missed: Cell::new(false),
+        });
+        Self { recogniser, commons, counters: config.counters, metrics, notes, noted }
+    }
+
+    /// What whoever wrote the configuration should know of it. Of all VMs that load
+    /// it at the same time, one is to say so.
+    pub fn notes(&self, store: &impl SharedStore, now: Nanos) -> &[String] {
+        const AT_THE_SAME_TIME: Nanos = 10_000_000_000;
+        let said = update::<Lease, _>(store, &self.noted, now, |lease| {
+            let said = lease.is_held(now, AT_THE_SAME_TIME);
+            lease.grant(0, now, AT_THE_SAME_TIME);
+            (said, !said)
+        });
+        if self.notes.is_empty() || said == Ok(true) { &[] } else { &self.notes }
     }
 
     /// All metrics, to be defined once.
@@ -112,6 +138,28 @@ impl Policy {
     pub fn has_counters(&self) -> bool {
         !self.counters.is_empty()
     }
+}
+
+/// What a configuration promises and can't keep.
+fn notes(config: &Config) -> Vec<String> {
+    if config.grpc_replies.is_some() {
+        return Vec::new();
+    }
+    let calls = config.probes.iter().filter(|rule| matches!(rule.matcher, Match::Grpc(_)));
+    let note = |rule: &ProbeRule| {
+        let instead = match rule.action {
+            Action::Forward => return None,
+            Action::Cache(_) => "every call goes to the application",
+            Action::Respond(_) => {
+                "a failure is answered with UNAVAILABLE, and all else goes to the application"
+            }
+        };
+        let name = &rule.name;
+        Some(format!(
+            "probe {name:?}: without grpc_replies no message of gRPC can be sent: {instead}"
+        ))
+    };
+    calls.filter_map(note).collect()
 }
 
 /// The markers on an ordinary request that only a client can have set, and that

@@ -34,6 +34,8 @@ pub struct Probe {
     allow: Option<AllowRule>,
     /// Where answers are kept, for `cache` and for the last verdict of `limit`.
     pub(crate) memory: Option<(CacheRule, Cells)>,
+    /// The HTTP path that a Check is translated to.
+    pub(crate) via_http: Option<String>,
     service_cluster: String,
     metrics: ProbeMetrics,
 }
@@ -103,6 +105,7 @@ impl Probe {
             connection: rule.connection,
             retries: rule.retries,
             allow: rule.allow,
+            via_http: rule.via_http,
             service_cluster: surroundings.service_cluster.clone(),
             metrics,
             name: rule.name,
@@ -166,6 +169,11 @@ impl Probe {
     /// Whether it recognises calls of gRPC.
     pub(crate) fn is_grpc(&self) -> bool {
         self.protocol == Protocol::Grpc
+    }
+
+    /// Whether the proxy answers it.
+    pub(crate) fn responds(&self) -> bool {
+        matches!(self.action, Action::Respond(_))
     }
 
     /// Whether what becomes of a call depends on its service.

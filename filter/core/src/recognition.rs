@@ -72,6 +72,23 @@ impl GrpcRule {
         })
     }
 
+    /// Whether it answers for a service, rather than only taking its calls.
+    pub(crate) fn answers_for(&self, service: &str) -> bool {
+        self.services.iter().any(|pattern| match pattern {
+            ServicePattern::Any => service.is_empty(),
+            pattern => pattern.matches(service),
+        })
+    }
+
+    /// The services that it answers for and whose names it knows.
+    pub(crate) fn known_services(&self) -> impl Iterator<Item = String> {
+        self.services.iter().filter_map(|pattern| match pattern {
+            ServicePattern::Any => Some(String::new()),
+            ServicePattern::Exact(name) => Some(name.clone()),
+            ServicePattern::Prefix(_) => None,
+        })
+    }
+
     /// Whether it names the service.
     pub(crate) fn names(&self, service: &str) -> bool {
         self.services.iter().any(|pattern| match pattern {

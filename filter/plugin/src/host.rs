@@ -157,6 +157,14 @@ pub fn request_body(size: usize) -> Vec<u8> {
     buffer(BufferType::HttpRequestBody, size)
 }
 
+/// Takes away the request's body, as far as it has come.
+pub fn drop_request_body() {
+    // SAFETY: passes plain numbers, and no bytes.
+    unsafe {
+        proxy_set_buffer_bytes(BufferType::HttpRequestBody, 0, u32::MAX as usize, [].as_ptr(), 0)
+    };
+}
+
 /// How much of the request has come, in bytes: also what Envoy holds back.
 pub fn request_size() -> u64 {
     let size = property(&["request", "total_size"]).unwrap_or_default();
@@ -189,6 +197,17 @@ pub fn on_behalf_of<T>(stream: StreamId, act: impl FnOnce() -> T) -> Option<T> {
 pub fn continue_request() {
     // SAFETY: passes a plain number.
     unsafe { proxy_continue_stream(HTTP_REQUEST) };
+}
+
+/// Sets the response's `grpc-status` trailer; at the end of a body this makes the
+/// trailers.
+pub fn set_grpc_status(status: u32) {
+    let (key, value) = (GRPC_STATUS, status.to_string());
+    let map = MapType::HttpResponseTrailers;
+    // SAFETY: both slices outlive the call.
+    unsafe {
+        proxy_add_header_map_value(map, key.as_ptr(), key.len(), value.as_ptr(), value.len())
+    };
 }
 
 /// The response's `grpc-status` trailer. It can be read in `on_log`.

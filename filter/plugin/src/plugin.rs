@@ -33,6 +33,9 @@ impl Plugin {
             Surroundings { service_cluster: host::service_cluster(), plugin: host::plugin_name() };
         let policy = Policy::from_bytes(&host::plugin_configuration(), &surroundings)?;
         let metrics = policy.metrics().iter().map(host::define).collect();
+        for note in policy.notes(&SharedData, host::now()) {
+            log::warn!("heartbeat-filter: {note}");
+        }
         let tokens = RandomState::new();
         let background =
             Background::new(Rc::clone(policy.evidence()), tokens.hash_one(host::now()));

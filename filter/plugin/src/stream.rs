@@ -97,9 +97,18 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let Some(true) = self.with_exchange(|exchange| exchange.awaits_message()) else {
-            return Action::Continue;
-        };
+        let state = self.with_exchange(|exchange| {
+            (exchange.awaits_message(), exchange.waits(), exchange.drops_request_body())
+        });
+        match state {
+            Some((true, ..)) => {}
+            Some((_, true, _)) => return Action::Pause,
+            Some((.., true)) => {
+                host::drop_request_body();
+                return Action::Continue;
+            }
+            _ => return Action::Continue,
+        }
         if let Some(plugin) = &self.plugin {
             plugin.messages.note_shown();
         }
@@ -109,7 +118,13 @@ impl HttpContext for Stream {
         });
         match decision {
             Some(None) => Action::Pause,
-            decision => self.apply(decision.flatten()),
+            decision => {
+                let action = self.apply(decision.flatten());
+                if self.with_exchange(|exchange| exchange.drops_request_body()) == Some(true) {
+                    host::drop_request_body();
+                }
+                action
+            }
         }
     }
 
@@ -128,16 +143,25 @@ impl HttpContext for Stream {
             let read = || host::response_body(size);
             exchange.on_response_body(read, &SharedData, host::now(), end_of_stream)
         });
-        if let Some(BodyEdit::Replace(bytes)) = edit {
-            host::replace_response_body(size, &bytes);
+        match edit {
+            None | Some(BodyEdit::Keep) => {}
+            Some(BodyEdit::Replace(bytes)) => host::replace_response_body(size, &bytes),
+            Some(BodyEdit::End(bytes, grpc_status)) => {
+                host::replace_response_body(size, &bytes);
+                host::set_grpc_status(grpc_status);
+            }
         }
         Action::Continue
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        self.with_exchange(|exchange| {
+        let status = self.with_exchange(|exchange| {
             exchange.on_response_trailers(&SharedData, host::now(), host::grpc_status);
+            exchange.translated_status()
         });
+        if let Some(Some(status)) = status {
+            host::set_grpc_status(status);
+        }
         Action::Continue
     }
 

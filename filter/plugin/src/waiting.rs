@@ -105,6 +105,9 @@ impl Waiter {
                 Decision::Reply(reply) => host::reply(&reply),
                 Decision::Forward(edits) => {
                     host::edit_request(&edits);
+                    if exchange.drops_request_body() {
+                        host::drop_request_body();
+                    }
                     host::continue_request();
                 }
                 Decision::NotAProbe => {

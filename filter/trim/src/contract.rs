@@ -40,6 +40,7 @@ pub const IMPORTS: &[(&str, &str)] = &[
     ("env", "proxy_get_header_map_value"),
     ("env", "proxy_get_header_map_pairs"),
     ("env", "proxy_replace_header_map_value"),
+    ("env", "proxy_add_header_map_value"),
     ("env", "proxy_remove_header_map_value"),
     ("env", "proxy_get_property"),
     ("env", "proxy_get_buffer_bytes"),
@@ -69,7 +70,6 @@ pub const IMPORTS: &[(&str, &str)] = &[
 /// those reach every default method. All are in every Envoy with ABI 0.2.1.
 /// One that the filter begins to call moves up to [`IMPORTS`].
 pub const SDK_IMPORTS: &[&str] = &[
-    "proxy_add_header_map_value",
     "proxy_call_foreign_function",
     "proxy_close_stream",
     "proxy_dequeue_shared_queue",

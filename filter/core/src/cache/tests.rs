@@ -18,6 +18,7 @@ fn rule() -> CacheRule {
 fn answer(at: Nanos) -> Answer {
     Answer {
         status: 200,
+        grpc_status: 0,
         marked: Verdict::Pass,
         content_type: Some(b"text/plain".to_vec()),
         body: b"ok".to_vec(),

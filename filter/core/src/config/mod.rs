@@ -45,6 +45,9 @@ pub struct Config {
     pub checks: Vec<CheckRule>,
     /// Where Envoy's admin interface is; nobody asks it where it isn't given.
     pub admin: Option<AdminRule>,
+    /// The path whose route leads to the loopback responder, which brings messages
+    /// of gRPC on their way; `None` where there is no responder.
+    pub grpc_replies: Option<String>,
     /// Custom counters.
     pub counters: Vec<CounterRule>,
 }
@@ -69,16 +72,27 @@ impl Config {
     }
 
     fn read(root: &Reader<'_>) -> Option<Self> {
-        let object = root.object(&["probes", "checks", "admin", "counters"])?;
+        let object = root.object(&["probes", "checks", "admin", "grpc_replies", "counters"])?;
         let probes = match object.get("probes") {
             Some(list) => probes::read(&list),
             None => Some(default_probes()),
         };
         let checks = object.or_default("checks", Vec::new(), checks::read);
         let admin = object.optional("admin", checks::read_admin);
+        let grpc_replies = object.optional("grpc_replies", |reader| {
+            let object = reader.object(&["path"])?;
+            let example = r#""path": "/.heartbeat/grpc""#;
+            object.required("path", example).and_then(|path| path.parsed(matching::exact_path))
+        });
         let counters = object.or_default("counters", Vec::new(), counters::read);
         refuse_dangling(&object);
-        Some(Self { probes: probes?, checks: checks?, admin: admin?, counters: counters? })
+        Some(Self {
+            probes: probes?,
+            checks: checks?,
+            admin: admin?,
+            grpc_replies: grpc_replies?,
+            counters: counters?,
+        })
     }
 }
 

@@ -28,6 +28,8 @@ pub struct ProbeRule {
     pub breaker: Option<BreakerRule>,
     /// Who may probe; everyone where it isn't given.
     pub allow: Option<AllowRule>,
+    /// The HTTP path that a Check is translated to.
+    pub via_http: Option<String>,
 }
 
 /// What a rule does with a probe.
@@ -55,7 +57,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 const MOST_RETRIES: u32 = 10;
 const LONGEST_NAME: usize = 64;
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "name",
     "match",
     "action",
@@ -69,6 +71,7 @@ const KEYS: [&str; 13] = [
     "limit",
     "breaker",
     "allow",
+    "via_http",
 ];
 
 /// Reads the list of rules.
@@ -109,6 +112,7 @@ fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
     let limit = object.optional("limit", guards::read_limit);
     let breaker = object.optional("breaker", guards::read_breaker);
     let allow = object.optional("allow", guards::read_allow);
+    let via_http = object.optional("via_http", |path| path.parsed(matching::exact_path));
     if let (Some(action), Some(matcher)) = (&action, &matcher) {
         refuse_contradictions(&object, action, matcher);
     }
@@ -122,6 +126,7 @@ fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
         limit: limit?,
         breaker: breaker?,
         allow: allow?,
+        via_http: via_http?,
     })
 }
 
@@ -142,14 +147,6 @@ fn read_action(rule: &Object<'_>) -> Option<Action> {
 /// Keys that could never take effect are mistakes: whoever wrote them expects
 /// something of them.
 fn refuse_contradictions(rule: &Object<'_>, action: &Action, matcher: &Match) {
-    if let (Match::Grpc(_), Action::Respond(_) | Action::Cache(_), Some(reader)) =
-        (matcher, action, rule.get("action"))
-    {
-        reader.error(
-            "a proxy can't answer gRPC (Envoy lets no filter send a gRPC message); write \"forward\"",
-        );
-        return;
-    }
     let on_limit = rule.get("limit").and_then(|limit| limit.member("on_limit"));
     if let (Match::Grpc(_), Some(reader)) = (matcher, on_limit)
         && reader.text() == Some("last_verdict")
@@ -158,13 +155,29 @@ fn refuse_contradictions(rule: &Object<'_>, action: &Action, matcher: &Match) {
     }
     let (what, idle): (&str, &[&str]) = match (action, matcher) {
         (Action::Forward, Match::Http(_)) => {
-            ("a forwarded probe", &["when", "format", "details", "cache"])
+            ("a forwarded probe", &["when", "format", "details", "cache", "via_http"])
+        }
+        (Action::Respond(_), Match::Grpc(_)) => {
+            let idle = &[
+                "format",
+                "details",
+                "timeout",
+                "connection",
+                "retries",
+                "cache",
+                "breaker",
+                "via_http",
+            ];
+            ("a call that the proxy answers", idle)
+        }
+        (Action::Cache(_), Match::Grpc(_)) => {
+            ("a cached call", &["when", "format", "details", "connection", "via_http"])
         }
         (Action::Respond(_), _) => (
             "a probe that the proxy answers",
-            &["timeout", "connection", "retries", "cache", "breaker"],
+            &["timeout", "connection", "retries", "cache", "breaker", "via_http"],
         ),
-        (Action::Cache(_), _) => ("a cached probe", &["when", "format", "details"]),
+        (Action::Cache(_), _) => ("a cached probe", &["when", "format", "details", "via_http"]),
         (Action::Forward, Match::Grpc(_)) => {
             let idle = &["when", "format", "details", "cache", "connection"];
             ("a gRPC probe", idle)

@@ -71,7 +71,7 @@ fn every_mistake_is_reported_at_once_with_place_and_mend() {
     assert_eq!(
         mistakes(json),
         [
-            "colour: unknown key; known here: probes, checks, admin, counters",
+            "colour: unknown key; known here: probes, checks, admin, grpc_replies, counters",
             r#"probes[1].match.path: "b" is not a path; write "/b""#,
             r#"probes[1].match.methods[0]: "get" is not a method; write "GET""#,
             r#"probes[1].timeout: "3 sec" is not a duration; write "3s""#,
@@ -172,9 +172,27 @@ fn a_key_without_effect_is_refused() {
 }
 
 #[test]
-fn respond_over_grpc_is_refused_because_it_could_not_be_kept() {
-    let json = r#"{"probes":[{"name":"p","match":{"grpc":{}},"action":"respond"}]}"#;
-    assert!(mistakes(json)[0].starts_with("probes[0].action: a proxy can't answer gRPC"));
+fn a_call_that_the_proxy_answers_has_no_use_for_what_forwards() {
+    let call =
+        |more: &str| format!(r#"{{"probes":[{{"name":"p","match":{{"grpc":{{}}}},{more}}}]}}"#);
+    assert_eq!(
+        mistakes(&call(r#""action":"respond","timeout":"1s","format":"json","via_http":"/h""#)),
+        ["format", "timeout", "via_http"].map(|key| format!(
+            "probes[0].{key}: has no effect on a call that the proxy answers; leave it out"
+        ))
+    );
+    assert_eq!(
+        mistakes(&call(r#""action":"cache","when":[]"#)),
+        ["probes[0].when: has no effect on a cached call; leave it out"]
+    );
+    assert_eq!(
+        probe_mistakes(r#""via_http":"/healthz""#),
+        ["probes[0].via_http: has no effect on a forwarded probe; leave it out"]
+    );
+    assert_eq!(
+        mistakes(r#"{"grpc_replies":{"path":"replies"}}"#),
+        [r#"grpc_replies.path: "replies" is not a path; write "/replies""#]
+    );
 }
 
 #[test]

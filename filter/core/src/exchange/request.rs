@@ -6,7 +6,7 @@ use crate::cache::{Answer, Entry, Lookup};
 use crate::capture::Capture;
 use crate::config::{Action, OnLimit, RespondRule};
 use crate::decision::{Decision, Reply};
-use crate::headers::{AUTHORITY, METHOD, PATH, PERSONAL};
+use crate::headers::{AUTHORITY, GRPC_TIMEOUT, METHOD, PATH, PERSONAL};
 use crate::limit::Bucket;
 use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Admission;
@@ -42,6 +42,7 @@ impl Exchange {
             return decision;
         }
         match &self.probe.action {
+            Action::Respond(_) if self.probe.is_grpc() => self.respond_to_call(request, store, now),
             Action::Respond(rule) => {
                 let (reply, verdict) = self.respond(rule, request, store, now);
                 self.answer(reply, verdict.outcome())
@@ -59,6 +60,11 @@ impl Exchange {
     /// a body makes a request its sender's own.
     fn place_in_memory(&self, request: &impl RequestHead) -> Option<Cell> {
         let (_, cells) = self.probe.memory.as_ref()?;
+        if self.probe.is_grpc() {
+            let [method, service] = self.call_scope();
+            let scope = || cells.scope(&[&self.cluster, method, service]);
+            return self.is_cacheable_call().then(scope);
+        }
         let method = request.method()?;
         if !self.whole || !matches!(method.as_slice(), b"GET" | b"HEAD") {
             return None;
@@ -78,6 +84,7 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
     ) -> Decision {
+        self.waits = false;
         let entry = self.memory.as_ref().map(|cell| cell.read::<Entry>(store, now));
         let Entry { answer, failure, .. } = entry.unwrap_or_default();
         // What came after the question is an answer to it, however long it took
@@ -184,16 +191,20 @@ impl Exchange {
             }
             // Whoever loses every race waits for one of the winners.
             Ok((Lookup::Wait | Lookup::Fresh | Lookup::Stale, _)) | Err(Refusal::Contended) => {
+                self.waits = true;
                 Decision::Wait
             }
         }
     }
 
     fn serve(&mut self, answer: Answer, details: &'static str, now: Nanos) -> Decision {
+        if self.probe.is_grpc() {
+            return self.serve_to_call(answer, now);
+        }
         self.answer(self.probe.reply_kept(answer, details, now), Outcome::Cached)
     }
 
-    fn forward(
+    pub(super) fn forward(
         &mut self,
         request: &impl RequestHead,
         store: &impl SharedStore,
@@ -211,8 +222,14 @@ impl Exchange {
             if capture { self.probe.own_deadline() } else { self.probe.deadline(request) };
         self.held.callers_deadline = deadline.callers;
         let mut edits = self.probe.forward(deadline.after, self.held.closes);
+        if let Some(decision) = self.translate(&mut edits) {
+            return decision;
+        }
         if capture {
             self.held.capture = Some(Capture::default());
+            edits.remove.push(GRPC_TIMEOUT);
+        }
+        if capture && !self.probe.is_grpc() {
             // Everyone gets this answer: it must be whole, plain and nobody's own.
             edits.remove.extend(PERSONAL);
             let target = request.path().unwrap_or_default();

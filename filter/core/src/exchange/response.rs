@@ -1,5 +1,6 @@
 //! The way back: what the prober is told, and what is kept.
 
+use super::plane::http_status;
 use super::{Exchange, Progress};
 use crate::cache::{Answer, Entry, Failure};
 use crate::config::Action;
@@ -26,6 +27,16 @@ impl Exchange {
         end_of_stream: bool,
     ) -> HeaderEdits {
         self.held.complete = end_of_stream;
+        if let Some(translation) = self.held.translation.take() {
+            let edits = self.translate_head(translation, response, store, now, end_of_stream);
+            if let Some(edits) = edits {
+                return edits;
+            }
+        }
+        if let (Progress::AwaitingGrpc(_), Some(capture)) = (&self.progress, &mut self.held.capture)
+        {
+            capture.begin(Answer::begun(response, 200), response);
+        }
         match &self.progress {
             Progress::Known(_) => HeaderEdits::default(),
             Progress::AwaitingHttp => self.judge_http(response, store, now, end_of_stream),
@@ -42,6 +53,16 @@ impl Exchange {
                     _ => grpc::is_servers_fault(status).then_some(true),
                 };
                 self.settle_breaker(store, now, failed);
+                if Self::is_envoys(response) {
+                    self.held.capture = None;
+                    let failure = Failure { status: http_status(status), at: now };
+                    let token = self.token;
+                    self.settle_refresh(store, now, |entry| entry.fail(token, failure));
+                }
+                if end_of_stream {
+                    self.capture_call(status);
+                    self.keep_captured(store, now);
+                }
                 if reason == Reason::Timeout {
                     let mut edits = self.conclude(Outcome::Timeout);
                     // Envoy reports its own timeout as UNAVAILABLE.
@@ -92,7 +113,7 @@ impl Exchange {
     }
 
     /// All of the answer is there.
-    fn complete(&mut self, store: &impl SharedStore, now: Nanos) {
+    pub(super) fn complete(&mut self, store: &impl SharedStore, now: Nanos) {
         self.held.complete = true;
         self.keep_captured(store, now);
         // What would have been a failure has been told already; a call of gRPC that
@@ -104,7 +125,7 @@ impl Exchange {
     /// What the head of an answer tells the breaker: a failure at once, a success
     /// only when the answer is complete. What a client brought about says nothing,
     /// and must not let a client open or close it.
-    fn judge_for_breaker(
+    pub(super) fn judge_for_breaker(
         &mut self,
         store: &impl SharedStore,
         now: Nanos,
@@ -124,7 +145,7 @@ impl Exchange {
         self.settle_breaker(store, now, failed);
     }
 
-    fn conclude(&mut self, outcome: Outcome) -> HeaderEdits {
+    pub(super) fn conclude(&mut self, outcome: Outcome) -> HeaderEdits {
         self.progress = Progress::Known(outcome);
         match outcome {
             Outcome::Pass => self.probe.annotation(Verdict::Pass),
@@ -182,8 +203,18 @@ impl Exchange {
         now: Nanos,
         end_of_stream: bool,
     ) -> BodyEdit {
+        if let Some(edit) = self.translate_body(end_of_stream) {
+            if end_of_stream {
+                self.complete(store, now);
+            }
+            return edit;
+        }
         if let Progress::AwaitingGrpc(answer) = &mut self.progress {
-            answer.feed(&read());
+            let bytes = read();
+            if let (Some(capture), Some((rule, _))) = (&mut self.held.capture, &self.probe.memory) {
+                capture.feed(&bytes, rule.max_body);
+            }
+            answer.feed(&bytes);
             // A Watch may go on for long after its first message.
             match answer.said() {
                 Some(Outcome::Pass) => self.settle_breaker(store, now, Some(false)),
@@ -212,8 +243,14 @@ impl Exchange {
         now: Nanos,
         grpc_status: impl FnOnce() -> Option<u32>,
     ) {
-        if self.held.passed_breaker && matches!(self.progress, Progress::AwaitingGrpc(_)) {
-            let failed = match grpc_status() {
+        let concerned = self.held.passed_breaker || self.held.capture.is_some();
+        if concerned && matches!(self.progress, Progress::AwaitingGrpc(_)) {
+            let status = grpc_status();
+            match status {
+                Some(status) => self.capture_call(status),
+                None => self.held.capture = None,
+            }
+            let failed = match status {
                 Some(grpc::code::OK) => Some(false),
                 Some(status) if grpc::is_servers_fault(status) => Some(true),
                 _ => None,
@@ -249,7 +286,7 @@ impl Exchange {
 
 /// Who made an answer, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reason {
+pub(super) enum Reason {
     Application,
     /// Envoy gave up on the application.
     Timeout,
@@ -261,7 +298,7 @@ enum Reason {
 
 /// Reads Envoy's reason for the response.
 /// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/response_code_details>
-fn reason(response: &impl ResponseHead) -> Reason {
+pub(super) fn reason(response: &impl ResponseHead) -> Reason {
     let details = response.code_details().unwrap_or_default();
     match details.as_slice() {
         b"via_upstream" => Reason::Application,
@@ -296,9 +333,10 @@ fn marked(response: &impl ResponseHead) -> Verdict {
 
 impl Answer {
     /// The head of an answer whose body is still to come.
-    fn begun(response: &impl ResponseHead, status: u16) -> Self {
+    pub(super) fn begun(response: &impl ResponseHead, status: u16) -> Self {
         Self {
             status,
+            grpc_status: grpc::code::OK,
             marked: marked(response),
             content_type: response.header(CONTENT_TYPE),
             body: Vec::new(),

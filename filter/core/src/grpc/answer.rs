@@ -8,14 +8,14 @@ use prost::Message;
 
 /// `grpc.health.v1.HealthCheckResponse`.
 #[derive(Clone, PartialEq, Message)]
-struct HealthCheckResponse {
+pub(super) struct HealthCheckResponse {
     #[prost(enumeration = "ServingStatus", tag = "1")]
-    status: i32,
+    pub(super) status: i32,
 }
 
 /// `grpc.health.v1.HealthCheckResponse.ServingStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
-enum ServingStatus {
+pub(super) enum ServingStatus {
     Unknown = 0,
     Serving = 1,
     NotServing = 2,

@@ -6,11 +6,13 @@
 mod answer;
 mod deadline;
 mod frames;
+mod message;
 mod request;
 
 pub use answer::GrpcAnswer;
 pub use deadline::parse_timeout;
 pub use frames::{Frame, FrameReader};
+pub use message::{check_answer, list_answer, unknown_to_watch};
 pub use request::{LONGEST_CALL, Violation, read_service};
 
 use crate::config::GrpcMethod;
@@ -22,6 +24,8 @@ pub mod code {
     pub const OK: u32 = 0;
     /// Nobody knows what went wrong, but the server.
     pub const UNKNOWN: u32 = 2;
+    /// What was asked for isn't there.
+    pub const NOT_FOUND: u32 = 5;
     /// The deadline passed before the call was complete.
     pub const DEADLINE_EXCEEDED: u32 = 4;
     /// The caller isn't allowed to do that.

@@ -26,6 +26,13 @@ unsafe extern "C" {
         value: *const u8,
         value_size: usize,
     ) -> Status;
+    pub fn proxy_add_header_map_value(
+        map: MapType,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> Status;
     pub fn proxy_remove_header_map_value(map: MapType, key: *const u8, key_size: usize) -> Status;
     pub fn proxy_get_property(
         path: *const u8,

@@ -1,0 +1,255 @@
+//! Calls of gRPC that the proxy answers.
+//!
+//! A Wasm filter can't send a message of gRPC by itself: whatever it sends to a gRPC
+//! client, Envoy makes a status of it. So the call goes elsewhere, as a GET: to the
+//! loopback responder, or to the application's HTTP health path. What comes back is
+//! made into the answer on its way.
+
+use super::response::{Reason, reason};
+use super::{Exchange, Progress};
+use crate::cache::Answer;
+use crate::config::{Action, GrpcMethod};
+use crate::decision::{BodyEdit, Decision, HeaderEdits, Reply};
+use crate::grpc::{self, check_answer, code, list_answer, unknown_to_watch};
+use crate::headers::{
+    CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, MAX_RETRIES, METHOD,
+    OF_GRPC, PATH, RESPONDER, STATUS_CODE, UPSTREAM_RQ_TIMEOUT_MS,
+};
+use crate::outcome::{Outcome, Verdict, details};
+use crate::request::{RequestHead, ResponseHead};
+use crate::state::SharedStore;
+use crate::time::Nanos;
+
+/// What comes back is made into an answer of gRPC.
+#[derive(Debug)]
+pub(super) enum Translation {
+    /// It is the responder's, and stands for this message.
+    Loopback { body: Vec<u8>, status: u32, head: HeaderEdits },
+    /// It is the application's answer to an HTTP probe.
+    ViaHttp,
+    /// Its head has passed; this is still to be sent.
+    Begun { body: Vec<u8>, status: u32 },
+}
+
+impl Exchange {
+    /// `respond`: the answer to a call, by what is known.
+    pub(super) fn respond_to_call(
+        &mut self,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Decision {
+        let Some(call) = self.call.clone() else { return Decision::NotAProbe };
+        let evidence = &self.commons.evidence;
+        let verdict = evidence.report(&self.probe.items, store, now).verdict();
+        let head = self.probe.annotation(verdict);
+        let body = match call.method {
+            GrpcMethod::List => {
+                let known = call.rules.iter().filter(|rule| rule.probe.responds());
+                let known = known.flat_map(|rule| {
+                    let verdict = evidence.report(&rule.probe.items, store, now).verdict();
+                    rule.known_services().map(move |service| (service, verdict))
+                });
+                list_answer(known)
+            }
+            _ if self.knows_service() => check_answer(verdict),
+            GrpcMethod::Watch => unknown_to_watch(),
+            GrpcMethod::Check => {
+                let reply =
+                    self.refuse(code::NOT_FOUND, "unknown service", details::RESPOND_UNKNOWN);
+                return self.answer(reply, Outcome::Fail);
+            }
+        };
+        if self.commons.grpc_replies.is_some() {
+            return self.send(body, code::OK, head, verdict.outcome());
+        }
+        if verdict == Verdict::Fail {
+            let reply = self.refuse(code::UNAVAILABLE, "NOT_SERVING", details::RESPOND_FAIL);
+            let headers = head.set;
+            return self.answer(Reply { headers, ..reply }, Outcome::Fail);
+        }
+        self.forward(request, store, now, false)
+    }
+
+    /// An answer that was kept.
+    pub(super) fn serve_to_call(&mut self, answer: Answer, now: Nanos) -> Decision {
+        let mut head = self.probe.describe(&answer, now);
+        head.set.retain(|(name, _)| *name != CONTENT_TYPE);
+        if answer.body.is_empty() {
+            let reply = self.refuse(answer.grpc_status, details::CACHED, details::CACHED);
+            return self.answer(Reply { headers: head.set, ..reply }, Outcome::Cached);
+        }
+        self.send(answer.body, answer.grpc_status, head, Outcome::Cached)
+    }
+
+    /// A status without a message.
+    pub(super) fn refuse(&self, status: u32, message: &str, details: &'static str) -> Reply {
+        let headers = self.probe.identification().set;
+        let body = message.into();
+        Reply { status: 200, headers, body, grpc_status: Some(status), details }
+    }
+
+    /// Sends messages, by way of the responder.
+    fn send(
+        &mut self,
+        body: Vec<u8>,
+        status: u32,
+        head: HeaderEdits,
+        outcome: Outcome,
+    ) -> Decision {
+        self.progress = Progress::Known(outcome);
+        self.held.translation = Some(Translation::Loopback { body, status, head });
+        let mut edits = HeaderEdits { remove: CLIENT_OVERRIDES.to_vec(), set: Vec::new() };
+        edits.remove.extend(OF_GRPC);
+        edits.set(METHOD, "GET");
+        edits.set(PATH, self.commons.grpc_replies.as_deref().unwrap_or_default());
+        edits.set(UPSTREAM_RQ_TIMEOUT_MS, "1000");
+        edits.set(MAX_RETRIES, "0");
+        Decision::Forward(edits)
+    }
+
+    /// `via_http`: makes a Check that is forwarded an HTTP probe; the decision for a
+    /// call that can't be one.
+    pub(super) fn translate(&mut self, edits: &mut HeaderEdits) -> Option<Decision> {
+        let path = self.probe.via_http.clone()?;
+        if self.call.as_ref().is_some_and(|call| call.method != GrpcMethod::Check) {
+            let message = "only Check is answered here";
+            let reply = self.refuse(code::UNIMPLEMENTED, message, details::UNTRANSLATABLE);
+            return Some(self.answer(reply, Outcome::Fail));
+        }
+        edits.remove.extend(OF_GRPC);
+        edits.set(METHOD, "GET");
+        edits.set(PATH, path);
+        self.held.translation = Some(Translation::ViaHttp);
+        None
+    }
+
+    /// Whether the service that a call asks for is one that the rule answers for.
+    /// Where the message can't be read, it is the server as a whole.
+    fn knows_service(&self) -> bool {
+        let Some(service) = self.service.as_deref().filter(|service| !service.is_empty()) else {
+            return true;
+        };
+        let rules = self.call.as_ref().map(|call| call.rules.as_slice()).unwrap_or_default();
+        rules.iter().any(|rule| rule.probe.name == self.probe.name && rule.answers_for(service))
+    }
+
+    /// Whether the body of the request is not the application's to see.
+    pub fn drops_request_body(&self) -> bool {
+        self.held.translation.is_some()
+    }
+
+    /// Makes the head of what came back into that of an answer of gRPC; `None` where
+    /// it is one already, for it is Envoy's own.
+    pub(super) fn translate_head(
+        &mut self,
+        translation: Translation,
+        response: &impl ResponseHead,
+        store: &impl SharedStore,
+        now: Nanos,
+        end_of_stream: bool,
+    ) -> Option<HeaderEdits> {
+        if response.header(GRPC_STATUS).is_some() && reason(response) != Reason::Application {
+            if matches!(translation, Translation::Loopback { .. }) {
+                self.miss_responder();
+            }
+            return None;
+        }
+        let (body, status, mut edits) = match translation {
+            Translation::Loopback { body, status, head }
+                if response.header(RESPONDER).is_some() =>
+            {
+                (body, status, head)
+            }
+            Translation::Loopback { .. } => {
+                self.miss_responder();
+                (Vec::new(), code::UNAVAILABLE, HeaderEdits::default())
+            }
+            _ => {
+                let status = response.status().unwrap_or_default();
+                self.judge_for_breaker(store, now, Reason::Application, status);
+                let verdict = Answer::begun(response, status).verdict();
+                (check_answer(verdict), code::OK, self.conclude(verdict.outcome()))
+            }
+        };
+        edits.remove.extend([CONTENT_LENGTH, RESPONDER]);
+        edits.set(STATUS_CODE, "200");
+        edits.set(CONTENT_TYPE, "application/grpc");
+        if end_of_stream {
+            // There is no body to put the message in.
+            let (status, message) = match status {
+                code::OK => (code::UNIMPLEMENTED, "the HTTP answer has no body"),
+                other => (other, "no loopback responder"),
+            };
+            edits.set(GRPC_STATUS, status.to_string());
+            edits.set(GRPC_MESSAGE, message);
+            self.progress = Progress::Known(Outcome::Error);
+            self.complete(store, now);
+        } else {
+            self.held.translation = Some(Translation::Begun { body, status });
+        }
+        Some(edits)
+    }
+
+    fn miss_responder(&mut self) {
+        self.progress = Progress::Known(Outcome::Error);
+        if !self.commons.responder_missed.replace(true) {
+            let path = self.commons.grpc_replies.as_deref().unwrap_or_default();
+            self.signals.log.push(format!(
+                "grpc_replies: no loopback responder answers at {path:?}: see envoy-config/static/grpc.yaml"
+            ));
+        }
+    }
+
+    /// What stands in the place of a piece of what came back.
+    pub(super) fn translate_body(&mut self, end_of_stream: bool) -> Option<BodyEdit> {
+        let Some(Translation::Begun { body, status }) = &mut self.held.translation else {
+            return None;
+        };
+        let body = std::mem::take(body);
+        Some(if end_of_stream { BodyEdit::End(body, *status) } else { BodyEdit::Replace(body) })
+    }
+
+    /// The status that stands in the trailers of what came back.
+    pub fn translated_status(&self) -> Option<u32> {
+        match &self.held.translation {
+            Some(Translation::Begun { status, .. }) => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer to this call may be everyone's.
+    pub(super) fn is_cacheable_call(&self) -> bool {
+        let Some(call) = &self.call else { return false };
+        let by_service = call.method == GrpcMethod::Check && self.service.is_some();
+        let cached = matches!(self.probe.action, Action::Cache(_));
+        let sendable = self.commons.grpc_replies.is_some();
+        cached && sendable && (by_service || call.method == GrpcMethod::List)
+    }
+
+    /// What tells the answers to this call from those to others.
+    pub(super) fn call_scope(&self) -> [&[u8]; 2] {
+        let list = self.call.as_ref().is_some_and(|call| call.method == GrpcMethod::List);
+        let method: &[u8] = if list { b"List" } else { b"Check" };
+        [method, self.service.as_deref().unwrap_or_default().as_bytes()]
+    }
+
+    /// Keeps the answer to a call, which has ended with `status`.
+    pub(super) fn capture_call(&mut self, status: u32) {
+        let Progress::AwaitingGrpc(answer) = &self.progress else { return };
+        let passed = answer.outcome(Some(status)) == Outcome::Pass;
+        if let Some(capture) = &mut self.held.capture {
+            capture.judge(if passed { 200 } else { 503 }, status);
+        }
+    }
+
+    /// Whether Envoy answered a call in the application's place.
+    pub(super) fn is_envoys(response: &impl ResponseHead) -> bool {
+        reason(response) != Reason::Application
+    }
+}
+
+/// The HTTP status that stands for the failure of a call.
+pub(super) fn http_status(grpc_status: u32) -> u16 {
+    if grpc_status == grpc::code::DEADLINE_EXCEEDED { 504 } else { 503 }
+}
