@@ -5,6 +5,7 @@ SHELL := bash
 export HEARTBEAT_MODULE ?= $(CURDIR)/dist/heartbeat_filter.wasm
 export HEARTBEAT_ENVOY  ?= $(CURDIR)/.tools/envoy
 export HEARTBEAT_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
+export HEARTBEAT_GRPC_HEALTH_PROBE ?= $(CURDIR)/.tools/bin/grpc_health_probe
 
 # The crates that run on this machine. Every call selects them all and then picks
 # targets: a smaller selection would ask for other features, and the dependencies
@@ -51,7 +52,7 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 	@scripts/test-wasm.sh
 
 .PHONY: test-envoy
-test-envoy: build envoy ## the filter in a real Envoy: scenarios, and every shipped configuration
+test-envoy: build envoy grpc-health-probe ## the filter in a real Envoy: scenarios, and every shipped configuration
 	@echo "==> test the filter in Envoy"
 	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test readme
 
@@ -66,3 +67,7 @@ clean: ## remove everything built or fetched
 .PHONY: envoy
 envoy:
 	@scripts/envoy.sh
+
+.PHONY: grpc-health-probe
+grpc-health-probe: envoy
+	@scripts/grpc-health-probe.sh

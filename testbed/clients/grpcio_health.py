@@ -1,11 +1,14 @@
 """A gRPC health client on grpcio, the C-core implementation.
 
-Usage: grpcio_health.py ADDRESS CALL, where CALL is JSON with the keys method,
-service, deadline_ms, metadata and messages. Prints how the call ended as JSON.
+Usage: grpcio_health.py ADDRESS CALL TLS, where CALL is JSON with the keys method,
+service, deadline_ms, metadata and messages. TLS is null, or JSON with the keys
+server (its name), authority (a file) and shown: null, or the client's
+certificate and key. Prints how the call ended as JSON.
 """
 
 import itertools
 import json
+import pathlib
 import sys
 import time
 
@@ -42,14 +45,26 @@ def text(value):
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def main():
-    """Makes the call that the command line tells."""
-    address, call = sys.argv[1], json.loads(sys.argv[2])
-    answer = {"code": "OK", "message": "", "statuses": [], "services": {}}
-    start = time.monotonic()
+def open_channel(address, tls):
+    """Opens a channel; with TLS, HTTP/2 is agreed on by ALPN."""
     # Without retries and without a proxy, what comes back is what was sent.
     options = [("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0)]
-    with grpc.insecure_channel(address, options) as channel:
+    if tls is None:
+        return grpc.insecure_channel(address, options)
+    shown = tls["shown"] or {}
+    pems = [shown[name].encode() if shown else None for name in ("key", "certificate")]
+    authority = pathlib.Path(tls["authority"]).read_bytes()
+    credentials = grpc.ssl_channel_credentials(authority, *pems)
+    options.append(("grpc.ssl_target_name_override", tls["server"]))
+    return grpc.secure_channel(address, credentials, options)
+
+
+def main():
+    """Makes the call that the command line tells."""
+    address, call, tls = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+    answer = {"code": "OK", "message": "", "statuses": [], "services": {}}
+    start = time.monotonic()
+    with open_channel(address, tls) as channel:
         try:
             ended = converse(health_pb2_grpc.HealthStub(channel), call, answer)
             # A Watch that goes on has no trailing metadata yet.

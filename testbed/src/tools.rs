@@ -12,12 +12,13 @@ pub struct Tools {
     testbed: PathBuf,
     envoy: PathBuf,
     python: PathBuf,
+    grpc_health_probe: PathBuf,
     module: PathBuf,
 }
 
 impl Tools {
-    /// The tools named by `HEARTBEAT_ENVOY`, `HEARTBEAT_PYTHON` and
-    /// `HEARTBEAT_MODULE`, or else where `make` puts them. `testbed` is this
+    /// The tools named by `HEARTBEAT_ENVOY`, `HEARTBEAT_PYTHON`,
+    /// `HEARTBEAT_GRPC_HEALTH_PROBE` and `HEARTBEAT_MODULE`, or else where `make` puts them. `testbed` is this
     /// crate's own binary, which runs the application.
     pub fn from_env(testbed: impl Into<PathBuf>) -> Self {
         let locate = |variable, default| {
@@ -27,6 +28,10 @@ impl Tools {
             testbed: testbed.into(),
             envoy: locate("HEARTBEAT_ENVOY", ".tools/envoy"),
             python: locate("HEARTBEAT_PYTHON", ".tools/venv/bin/python"),
+            grpc_health_probe: locate(
+                "HEARTBEAT_GRPC_HEALTH_PROBE",
+                ".tools/bin/grpc_health_probe",
+            ),
             module: locate("HEARTBEAT_MODULE", "dist/heartbeat_filter.wasm"),
         }
     }
@@ -39,6 +44,11 @@ impl Tools {
     /// A Python that has grpcio and grpcio-health-checking.
     pub fn python(&self) -> Result<&Path> {
         existing(&self.python, "Python with grpcio", "HEARTBEAT_PYTHON")
+    }
+
+    /// The command line of the crate grpc_health_probe.
+    pub fn grpc_health_probe(&self) -> Result<&Path> {
+        existing(&self.grpc_health_probe, "grpc_health_probe", "HEARTBEAT_GRPC_HEALTH_PROBE")
     }
 
     /// The filter.

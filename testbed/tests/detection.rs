@@ -41,12 +41,16 @@ scenarios:
       - { send: GET /livez, throughout: 5s, expect: { status: 200 } }
       - { send: GET /orders/1, expect: { body_schema: harness.schema.json, json: { order: "2" } } }
       - { send: GET /health, expect: { json: {} } }
+      - { grpc: Check, client: grpc_health_probe, service: nobody, expect: { code: NOT_FOUND } }
+      - { burst: { requests: 4, grpc: Check, service: nobody } }
+      - { burst: { requests: 4, grpc: Check, answers: { SERVING: 3, UNAVAILABLE: { at_least: 1 } } } }
+      - { send: POST /grpc.health.v1.Health/Check, version: "2", headers: { content-type: application/grpc, te: trailers }, body_pieces: [AA==, AAAAAA==], pause: 100ms, expect: { took: { at_most: 90ms } } }
     metrics: { no_such_metric: { at_least: 1 }, envoy_server_live: null }
     log: [there is no such line]
     log_never: [answered /health]
 "#;
 
-const REPORTED: [&str; 38] = [
+const REPORTED: [&str; 43] = [
     "step 1 (GET /health): status: expected 503, got 200",
     "step 1 (GET /health): no_such_metric: expected 1, got nothing",
     "step 2 (GET /health): the application: expected 0 requests, got 1",
@@ -81,6 +85,11 @@ const REPORTED: [&str; 38] = [
     "step 30 (GET /orders/1): body: not as in harness.schema.json: at",
     r#"step 30 (GET /orders/1): json /order: expected "2", got"#,
     "step 31 (GET /health): body: it isn't JSON",
+    "step 32 (gRPC Check by GrpcHealthProbe): code: expected NOT_FOUND, got RPC_FAILURE: unknown service",
+    "step 33 (burst of 4 calls): 4 × code: expected OK, got NOT_FOUND: unknown service",
+    "step 34 (burst of 4 calls): answers with outcome SERVING: expected 3, got 4",
+    "step 34 (burst of 4 calls): answers with outcome UNAVAILABLE: expected at least 1, got 0",
+    "step 35 (POST /grpc.health.v1.Health/Check): took: expected at most 90ms, got 1",
     "metrics: no_such_metric: expected at least 1, got nothing",
     "metrics: envoy_server_live: expected nothing, got 1",
     r#"log: Envoy's log doesn't hold "there is no such line""#,

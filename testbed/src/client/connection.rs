@@ -3,12 +3,11 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::AbortHandle;
 
+use super::body::Pieces;
 use super::http::{PATIENCE, Request, Response, Version};
 use super::peer::Peer;
 
@@ -23,15 +22,15 @@ pub struct Connection {
 
 #[derive(Debug)]
 enum Sender {
-    Http1(http1::SendRequest<Full<Bytes>>),
-    Http2(http2::SendRequest<Full<Bytes>>),
+    Http1(http1::SendRequest<Pieces>),
+    Http2(http2::SendRequest<Pieces>),
 }
 
 impl Connection {
     /// Connects.
     pub async fn open(version: Version, peer: impl Into<Peer>) -> Result<Self> {
         let peer = peer.into();
-        let stream = TokioIo::new(peer.connect().await?);
+        let stream = TokioIo::new(peer.connect(Some(version)).await?);
         // The driver ends with the connection; what went wrong is also told to
         // the request that it went wrong for.
         let (sender, driver) = match version {

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::HOST;
 
+use super::body::Pieces;
 use super::connection::Connection;
 use super::peer::Peer;
 use crate::latin1;
@@ -26,8 +26,18 @@ pub enum Version {
     /// HTTP/1.1.
     #[default]
     Http1,
-    /// HTTP/2 without TLS, by prior knowledge.
+    /// HTTP/2: without TLS by prior knowledge.
     Http2,
+}
+
+impl Version {
+    /// Its name in ALPN.
+    pub(super) fn alpn(self) -> Vec<u8> {
+        match self {
+            Self::Http1 => b"http/1.1".into(),
+            Self::Http2 => b"h2".into(),
+        }
+    }
 }
 
 /// A request to be sent.
@@ -39,14 +49,17 @@ pub struct Request {
     pub target: String,
     /// Headers in order; values are Latin-1.
     pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Vec<u8>,
+    /// The body, in one piece or in several: each is a DATA frame in HTTP/2.
+    pub body: Vec<Vec<u8>>,
+    /// The time from one piece to the next.
+    pub pause: Duration,
 }
 
 impl Request {
     /// A request with no headers of its own and no body.
     pub fn new(method: &str, target: &str) -> Self {
-        Self { method: method.into(), target: target.into(), headers: vec![], body: vec![] }
+        let (method, target) = (method.into(), target.into());
+        Self { method, target, headers: vec![], body: vec![], pause: Duration::ZERO }
     }
 
     /// Adds a header.
@@ -55,13 +68,13 @@ impl Request {
         self
     }
 
-    /// Sets the body.
+    /// Sets the body, in one piece.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
-        self.body = body.into();
+        self.body = vec![body.into()];
         self
     }
 
-    pub(super) fn to_hyper(&self, version: Version) -> Result<hyper::Request<Full<Bytes>>> {
+    pub(super) fn to_hyper(&self, version: Version) -> Result<hyper::Request<Pieces>> {
         // HTTP/1.1 names the authority in a header, HTTP/2 in the target.
         let target = match version {
             Version::Http1 => self.target.clone(),
@@ -70,7 +83,7 @@ impl Request {
         let mut request = hyper::Request::builder()
             .method(self.method.as_str())
             .uri(target)
-            .body(Full::from(self.body.clone()))?;
+            .body(Pieces::new(&self.body, self.pause))?;
         for (name, value) in &self.headers {
             let (name, value) = latin1::header(name, value)?;
             if version == Version::Http1 || name != HOST {

@@ -1,5 +1,6 @@
-//! Clients that probe: plain HTTP, and gRPC health by two implementations.
+//! Clients that probe: plain HTTP, and gRPC health by several implementations.
 
+mod body;
 pub mod connection;
 pub mod grpc;
 pub mod http;

@@ -3,14 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::ClientConfig;
 
-use super::http::PATIENCE;
-use super::tls::SERVER;
+use super::http::{PATIENCE, Version};
+use super::tls::{ClientTls, SERVER};
 
 /// Where to connect to, and what to show of oneself.
 #[derive(Clone, Debug)]
@@ -20,7 +19,7 @@ pub struct Peer {
     /// The client's own address; the system chooses one otherwise.
     pub from: Option<IpAddr>,
     /// How to speak TLS, if at all.
-    pub tls: Option<Arc<ClientConfig>>,
+    pub tls: Option<Arc<ClientTls>>,
 }
 
 /// A connection, with or without TLS.
@@ -35,21 +34,27 @@ impl From<SocketAddr> for Peer {
 }
 
 impl Peer {
-    /// Connects.
-    pub async fn connect(&self) -> Result<Box<dyn Stream>> {
-        tokio::time::timeout(PATIENCE, self.open())
+    /// Connects. Over TLS it offers `version` by ALPN, and HTTP/2 is only spoken
+    /// where both have agreed on it; without a version ALPN isn't used.
+    pub async fn connect(&self, version: Option<Version>) -> Result<Box<dyn Stream>> {
+        tokio::time::timeout(PATIENCE, self.open(version))
             .await
             .unwrap_or_else(|_| Err(anyhow!("no connection within {PATIENCE:?}")))
             .with_context(|| format!("can't connect to {}", self.address))
     }
 
-    async fn open(&self) -> Result<Box<dyn Stream>> {
+    async fn open(&self, version: Option<Version>) -> Result<Box<dyn Stream>> {
         let stream = self.dial().await?;
         Ok(match &self.tls {
             None => Box::new(stream),
             Some(tls) => {
-                let connector = TlsConnector::from(tls.clone());
-                Box::new(connector.connect(SERVER.try_into()?, stream).await?)
+                let mut config = tls.config.clone();
+                config.alpn_protocols = version.iter().map(|version| version.alpn()).collect();
+                let connector = TlsConnector::from(Arc::new(config));
+                let stream = connector.connect(SERVER.try_into()?, stream).await?;
+                let agreed = stream.get_ref().1.alpn_protocol().is_some();
+                ensure!(agreed || version != Some(Version::Http2), "the peer didn't agree on h2");
+                Box::new(stream)
             }
         })
     }

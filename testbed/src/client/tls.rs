@@ -1,4 +1,6 @@
 //! Certificates for one run: an authority, a server, and any number of clients.
+//! What a client shows is there for every implementation: as rustls takes it,
+//! and as files and PEM.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
     KeyUsagePurpose, SanType,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
@@ -32,6 +34,24 @@ impl From<String> for Identity {
     fn from(text: String) -> Self {
         if text == "anonymous" { Self::Anonymous } else { Self::Uri(text) }
     }
+}
+
+/// TLS as one client speaks it.
+#[derive(Clone, Debug)]
+pub struct ClientTls {
+    pub(super) config: ClientConfig,
+    /// The file with the authority's certificate.
+    pub authority: PathBuf,
+    /// What the client shows of itself, if anything.
+    pub shown: Option<Shown>,
+}
+
+/// A client's certificate and its key, in PEM.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Shown {
+    pub certificate: String,
+    pub key: String,
 }
 
 /// An authority that everybody trusts; its files go with it.
@@ -76,23 +96,25 @@ impl Authority {
     }
 
     /// TLS as `identity`, with a certificate by this authority.
-    pub fn client(&self, identity: &Identity) -> Result<Arc<ClientConfig>> {
+    pub fn client(&self, identity: &Identity) -> Result<Arc<ClientTls>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone())?;
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots);
-        Ok(Arc::new(match identity {
-            Identity::Anonymous => config.with_no_client_auth(),
+        let (config, shown) = match identity {
+            Identity::Anonymous => (config.with_no_client_auth(), None),
             Identity::Uri(uri) => {
                 let mut params = nobody();
                 params.subject_alt_names = vec![SanType::URI(Ia5String::try_from(uri.as_str())?)];
                 let key = KeyPair::generate()?;
                 let certificate = params.signed_by(&key, &self.issuer)?;
+                let shown = Shown { certificate: certificate.pem(), key: key.serialize_pem() };
                 let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-                config.with_client_auth_cert(vec![certificate.into()], key.into())?
+                (config.with_client_auth_cert(vec![certificate.into()], key.into())?, Some(shown))
             }
-        }))
+        };
+        Ok(Arc::new(ClientTls { config, authority: self.path("ca"), shown }))
     }
 }
 

@@ -88,7 +88,8 @@ impl EnvoyBuilder {
     }
 
     /// Points the cluster `name`, and every endpoint with this host name, at
-    /// `address`. The host name `admin` leads to Envoy's own admin interface.
+    /// `address`. The host name `admin` leads to Envoy's own admin interface,
+    /// `self` to its first listener, and a listener's name to that one.
     pub fn destination(mut self, name: &str, address: SocketAddr) -> Self {
         self.destinations.insert(name.into(), address);
         self
@@ -152,7 +153,7 @@ impl EnvoyBuilder {
         config::set_endpoints(&mut self.config, &self.destinations);
         config::move_admin(&mut self.config, admin);
         let http = self.wishes.map(|ports| ports.http).filter(|port| port::is_free(*port));
-        let listeners = config::move_listeners(&mut self.config, http.unwrap_or(0));
+        let listeners = config::move_listeners(&mut self.config, http.unwrap_or(0), port::choose)?;
         let filters = if self.dynamic {
             dynamic::move_to_files(&mut self.config, home.path())?
         } else {

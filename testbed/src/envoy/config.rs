@@ -1,9 +1,10 @@
 //! Edits of an Envoy configuration, which is plain JSON here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::merge::merge;
@@ -88,26 +89,53 @@ pub fn take_wasm_filters(
     taken
 }
 
+/// The host name of endpoints that lead to the first listener.
+const SELF: &str = "self";
+
 /// Moves every listener to the loopback interface, the first one to `port` and
 /// the others to free ports; returns their names, in order. Port 0 is a free one.
-pub fn move_listeners(config: &mut Value, mut port: u16) -> Vec<String> {
-    let mut names = Vec::new();
+/// Endpoints whose host name is a listener's, or `self` for the first one, lead
+/// there: to a port of `choose`, as Envoy must know it beforehand.
+pub fn move_listeners(
+    config: &mut Value,
+    mut port: u16,
+    choose: impl Fn() -> Result<u16>,
+) -> Result<Vec<String>> {
+    let mut hosts = BTreeSet::new();
+    each_endpoint(config, &mut |_, socket| {
+        hosts.extend(socket["address"].as_str().map(str::to_owned));
+    });
+    let (mut names, mut homes) = (Vec::new(), BTreeMap::new());
     let listeners = config.pointer_mut("/static_resources/listeners").and_then(Value::as_array_mut);
     for listener in listeners.into_iter().flatten() {
         // Internal listeners have no socket.
-        let Some(socket) = listener.pointer_mut("/address/socket_address") else { continue };
+        let Some(socket) = listener.pointer("/address/socket_address") else { continue };
         // Whoever writes ::1 wants IPv6; any other address is as good as another.
         let loopback = match socket["address"].as_str() {
             Some("::1") => IpAddr::from(Ipv6Addr::LOCALHOST),
             _ => IpAddr::from(Ipv4Addr::LOCALHOST),
         };
-        *socket = socket_address(SocketAddr::new(loopback, std::mem::take(&mut port)));
         let generated = format!("listener_{}", names.len());
         let name = listener["name"].as_str().map_or(generated, str::to_owned);
+        let first = names.is_empty().then_some(SELF);
+        let called: Vec<_> =
+            first.into_iter().chain([&*name]).filter(|name| hosts.contains(*name)).collect();
+        let mut port = std::mem::take(&mut port);
+        if !called.is_empty() && port == 0 {
+            port = choose()?;
+        }
+        let address = SocketAddr::new(loopback, port);
+        homes.extend(called.into_iter().map(|name| (name.to_owned(), address)));
+        listener["address"]["socket_address"] = socket_address(address);
         listener["name"] = json!(name);
         names.push(name);
     }
-    names
+    each_endpoint(config, &mut |_, socket| {
+        if let Some(home) = socket["address"].as_str().and_then(|host| homes.get(host)) {
+            *socket = socket_address(*home);
+        }
+    });
+    Ok(names)
 }
 
 /// Moves the admin interface, and the clusters that lead to it, to `address`.
@@ -238,12 +266,34 @@ mod tests {
     #[test]
     fn listeners_are_moved_and_named() {
         let mut config = config();
-        assert_eq!(move_listeners(&mut config, 7), ["edge", "listener_1"]);
+        let moved = move_listeners(&mut config, 7, || unreachable!());
+        assert_eq!(moved.unwrap(), ["edge", "listener_1"]);
         let address = |listener: usize| {
             &config["static_resources"]["listeners"][listener]["address"]["socket_address"]
         };
         assert_eq!(*address(0), json!({ "address": "127.0.0.1", "port_value": 7 }));
         assert_eq!(*address(2), json!({ "address": "::1", "port_value": 0 }));
+    }
+
+    #[test]
+    fn endpoints_lead_to_listeners_by_name() {
+        let mut config = config();
+        for (cluster, host) in [(0, "self"), (1, "listener_1"), (2, "edge")] {
+            let path = format!(
+                "/static_resources/clusters/{cluster}/lb/0/endpoint/address/socket_address/address"
+            );
+            *config.pointer_mut(&path).unwrap() = json!(host);
+        }
+        let mut wished = config.clone();
+        move_listeners(&mut config, 0, || Ok(9)).unwrap();
+        let edge = json!({ "address": "127.0.0.1", "port_value": 9 });
+        assert_eq!([endpoint(&config, 0), endpoint(&config, 2)], [&edge; 2]);
+        assert_eq!(*endpoint(&config, 1), json!({ "address": "::1", "port_value": 9 }));
+        assert_eq!(endpoint(&config, 3)["address"], "y");
+        assert_eq!(config["static_resources"]["listeners"][0]["address"]["socket_address"], edge);
+
+        move_listeners(&mut wished, 7, || Ok(9)).unwrap();
+        assert_eq!(endpoint(&wished, 0)["port_value"], 7);
     }
 
     #[test]

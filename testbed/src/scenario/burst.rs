@@ -11,7 +11,7 @@ use super::expect::Expect;
 use super::leave::{NOTHING_TO_EXPECT, unless_left};
 use super::request::{Message, Version, Way};
 use super::span::Span;
-use super::tally::{ExpectMany, Tally};
+use super::tally::ExpectMany;
 use crate::client::connection::Connection;
 use crate::client::peer::Peer;
 
@@ -34,12 +34,13 @@ pub struct Burst {
     pub way: Way,
     leave_after: Option<Span>,
     #[serde(flatten)]
-    expect: ExpectMany,
+    expect: ExpectMany<Expect>,
 }
 
 impl Burst {
     /// Checks what the types don't.
     pub fn check(&self) -> Result<()> {
+        self.message.check()?;
         ensure!(self.requests > 0, "a burst of no requests");
         ensure!(self.leave_after.is_none() || self.expect.is_empty(), NOTHING_TO_EXPECT);
         Ok(())
@@ -47,35 +48,44 @@ impl Burst {
 
     /// Sends all requests; returns every fault.
     pub async fn run(&self, peer: &Peer) -> Result<Vec<String>> {
-        let connections = self.connect(peer).await?;
-        let request = Arc::new(self.message.request());
+        let (request, version) = (Arc::new(self.message.request()), self.version.into());
         let leave_after = self.leave_after;
-        let mut exchanges = JoinSet::new();
-        for mut connection in connections {
+        let open = || Connection::open(version, peer.clone());
+        let answers = all_at_once(self.requests, open, |mut connection| {
             let request = request.clone();
-            exchanges
-                .spawn(async move { unless_left(leave_after, connection.send(&request)).await });
-        }
-        let mut tally = Tally::default();
+            async move { unless_left(leave_after, connection.send(&request)).await }
+        });
+        let answers: Vec<_> = answers.await?.into_iter().flatten().collect();
         // Whoever leaves doesn't care what was to come.
-        let each = if leave_after.is_some() { Expect::default() } else { self.expect.each() };
-        for answer in exchanges.join_all().await.into_iter().flatten() {
-            tally.note(&answer, &each);
-        }
-        Ok(self.expect.faults(&tally))
+        Ok(if leave_after.is_some() { vec![] } else { self.expect.judge(&answers) })
     }
+}
 
-    async fn connect(&self, peer: &Peer) -> Result<Vec<Connection>> {
-        let turns = Arc::new(Semaphore::new(OPENING));
-        let version = self.version.into();
-        let mut opening = JoinSet::new();
-        for _ in 0..self.requests {
-            let (peer, turns) = (peer.clone(), turns.clone());
-            opening.spawn(async move {
-                let _turn = turns.acquire().await?;
-                Connection::open(version, peer).await
-            });
-        }
-        opening.join_all().await.into_iter().collect()
+/// Opens so many connections, and begins so many exchanges once all are open.
+pub async fn all_at_once<C, A, Opening, Exchange>(
+    requests: usize,
+    open: impl Fn() -> Opening,
+    exchange: impl Fn(C) -> Exchange,
+) -> Result<Vec<A>>
+where
+    C: Send + 'static,
+    A: Send + 'static,
+    Opening: Future<Output = Result<C>> + Send + 'static,
+    Exchange: Future<Output = A> + Send + 'static,
+{
+    let turns = Arc::new(Semaphore::new(OPENING));
+    let mut opening = JoinSet::new();
+    for _ in 0..requests {
+        let (connection, turns) = (open(), turns.clone());
+        opening.spawn(async move {
+            let _turn = turns.acquire().await?;
+            connection.await
+        });
     }
+    let connections: Vec<C> = opening.join_all().await.into_iter().collect::<Result<_>>()?;
+    let mut exchanges = JoinSet::new();
+    for connection in connections {
+        exchanges.spawn(exchange(connection));
+    }
+    Ok(exchanges.join_all().await)
 }

@@ -116,6 +116,11 @@ impl Expect {
 }
 
 impl ExpectGrpc {
+    /// Success.
+    pub fn ok() -> Self {
+        Self { code: Some("OK".into()), ..Self::default() }
+    }
+
     /// Everything that is wrong with `answer`.
     pub fn faults(&self, answer: &grpc::Answer) -> Vec<String> {
         let mut faults = Vec::new();

@@ -41,6 +41,31 @@ fn what_a_dependency_is_told_needs_one() {
 }
 
 #[test]
+fn the_scenarios_of_a_table_are_scenarios() {
+    let name = |told: &Scenario| told.name.clone();
+    let table = "scenarios: [{name: a, table: [{b: [c, d]}], config: '${b}'}";
+    let all: Vec<_> = read(&format!("{table}]")).unwrap().iter().map(name).collect();
+    assert_eq!(all, ["a_c", "a_d"]);
+    assert!(fault(&format!("{table}, {{name: a_d}}]")).contains("a_d is told twice"));
+    assert!(
+        fault(&format!("{table}, {{name: e, config: '${{b}}'}}]")).contains("unknown template")
+    );
+}
+
+/// The scenario that the module's documentation tells tables with.
+#[test]
+fn the_documented_table_is_one() {
+    let documentation = include_str!("mod.rs").split("```yaml\n").nth(2).unwrap();
+    let lines = documentation.lines().take_while(|line| !line.contains("```"));
+    let told: Vec<_> = lines.map(|line| line.trim_start_matches("//!")).collect();
+    let all = read(&format!("scenarios:\n{}", told.join("\n"))).unwrap();
+    let names: Vec<_> = all.iter().map(|told| &*told.name).collect();
+    // An axis told with what its words stand for has them in alphabetical order.
+    assert_eq!(names[..2], ["probe_cache_check_there", "probe_cache_check_gone"]);
+    assert_eq!((names.len(), names[4]), (8, "probe_forward_check_there"));
+}
+
+#[test]
 fn strings_are_templates_and_bytes_are_escapes() {
     let text =
         r#"scenarios: [{name: a, steps: [{send: GET /, headers: {x: "${repeat ab 2}\xFF"}}]}]"#;
@@ -57,6 +82,7 @@ fn an_unknown_key_beside_flattened_ones_is_named() {
         "{load: {requests: 1, connections: 1, mix: [{send: GET /}], hedders: {}}}",
         "{load: {requests: 1, connections: 1, mix: [{send: GET /, hedders: {}}]}}",
         "{grpc: Check, hedders: {}}",
+        "{burst: {requests: 1, grpc: Check, hedders: {}}}",
         "{raw: x, hedders: {}}",
         "{restart_app: {hedders: {}}}",
         "{restart_dependency: {}, hedders: {}}",
@@ -78,7 +104,15 @@ fn steps_that_make_no_sense_are_refused() {
         ("{send: GET /, leave_after: 1s, expect: {}}", "leave_after"),
         ("{send: GET /, leave_after: 1s, within: 1s}", "leave_after"),
         ("{grpc: Check, leave_after: 1s, expect: {}}", "leave_after"),
-        ("{grpc: Check, leave_after: 1s, client: grpcio}", "grpcio"),
+        ("{grpc: Check, leave_after: 1s, client: grpcio}", "only the tonic client"),
+        ("{grpc: List, client: grpc_health_probe}", "no headers"),
+        ("{grpc: Check, client: grpc_health_probe, as: 'spiffe://a/b'}", "no headers"),
+        ("{burst: {requests: 0, grpc: Check}}", "no calls"),
+        ("{burst: {requests: 1, grpc: Check, leave_after: 1s, answers: {}}}", "leave_after"),
+        ("{burst: {requests: 1, grpc: Check, answers: {'200': 1}}}", "no outcome"),
+        ("{send: GET /, body: a, body_pieces: []}", "exclude"),
+        ("{send: GET /, body: a, pause: 1s}", "between"),
+        ("{burst: {requests: 1, send: GET /, pause: 1s}}", "between"),
         ("{burst: {requests: 1, send: GET /, leave_after: 1s, answers: {}}}", "leave_after"),
         ("{burst: {requests: 0, send: GET /}}", "no requests"),
         ("{rate: {per_second: 0, for: 1s, connections: 1, send: GET /}}", "no requests"),

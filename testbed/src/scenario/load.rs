@@ -49,6 +49,7 @@ fn once() -> usize {
 impl Load {
     /// Checks what the types don't.
     pub fn check(&self) -> Result<()> {
+        self.mix.iter().try_for_each(|kind| kind.message.check())?;
         ensure!(self.connections > 0, "a load over no connections");
         ensure!(self.mix.iter().any(|kind| kind.weight > 0), "a load of no requests");
         Ok(())

@@ -21,8 +21,9 @@
 //!       filter_chain: {}            # merged into every filter chain: TLS for every listener
 //!       patch: {}                   # merged into the whole file (lists by `name`, null removes);
 //!                                   # a host called app or app_grpc leads to the application,
-//!                                   # dependency or dependency_grpc to the dependency, and
-//!                                   # admin to Envoy's own admin interface
+//!                                   # dependency or dependency_grpc to the dependency,
+//!                                   # admin to Envoy's own admin interface, self to its
+//!                                   # first listener, and a listener's name to that one
 //!
 //!     # The application's deviations by path, and its gRPC services.
 //!     app: { /health: { status: 503, headers: {}, body: "", delay_ms: 0, hang: false, reset: false } }
@@ -42,11 +43,12 @@
 //!       - send: GET /health         # METHOD target
 //!         version: "1.1"            # or "2"
 //!         headers: { user-agent: kube-probe/1.31, x-many: [a, b] }
-//!         body: ""                  # or body_base64
+//!         body: ""                  # or body_base64, or body_pieces: [base64, ..], each of which
+//!                                   # is a DATA frame in HTTP/2; pause: 100ms between them
 //!         to: edge                  # a listener's name; the first one otherwise
 //!         from: 127.0.0.2           # the client's own address
 //!         as: spiffe://example.org/prober   # speak TLS, with a certificate for this URI;
-//!                                   # anonymous: with none
+//!                                   # anonymous: with none. ALPN must agree on HTTP/2
 //!         times: 1                  # one after the other
 //!         within: 5s                # repeat until it is as expected
 //!         throughout: 2s            # repeat for so long, after that: it must stay as expected
@@ -65,7 +67,9 @@
 //!           error: certificate      # or else: there is no answer, and this is in the reason
 //!
 //!       - grpc: Check               # or List, Watch
-//!         client: grpcio            # or tonic, the default
+//!         client: grpcio            # or tonic, the default, or grpc_health_probe: the command
+//!                                   # line of that crate, which knows Check only; it names few
+//!                                   # codes, and any other is RPC_FAILURE here
 //!         service: ""
 //!         deadline: 5s
 //!         headers: {}
@@ -80,6 +84,14 @@
 //!           expect: { status: 200 } # of every answer; 200 if nothing is said
 //!           answers: { "200": 190, "503": { at_most: 10 } }   # so many, and no other status
 //!           leave_after: 200ms      # instead of expect and answers
+//!
+//!       - burst:
+//!           requests: 500
+//!           grpc: Check             # by the tonic client; also service, deadline, headers,
+//!                                   # to, from, as, leave_after
+//!           expect: { code: OK, serving: SERVING }   # of every answer; OK if nothing is said
+//!           answers: { SERVING: 490, UNAVAILABLE: 10 }   # by the serving status of a call that
+//!                                   # is OK (OK itself for a List), or else by its code
 //!
 //!       - rate:                     # by the clock, whatever becomes of the requests; less
 //!           per_second: 2000        # than 80 % of it is a fault
@@ -147,6 +159,38 @@
 //!     refused: [ "probes[0].timeout" ]
 //! ```
 //!
+//! One text may tell many scenarios, by a table. Each combination of the axes'
+//! words is a scenario; `probe_forward_check_there` is one of these:
+//!
+//! ```yaml
+//!   - name: probe
+//!     table:                        # the axes, in the order of the words in the name
+//!       - action:                   # words, and what ${action} stands for with each of them
+//!           forward: {}
+//!           cache: { cache: { ttl: 1s } }
+//!       - call: { check: { grpc: Check }, list: { grpc: List } }
+//!       - app: [there, gone]        # or words that stand for themselves
+//!     cells:                        # ${answer} and ${before}, which differ from cell to cell
+//!       answer:                     # a grid: in each line and column the words of some cells
+//!         columns:     [check, list]
+//!         there:       [{ code: OK, serving: SERVING }, { code: OK }]
+//!         gone:        [{ code: UNAVAILABLE }, { code: UNAVAILABLE }]
+//!         cache gone:  [{ code: OK, serving: SERVING }, { code: UNAVAILABLE }]
+//!       before:                     # or lines only; there|gone would be about both
+//!         otherwise: { wait: 0s }
+//!         gone: { signal_app: KILL }
+//!     config: { defaults: "${action}", probes: [] }
+//!     steps:
+//!       - "${before}"
+//!       - { grpc: "${call.grpc}", expect: "${answer}" }
+//! ```
+//!
+//! `${axis}`, or `${axis.key}` for a part of it, may stand in any string and in
+//! any key; a string that is nothing else becomes the value itself, a list, an
+//! object or null. Of the lines about a cell, the one with the most words
+//! holds. A cell without a line, two lines that are equally about a cell, a line
+//! that is chosen for none, and an axis by which nothing differs are errors.
+//!
 //! Wherever text is expected, `~` begins a regular expression that must be
 //! found in it, and `null` for a header, a trailer or a series means that it
 //! must be absent. Header values are Latin-1: `"\xFF"` is that one byte.
@@ -162,6 +206,8 @@ mod burst;
 mod cast;
 mod expect;
 mod format;
+mod grpc;
+mod grpc_burst;
 mod headers;
 mod json;
 mod leave;
@@ -182,6 +228,7 @@ mod schema;
 mod span;
 mod stage;
 mod step;
+mod table;
 mod tally;
 mod template;
 mod traffic;
@@ -235,17 +282,23 @@ pub fn read_all(directory: &Path) -> Result<Vec<Told>> {
 pub fn read(text: &str) -> Result<Vec<Scenario>> {
     let file: File = serde_saphyr::from_str(text).map_err(|error| anyhow!("{error}"))?;
     let mut names = std::collections::BTreeSet::new();
-    file.scenarios
-        .into_iter()
-        .map(|mut told| {
-            let name = told["name"].as_str().unwrap_or("without a name").to_owned();
+    let mut all = Vec::new();
+    for told in file.scenarios {
+        let context = format!("scenario {}", name(&told));
+        for mut told in table::spread(told).context(context)? {
+            let name = name(&told);
             ensure!(names.insert(name.clone()), "scenario {name} is told twice");
-            template::expand(&mut told, None)
+            let scenario = template::expand(&mut told, None)
                 .and_then(|()| Ok(serde_json::from_value::<Scenario>(told)?))
-                .and_then(Scenario::checked)
-                .with_context(|| format!("scenario {name}"))
-        })
-        .collect()
+                .and_then(Scenario::checked);
+            all.push(scenario.with_context(|| format!("scenario {name}"))?);
+        }
+    }
+    Ok(all)
+}
+
+fn name(told: &Value) -> String {
+    told["name"].as_str().unwrap_or("without a name").to_owned()
 }
 
 #[cfg(test)]

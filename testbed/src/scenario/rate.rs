@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde::Deserialize;
 
+use super::expect::Expect;
 use super::pool::Pool;
 use super::request::{Message, Version, Way};
 use super::span::Span;
@@ -32,12 +33,13 @@ pub struct Rate {
     #[serde(flatten)]
     pub way: Way,
     #[serde(flatten)]
-    expect: ExpectMany,
+    expect: ExpectMany<Expect>,
 }
 
 impl Rate {
     /// Checks what the types don't.
     pub fn check(&self) -> Result<()> {
+        self.message.check()?;
         ensure!(self.per_second > 0.0, "a rate of no requests");
         ensure!(self.connections > 0, "a rate over no connections");
         Ok(())

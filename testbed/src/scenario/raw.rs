@@ -66,7 +66,7 @@ impl Raw {
     }
 
     async fn exchange(&self, peer: &Peer) -> Result<Answer> {
-        let mut stream = peer.connect().await?;
+        let mut stream = peer.connect(None).await?;
         for (number, chunk) in self.raw.as_slice().iter().enumerate() {
             if let Some(pause) = self.pause.filter(|_| number > 0) {
                 tokio::time::sleep(pause.0).await;

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
 use super::pattern::OneOrMany;
+use super::span::Span;
 use crate::client::http;
 use crate::client::tls::Identity;
 
@@ -22,6 +24,8 @@ pub struct Message {
     headers: Headers,
     body: Option<String>,
     body_base64: Option<Base64>,
+    body_pieces: Option<Vec<Base64>>,
+    pause: Option<Span>,
 }
 
 /// Which way it goes; part of every step that connects to Envoy.
@@ -67,10 +71,28 @@ pub type Headers = BTreeMap<String, OneOrMany<String>>;
 impl Message {
     /// The request.
     pub fn request(&self) -> http::Request {
-        let base64 = self.body_base64.as_ref().map(|body| body.0.clone());
-        let text = self.body.as_ref().map(|body| body.clone().into_bytes());
-        let request = http::Request::from(&self.send).body(base64.or(text).unwrap_or_default());
-        http::Request { headers: pairs(&self.headers), ..request }
+        let text = self.body.iter().map(|body| body.clone().into_bytes());
+        let whole = self.body_base64.iter().chain(self.body_pieces.iter().flatten());
+        http::Request {
+            headers: pairs(&self.headers),
+            body: text.chain(whole.map(|body| body.0.clone())).collect(),
+            pause: self.pause.map_or(Duration::ZERO, |pause| pause.0),
+            ..(&self.send).into()
+        }
+    }
+
+    /// Checks what the types don't.
+    pub fn check(&self) -> Result<()> {
+        let told = [self.body.is_some(), self.body_base64.is_some(), self.body_pieces.is_some()];
+        ensure!(
+            told.into_iter().filter(|told| *told).count() <= 1,
+            "body, body_base64 and body_pieces exclude each other"
+        );
+        ensure!(
+            self.pause.is_none() || self.body_pieces.is_some(),
+            "a pause is between body_pieces"
+        );
+        Ok(())
     }
 }
 

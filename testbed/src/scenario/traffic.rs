@@ -6,16 +6,18 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::burst::Burst;
-use super::expect::{Expect, ExpectGrpc};
+use super::expect::Expect;
+use super::grpc::Grpc;
+use super::grpc_burst::GrpcBurst;
 use super::leave::{NOTHING_TO_EXPECT, unless_left};
 use super::load::Load;
 use super::rate::Rate;
 use super::raw::Raw;
 use super::repeat::Patience;
-use super::request::{Headers, Message, Version, Way, pairs};
+use super::request::{Message, Version, Way};
 use super::span::Span;
+use crate::client::http;
 use crate::client::peer::Peer;
-use crate::client::{grpc, http};
 use crate::tools::Tools;
 
 /// Requests to Envoy.
@@ -24,6 +26,7 @@ use crate::tools::Tools;
 pub enum Traffic {
     Send(Send),
     Burst(Burst),
+    GrpcBurst(GrpcBurst),
     Rate(Rate),
     Load(Load),
     Grpc(Grpc),
@@ -48,38 +51,6 @@ pub struct Send {
     expect: Option<Expect>,
 }
 
-/// `grpc`: a call of the gRPC health protocol.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Grpc {
-    grpc: grpc::Method,
-    #[serde(default)]
-    client: Client,
-    #[serde(default)]
-    service: String,
-    deadline: Option<Span>,
-    #[serde(default)]
-    headers: Headers,
-    #[serde(default = "once")]
-    messages: usize,
-    #[serde(flatten)]
-    way: Way,
-    #[serde(flatten)]
-    patience: Patience,
-    leave_after: Option<Span>,
-    expect: Option<ExpectGrpc>,
-}
-
-/// The gRPC client to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Client {
-    #[default]
-    Tonic,
-    Grpcio,
-}
-
 fn once() -> usize {
     1
 }
@@ -90,7 +61,12 @@ type Read = fn(Map<String, Value>) -> Result<Traffic>;
 /// The kinds of traffic by the key that tells them.
 pub const KINDS: [(&str, Read); 6] = [
     ("send", |told| Ok(Traffic::Send(serde_json::from_value(told.into())?))),
-    ("burst", |told| below("burst", told).map(Traffic::Burst)),
+    ("burst", |told| {
+        if told["burst"].get("grpc").is_some() {
+            return below("burst", told).map(Traffic::GrpcBurst);
+        }
+        below("burst", told).map(Traffic::Burst)
+    }),
     ("rate", |told| below("rate", told).map(Traffic::Rate)),
     ("load", |told| below("load", told).map(Traffic::Load)),
     ("grpc", |told| Ok(Traffic::Grpc(serde_json::from_value(told.into())?))),
@@ -111,9 +87,10 @@ impl Traffic {
         match self {
             Self::Send(step) => step.message.request().to_string(),
             Self::Burst(burst) => format!("burst of {} requests", burst.requests),
+            Self::GrpcBurst(burst) => format!("burst of {} calls", burst.requests),
             Self::Rate(rate) => format!("{} requests a second", rate.per_second),
             Self::Load(load) => format!("load of {} requests", load.requests),
-            Self::Grpc(step) => format!("gRPC {:?} by {:?}", step.grpc, step.client),
+            Self::Grpc(step) => step.name(),
             Self::Raw(_) => "raw".into(),
         }
     }
@@ -123,6 +100,7 @@ impl Traffic {
         match self {
             Self::Send(step) => &step.way,
             Self::Burst(burst) => &burst.way,
+            Self::GrpcBurst(burst) => &burst.way,
             Self::Rate(rate) => &rate.way,
             Self::Load(load) => &load.way,
             Self::Grpc(step) => &step.way,
@@ -135,6 +113,7 @@ impl Traffic {
         match self {
             Self::Send(step) => step.check(),
             Self::Burst(burst) => burst.check(),
+            Self::GrpcBurst(burst) => burst.check(),
             Self::Rate(rate) => rate.check(),
             Self::Load(load) => load.check(),
             Self::Grpc(step) => step.check(),
@@ -147,9 +126,10 @@ impl Traffic {
         match self {
             Self::Send(step) => step.patience.repeat(|| step.run(peer)).await,
             Self::Burst(burst) => burst.run(peer).await,
+            Self::GrpcBurst(burst) => burst.run(peer).await,
             Self::Rate(rate) => Ok(rate.run(peer).await),
             Self::Load(load) => Ok(load.run(peer).await),
-            Self::Grpc(step) => step.patience.repeat(|| step.run(peer, tools)).await,
+            Self::Grpc(step) => step.run(peer, tools).await,
             Self::Raw(raw) => raw.run(peer).await,
         }
     }
@@ -157,6 +137,7 @@ impl Traffic {
 
 impl Send {
     fn check(&self) -> Result<()> {
+        self.message.check()?;
         ensure!(
             self.leave_after.is_none() || (self.expect.is_none() && !self.patience.is_asked_for()),
             NOTHING_TO_EXPECT
@@ -174,42 +155,5 @@ impl Send {
             faults.extend(answer.iter().flat_map(|answer| expect.faults(answer)));
         }
         Ok(faults)
-    }
-}
-
-impl Grpc {
-    fn check(&self) -> Result<()> {
-        ensure!(
-            self.leave_after.is_none() || (self.expect.is_none() && !self.patience.is_asked_for()),
-            NOTHING_TO_EXPECT
-        );
-        ensure!(
-            self.client == Client::Tonic || (self.leave_after.is_none() && self.way.from.is_none()),
-            "the grpcio client knows no leave_after and no from"
-        );
-        Ok(())
-    }
-
-    async fn run(&self, peer: &Peer, tools: &Tools) -> Result<Vec<String>> {
-        let call = self.call();
-        let answer = match self.client {
-            Client::Tonic => {
-                unless_left(self.leave_after, grpc::by_tonic(peer.clone(), &call)).await
-            }
-            Client::Grpcio => Some(grpc::by_grpcio(tools, peer.address, &call).await),
-        };
-        let answer = answer.transpose()?;
-        let expected = self.expect.iter().zip(&answer);
-        Ok(expected.flat_map(|(expect, answer)| expect.faults(answer)).collect())
-    }
-
-    fn call(&self) -> grpc::Call {
-        grpc::Call {
-            method: self.grpc,
-            service: self.service.clone(),
-            deadline: self.deadline.map(|deadline| deadline.0),
-            metadata: pairs(&self.headers),
-            messages: self.messages,
-        }
     }
 }
