@@ -87,5 +87,9 @@ pub const PERSONAL: [&str; 14] = [
 pub const GRPC_TIMEOUT: &str = "grpc-timeout";
 /// The status of a gRPC call: a trailer, or a header of a trailers-only answer.
 pub const GRPC_STATUS: &str = "grpc-status";
+/// What a gRPC status is about.
+pub const GRPC_MESSAGE: &str = "grpc-message";
+/// What a caller takes beside the body: `trailers`, for gRPC.
+pub const TE: &str = "te";
 /// The compressions that a gRPC caller understands.
 pub const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";

@@ -2,7 +2,8 @@
 
 use super::{Background, Subject, UnderWay};
 use crate::callout::{CallAnswer, CallToken, Heard};
-use crate::evidence::check::{Observation, Position};
+use crate::config::{CheckCall, CheckRule};
+use crate::evidence::check::{CheckState, Observation, Position};
 use crate::evidence::{Admin, Check, admin};
 use crate::state::SharedStore;
 use crate::time::Nanos;
@@ -24,11 +25,23 @@ impl Background {
             return;
         };
         let UnderWay { question, asked, late, .. } = self.under_way.swap_remove(place);
-        let (heard, took) = (Heard::read(answer), now.saturating_sub(asked));
+        let heard = match self.rule_of(question).map(|rule| &rule.call) {
+            Some(CheckCall::Grpc(check)) => Heard::read_check(answer, &check.service),
+            _ => Heard::read(answer),
+        };
+        let took = now.saturating_sub(asked);
         if late {
             self.hear_late(question, &heard, took, store, now);
         } else {
             self.hear(question, &heard, || answer.body(), took, store, now);
+        }
+    }
+
+    /// The rule of a question that is a check.
+    fn rule_of(&self, question: usize) -> Option<&CheckRule> {
+        match self.questions.get(question)?.subject {
+            Subject::Check(place) => self.evidence.checks.get(place).map(|check| &check.rule),
+            Subject::Admin => None,
         }
     }
 
@@ -45,10 +58,18 @@ impl Background {
     ) -> bool {
         let evidence = std::rc::Rc::clone(&self.evidence);
         match self.questions.get(question).map(|question| question.subject) {
-            Some(Subject::Check(place)) => evidence
-                .checks
-                .get(place)
-                .is_some_and(|check| self.settle_check(check, heard, took, store, now)),
+            Some(Subject::Check(place)) => {
+                let Some(check) = evidence.checks.get(place) else { return false };
+                let rule = &check.rule;
+                let observation = Observation::judge(rule, heard, took, now);
+                let change = |state: &mut CheckState| state.record(rule, observation.clone());
+                let (before, after) = self.settle(check, &observation, change, store, now);
+                let fell = before == Position::Up && after == Position::Down;
+                if fell && *heard == Heard::Timeout {
+                    self.distrust_watch(place);
+                }
+                after == Position::Up
+            }
             Some(Subject::Admin) => evidence
                 .admin
                 .as_ref()
@@ -57,24 +78,24 @@ impl Background {
         }
     }
 
-    fn settle_check(
+    /// Has an observation change a check's state, and shows and says its position
+    /// before and after.
+    pub(super) fn settle(
         &mut self,
         check: &Check,
-        heard: &Heard,
-        took: Nanos,
+        observation: &Observation,
+        mut change: impl FnMut(&mut CheckState),
         store: &impl SharedStore,
         now: Nanos,
-    ) -> bool {
+    ) -> (Position, Position) {
         let Check { rule, state, metric, .. } = check;
-        let observation = Observation::judge(rule, heard, took, now);
         let settled = state.update(store, now, |state| {
             let before = state.position(rule.initial);
-            state.record(rule, observation.clone());
+            change(state);
             ((before, state.position(rule.initial)), true)
         });
-        let Ok((before, after)) = settled else { return false };
-        let up = after == Position::Up;
-        self.signals.set.push((*metric, u64::from(up)));
+        let Ok((before, after)) = settled else { return Default::default() };
+        self.signals.set.push((*metric, u64::from(after == Position::Up)));
         let name = &rule.name;
         match (before, after) {
             (Position::Unknown | Position::Up, Position::Down) => {
@@ -86,7 +107,7 @@ impl Background {
             }
             _ => {}
         }
-        up
+        (before, after)
     }
 
     fn settle_admin(
@@ -102,6 +123,7 @@ impl Background {
             Heard::Answer(status) => Err(format!("answered {status}")),
             Heard::Timeout => Err("no answer in time".to_owned()),
             Heard::Nothing(reason) => Err(reason.clone()),
+            Heard::Health(status) => Err(status.word().to_owned()),
             Heard::TooLarge(size) => Err(format!("the answer is too large: {size} bytes")),
         };
         let settled = admin.state.update(store, now, |state| {
@@ -138,11 +160,16 @@ impl Background {
         now: Nanos,
     ) {
         let subject = self.questions.get(question).map(|question| question.subject);
-        let (Some(Subject::Check(place)), Heard::Answer(status)) = (subject, heard) else { return };
+        let Some(Subject::Check(place)) = subject else { return };
+        let status = match heard {
+            Heard::Answer(status) => status.to_string(),
+            Heard::Health(status) => status.word().to_owned(),
+            _ => return,
+        };
         let Some(check) = self.evidence.checks.get(place) else { return };
         // Where it can't be written, only the words are less telling.
         let _ = check.state.update(store, now, |state| {
-            state.amend(Observation::judge_late(&check.rule, *status, took, now));
+            state.amend(Observation::judge_late(&check.rule, &status, took, now));
             ((), true)
         });
     }

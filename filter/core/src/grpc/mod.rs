@@ -6,10 +6,12 @@
 mod answer;
 mod deadline;
 mod frames;
+mod health;
 
 pub use answer::GrpcAnswer;
 pub use deadline::parse_timeout;
-pub use frames::{Frame, FrameReader};
+pub use frames::{Frame, FrameReader, LONGEST_MESSAGE};
+pub use health::{ServingStatus, framed, request};
 
 use crate::config::GrpcMethod;
 
@@ -20,9 +22,42 @@ pub mod code {
     pub const OK: u32 = 0;
     /// The deadline passed before the call was complete.
     pub const DEADLINE_EXCEEDED: u32 = 4;
+    /// What is asked for isn't there.
+    pub const NOT_FOUND: u32 = 5;
+    /// There is no such method.
+    pub const UNIMPLEMENTED: u32 = 12;
+
+    const NAMES: [&str; 17] = [
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
+
+    /// Its name.
+    pub fn name(code: u32) -> &'static str {
+        let place = usize::try_from(code).unwrap_or(usize::MAX);
+        NAMES.get(place).copied().unwrap_or("an unknown status")
+    }
 }
 
 const SERVICE: &[u8] = b"/grpc.health.v1.Health/";
+
+/// The path of a Check.
+pub const CHECK_PATH: &str = "/grpc.health.v1.Health/Check";
 
 /// The method of `grpc.health.v1.Health` that a path calls: exactly these two
 /// segments, with case.
