@@ -69,7 +69,7 @@ fn mistakes_in_checks_are_named_with_their_mend() {
             r#"checks[7].grpc: has no "cluster"; add "cluster": "db", the name of an Envoy cluster"#,
             r#"checks[7].grpc.service: "a b" is not a gRPC service; write it like "orders.v1.Orders", in 120 bytes at most, or "" for the whole server"#,
             r#"checks[7].grpc.watch: is a number; write true or false"#,
-            r#"checks[8].grpc.path: unknown key; known here: cluster, service, watch"#,
+            r#"checks[8].grpc.path: unknown key; did you mean "watch"?"#,
             r#"checks[8].grpc.watch: can't be: the cluster's name is longer than 125 bytes; leave it out"#,
             r#"checks[5]: the name "b" is taken by an earlier check; choose another"#,
             r#"admin: has no "cluster"; add "cluster": "db", the name of an Envoy cluster"#,
