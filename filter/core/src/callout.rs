@@ -1,10 +1,16 @@
 //! Calls of the proxy's own, through one of Envoy's clusters.
 
+mod grpc;
+
+pub(crate) use grpc::UNREADABLE;
+pub use grpc::{StreamToken, WatchCall};
+
+use crate::grpc::ServingStatus;
 use crate::headers::{STATUS_CODE, UPSTREAM_SERVICE_TIME};
 use crate::request::ResponseHead;
 use std::time::Duration;
 
-/// A call over HTTP, with a GET and without a body.
+/// A call over HTTP: a GET without a body, or a unary gRPC call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCall {
     /// The Envoy cluster.
@@ -13,6 +19,8 @@ pub struct HttpCall {
     pub host: String,
     /// `:path`.
     pub path: String,
+    /// The message of a gRPC call, in its frame; `None` for a GET.
+    pub grpc: Option<Vec<u8>>,
     /// When Envoy gives up.
     pub timeout: Duration,
 }
@@ -47,6 +55,13 @@ pub trait Caller {
     /// # Errors
     /// Envoy doesn't take it, and no answer comes.
     fn http_call(&self, call: &HttpCall) -> Result<CallToken, Refusal>;
+
+    /// Opens a Watch. Its messages and its end come later; `None` where Envoy
+    /// doesn't take it, and nothing comes.
+    fn open_watch(&self, call: &WatchCall) -> Option<StreamToken>;
+
+    /// Gives up a stream; nothing more comes of it.
+    fn cancel(&self, stream: StreamToken);
 }
 
 /// The answer to a call, read on demand.
@@ -56,6 +71,9 @@ pub trait CallAnswer: ResponseHead {
 
     /// Its body.
     fn body(&self) -> Vec<u8>;
+
+    /// The value of a trailer.
+    fn trailer(&self, name: &str) -> Option<Vec<u8>>;
 }
 
 /// The longest answer that is taken, in bytes. A health check that is longer
@@ -67,9 +85,11 @@ pub const LARGEST_BODY: usize = 1_024 * 1_024;
 pub enum Heard {
     /// The other side answered with this status.
     Answer(u16),
+    /// A gRPC service said this of its health.
+    Health(ServingStatus),
     /// No answer came in time.
     Timeout,
-    /// No answer came, for this reason.
+    /// No answer came that says anything, for this reason.
     Nothing(String),
     /// The answer is longer than [`LARGEST_BODY`].
     TooLarge(usize),
@@ -108,7 +128,7 @@ const NO_HOST: &str = "no healthy upstream";
 const LONGEST_REASON: usize = 160;
 
 /// The reason in an answer of Envoy's own; `None` where it isn't one.
-fn own_words(body: &[u8]) -> Option<String> {
+pub(crate) fn own_words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     if text == TIMEOUT {
         return Some(text.into_owned());

@@ -89,15 +89,11 @@ pub const GRPC_TIMEOUT: &str = "grpc-timeout";
 pub const GRPC_STATUS: &str = "grpc-status";
 /// What went wrong with a gRPC call, in words.
 pub const GRPC_MESSAGE: &str = "grpc-message";
+/// What a caller takes beside the body: `trailers`, for gRPC.
+pub const TE: &str = "te";
 /// Headers that make a request one of gRPC.
-pub const OF_GRPC: [&str; 6] = [
-    "content-type",
-    "te",
-    "content-length",
-    "grpc-timeout",
-    "grpc-encoding",
-    "grpc-accept-encoding",
-];
+pub const OF_GRPC: [&str; 6] =
+    [CONTENT_TYPE, TE, CONTENT_LENGTH, GRPC_TIMEOUT, "grpc-encoding", GRPC_ACCEPT_ENCODING];
 /// Stands on the answer of the loopback responder, and on no other.
 pub const RESPONDER: &str = "x-heartbeat-responder";
 /// The compressions that a gRPC caller understands.

@@ -7,17 +7,19 @@
 //! The ABI: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>.
 #![allow(unsafe_code)] // Calling the host is what this file is for.
 
+mod calls;
 mod imports;
 
-use heartbeat_core::callout::{CallAnswer, CallToken, Caller, HttpCall, Refusal};
+pub use calls::{Answer, Clusters, call_status, watch_message};
+
 use heartbeat_core::header_map;
-use heartbeat_core::headers::{AUTHORITY, GRPC_STATUS, METHOD, PATH, USER_AGENT};
+use heartbeat_core::headers::GRPC_STATUS;
 use heartbeat_core::metrics::{Metric, MetricKind};
 use heartbeat_core::state::{SharedStore, Version};
 use heartbeat_core::time::Nanos;
 use heartbeat_core::{HeaderEdits, Reply, RequestHead, ResponseHead};
 use imports::*;
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status as SdkStatus};
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 use std::ptr::null_mut;
 use std::time::Duration;
 
@@ -270,61 +272,6 @@ pub fn tick_every(period: Option<Duration>) {
     // SAFETY: passes a plain number.
     unsafe {
         proxy_set_tick_period_milliseconds(u32::try_from(milliseconds).unwrap_or(u32::MAX));
-    }
-}
-
-/// Envoy's clusters.
-pub struct Clusters;
-
-impl Caller for Clusters {
-    // Only the SDK's own call makes its dispatcher pass the answer on. The statuses
-    // that it panics on aren't Envoy's: it gives these two, or OK.
-    #[allow(clippy::disallowed_methods)]
-    fn http_call(&self, call: &HttpCall) -> Result<CallToken, Refusal> {
-        let headers = vec![
-            (METHOD, "GET"),
-            (PATH, &*call.path),
-            (AUTHORITY, &*call.host),
-            (USER_AGENT, "heartbeat-filter"),
-        ];
-        proxy_wasm::hostcalls::dispatch_http_call(
-            &call.cluster,
-            headers,
-            None,
-            vec![],
-            call.timeout,
-        )
-        .map(CallToken)
-        .map_err(|status| match status {
-            SdkStatus::InternalFailure => Refusal::NotSent,
-            _ => Refusal::UnknownCluster,
-        })
-    }
-}
-
-/// The answer to a call. It can be read while it is handed over.
-pub struct Answer {
-    /// How long its body is, in bytes.
-    pub body_size: usize,
-}
-
-impl ResponseHead for Answer {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        header(MapType::HttpCallResponseHeaders, name)
-    }
-
-    fn code_details(&self) -> Option<Vec<u8>> {
-        None // Envoy has none for calls.
-    }
-}
-
-impl CallAnswer for Answer {
-    fn body_size(&self) -> usize {
-        self.body_size
-    }
-
-    fn body(&self) -> Vec<u8> {
-        buffer(BufferType::HttpCallResponseBody, self.body_size)
     }
 }
 

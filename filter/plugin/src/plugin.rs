@@ -4,11 +4,12 @@ use crate::host::{self, Clusters, MetricId, SharedData, StreamId};
 use crate::messages::Messages;
 use crate::waiting::Waiting;
 use heartbeat_core::background::Background;
-use heartbeat_core::callout::CallToken;
+use heartbeat_core::callout::{CallToken, StreamToken};
 use heartbeat_core::{Exchange, Policy, Signals, Surroundings};
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// A configuration at work.
 pub struct Plugin {
@@ -61,6 +62,23 @@ impl Plugin {
         let now = host::now();
         background.on_answer(token, answer, &SharedData, now);
         self.show(background.take_signals());
+    }
+
+    /// A Watch of the background's has something to say.
+    pub fn on_watch_message(&self, stream: StreamToken, message: &[u8]) {
+        let Ok(mut background) = self.background.try_borrow_mut() else { return };
+        background.on_message(stream, message, &SharedData, host::now());
+        self.show(background.take_signals());
+    }
+
+    /// A Watch of the background's is closed.
+    pub fn on_watch_close(&self, stream: StreamToken, status: u32, message: &[u8]) {
+        let Ok(mut background) = self.background.try_borrow_mut() else { return };
+        background.on_close(stream, status, message, &SharedData, host::now());
+        self.show(background.take_signals());
+        // The next tick may come too late to open it again; it is set anew in a
+        // tick, which knows who waits.
+        host::tick_every(Some(Duration::ZERO));
     }
 
     /// A number that no other probe of the process has.

@@ -1,10 +1,10 @@
 //! The plugin in one worker: its configuration, and its tick.
 
-use crate::host::{self, Answer, StreamId};
+use crate::host::{self, Answer, StreamId, call_status, watch_message};
 use crate::plugin::Plugin;
 use crate::stream::Stream;
 use heartbeat_core::ConfigErrors;
-use heartbeat_core::callout::CallToken;
+use heartbeat_core::callout::{CallToken, StreamToken};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 use std::rc::Rc;
@@ -26,6 +26,18 @@ impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, _: usize, body_size: usize, _: usize) {
         if let Some(plugin) = &self.plugin {
             plugin.on_answer(CallToken(token), &Answer { body_size });
+        }
+    }
+
+    fn on_grpc_stream_message(&mut self, token: u32, size: usize) {
+        if let Some(plugin) = &self.plugin {
+            plugin.on_watch_message(StreamToken(token), &watch_message(size));
+        }
+    }
+
+    fn on_grpc_stream_close(&mut self, token: u32, status: u32) {
+        if let Some(plugin) = &self.plugin {
+            plugin.on_watch_close(StreamToken(token), status, &call_status());
         }
     }
 }

@@ -29,6 +29,8 @@ pub const EXPORTS: &[&str] = &[
     // Wakes who waits, and asks in the background.
     "proxy_on_tick",
     "proxy_on_http_call_response",
+    "proxy_on_grpc_receive",
+    "proxy_on_grpc_close",
 ];
 
 /// Every function the filter means to call, by module and name. An import that
@@ -56,6 +58,11 @@ pub const IMPORTS: &[(&str, &str)] = &[
     ("env", "proxy_set_effective_context"),
     ("env", "proxy_continue_stream"),
     ("env", "proxy_http_call"),
+    ("env", "proxy_grpc_stream"),
+    ("env", "proxy_grpc_send"),
+    ("env", "proxy_grpc_close"),
+    ("env", "proxy_grpc_cancel"),
+    ("env", "proxy_get_status"),
     // What Rust's std takes from WASI. Envoy has no clock_res_get before 1.39.
     ("wasi_snapshot_preview1", "fd_write"),
     ("wasi_snapshot_preview1", "environ_get"),
@@ -75,12 +82,7 @@ pub const SDK_IMPORTS: &[&str] = &[
     "proxy_dequeue_shared_queue",
     "proxy_done",
     "proxy_enqueue_shared_queue",
-    "proxy_get_status",
     "proxy_grpc_call",
-    "proxy_grpc_cancel",
-    "proxy_grpc_close",
-    "proxy_grpc_send",
-    "proxy_grpc_stream",
     "proxy_register_shared_queue",
     "proxy_resolve_shared_queue",
     "proxy_set_header_map_pairs",

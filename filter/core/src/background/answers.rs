@@ -2,10 +2,20 @@
 
 use super::{Background, Subject, UnderWay};
 use crate::callout::{CallAnswer, CallToken, Heard};
-use crate::evidence::check::{Observation, Position};
+use crate::config::{CheckCall, CheckRule};
+use crate::evidence::check::{CheckState, Observation, Position};
 use crate::evidence::{Admin, Check, admin};
 use crate::state::SharedStore;
 use crate::time::Nanos;
+
+/// What an observation made of a check.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Settled {
+    pub(super) before: Position,
+    pub(super) after: Position,
+    /// Whether it ever was up.
+    was_up: bool,
+}
 
 /// How often in a row the admin interface must fail to be called unreachable:
 /// then what it last showed is stale.
@@ -24,16 +34,28 @@ impl Background {
             return;
         };
         let UnderWay { question, asked, late, .. } = self.under_way.swap_remove(place);
-        let (heard, took) = (Heard::read(answer), now.saturating_sub(asked));
+        let heard = match self.rule_of(question).map(|rule| &rule.call) {
+            Some(CheckCall::Grpc(check)) => Heard::read_check(answer, &check.service),
+            _ => Heard::read(answer),
+        };
+        let took = now.saturating_sub(asked);
         let timeout = self.questions.get(question).map_or(0, |question| question.timeout);
         if late {
             self.hear_late(question, &heard, took, store, now);
-        } else if took > timeout && matches!(heard, Heard::Answer(_)) {
+        } else if took > timeout && matches!(heard, Heard::Answer(_) | Heard::Health(_)) {
             // This VM was too busy to notice in time that it is late.
             self.hear(question, &Heard::Timeout, Vec::new, took, store, now);
             self.hear_late(question, &heard, took, store, now);
         } else {
             self.hear(question, &heard, || answer.body(), took, store, now);
+        }
+    }
+
+    /// The rule of a question that is a check.
+    fn rule_of(&self, question: usize) -> Option<&CheckRule> {
+        match self.questions.get(question)?.subject {
+            Subject::Check(place) => self.evidence.checks.get(place).map(|check| &check.rule),
+            Subject::Admin => None,
         }
     }
 
@@ -50,10 +72,18 @@ impl Background {
     ) -> bool {
         let evidence = std::rc::Rc::clone(&self.evidence);
         match self.questions.get(question).map(|question| question.subject) {
-            Some(Subject::Check(place)) => evidence
-                .checks
-                .get(place)
-                .is_some_and(|check| self.settle_check(check, heard, took, store, now)),
+            Some(Subject::Check(place)) => {
+                let Some(check) = evidence.checks.get(place) else { return false };
+                let rule = &check.rule;
+                let observation = Observation::judge(rule, heard, took, now);
+                let change = |state: &mut CheckState| state.record(rule, observation.clone());
+                let settled = self.settle(check, &observation, change, store, now);
+                let fell = settled.before == Position::Up && settled.after == Position::Down;
+                if fell && *heard == Heard::Timeout {
+                    self.distrust_watch(place);
+                }
+                settled.was_up
+            }
             Some(Subject::Admin) => evidence
                 .admin
                 .as_ref()
@@ -62,22 +92,25 @@ impl Background {
         }
     }
 
-    fn settle_check(
+    /// Has an observation change a check's state, and shows and says its position
+    /// before and after.
+    pub(super) fn settle(
         &mut self,
         check: &Check,
-        heard: &Heard,
-        took: Nanos,
+        observation: &Observation,
+        mut change: impl FnMut(&mut CheckState),
         store: &impl SharedStore,
         now: Nanos,
-    ) -> bool {
+    ) -> Settled {
         let Check { rule, state, metric, .. } = check;
-        let observation = Observation::judge(rule, heard, took, now);
         let settled = state.update(store, now, |state| {
             let before = state.position(rule.initial);
-            state.record(rule, observation.clone());
-            ((before, state.position(rule.initial), state.was_up()), true)
+            change(state);
+            let after = state.position(rule.initial);
+            (Settled { before, after, was_up: state.was_up() }, true)
         });
-        let Ok((before, after, was_up)) = settled else { return false };
+        let Ok(settled) = settled else { return Settled::default() };
+        let Settled { before, after, .. } = settled;
         self.signals.set.push((*metric, u64::from(after == Position::Up)));
         let name = &rule.name;
         match (before, after) {
@@ -90,7 +123,7 @@ impl Background {
             }
             _ => {}
         }
-        was_up
+        settled
     }
 
     fn settle_admin(
@@ -106,6 +139,7 @@ impl Background {
             Heard::Answer(status) => Err(format!("answered {status}")),
             Heard::Timeout => Err("no answer in time".to_owned()),
             Heard::Nothing(reason) => Err(reason.clone()),
+            Heard::Health(status) => Err(status.word().to_owned()),
             Heard::TooLarge(size) => Err(format!("the answer is too large: {size} bytes")),
         };
         let settled = admin.state.update(store, now, |state| {
@@ -142,11 +176,16 @@ impl Background {
         now: Nanos,
     ) {
         let subject = self.questions.get(question).map(|question| question.subject);
-        let (Some(Subject::Check(place)), Heard::Answer(status)) = (subject, heard) else { return };
+        let Some(Subject::Check(place)) = subject else { return };
+        let status = match heard {
+            Heard::Answer(status) => status.to_string(),
+            Heard::Health(status) => status.word().to_owned(),
+            _ => return,
+        };
         let Some(check) = self.evidence.checks.get(place) else { return };
         // Where it can't be written, only the words are less telling.
         let _ = check.state.update(store, now, |state| {
-            state.amend(Observation::judge_late(&check.rule, *status, took, now));
+            state.amend(Observation::judge_late(&check.rule, &status, took, now));
             ((), true)
         });
     }

@@ -7,15 +7,19 @@
 
 mod answers;
 mod round;
+mod watch;
 
 use crate::callout::{CallToken, Caller, Heard, HttpCall};
+use crate::config::{CheckCall, CheckRule};
 use crate::decision::Signals;
 use crate::evidence::{Evidence, admin};
+use crate::grpc::{CHECK_PATH, framed, request};
 use crate::state::{Cell, Lease, SharedStore, update};
 use crate::time::{Nanos, is_due, nanos};
 use round::{Jitter, Round};
 use std::rc::Rc;
 use std::time::Duration;
+use watch::Watch;
 
 /// The background work of one VM.
 #[derive(Debug)]
@@ -25,6 +29,7 @@ pub struct Background {
     token: u64,
     questions: Vec<Question>,
     under_way: Vec<UnderWay>,
+    watches: Vec<Watch>,
     /// How long the lease lasts; 0 where there is nothing to ask.
     lease: Nanos,
     /// When the lease is looked at again.
@@ -70,6 +75,7 @@ const AFTER_REFUSAL: Nanos = 250_000_000;
 const FORGOTTEN: Nanos = 2 * 86_400_000_000_000;
 const SHORTEST_LEASE: Nanos = 50_000_000;
 const LONGEST_LEASE: Nanos = 5_000_000_000;
+const LONGEST_WATCHED_LEASE: Nanos = 500_000_000;
 
 impl Background {
     /// The background work for some evidence. `token` must differ from that of
@@ -77,19 +83,14 @@ impl Background {
     pub fn new(evidence: Rc<Evidence>, token: u64) -> Self {
         let checks = evidence.checks.iter().enumerate().map(|(place, check)| {
             let rule = &check.rule;
-            let call = HttpCall {
-                cluster: rule.http.cluster.clone(),
-                host: rule.http.host.clone(),
-                path: rule.http.path.clone(),
-                timeout: patience(rule.interval, rule.timeout),
-            };
-            Question::new(Subject::Check(place), call, rule.interval, rule.timeout)
+            Question::new(Subject::Check(place), call_of(rule), rule.interval, rule.timeout)
         });
         let admin = evidence.admin.iter().map(|admin| {
             let call = HttpCall {
                 cluster: admin.rule.cluster.clone(),
                 host: admin.rule.cluster.clone(),
                 path: admin::path(&admin.clusters),
+                grpc: None,
                 timeout: admin.rule.timeout,
             };
             Question::new(Subject::Admin, call, admin.rule.interval, admin.rule.timeout)
@@ -97,10 +98,14 @@ impl Background {
         let questions: Vec<Question> = checks.chain(admin).collect();
         // Another VM must notice within two rounds that this one is gone.
         let shortest = questions.iter().map(|question| question.interval).min();
-        let lease = shortest.map_or(0, |it| (it / 2).clamp(SHORTEST_LEASE, LONGEST_LEASE));
+        let watches: Vec<Watch> = Watch::all(&evidence).collect();
+        // While a Watch changes hands nobody hears it.
+        let longest = if watches.is_empty() { LONGEST_LEASE } else { LONGEST_WATCHED_LEASE };
+        let lease = shortest.map_or(0, |it| (it / 2).clamp(SHORTEST_LEASE, longest));
         Self {
             questions,
             under_way: Vec::new(),
+            watches,
             lease,
             look_at: 0,
             holds_lease: false,
@@ -132,6 +137,7 @@ impl Background {
                 self.ask(place, caller, store, now);
             }
         }
+        self.tend_watches(caller, now);
     }
 
     /// How long nothing is due; `None` for ever.
@@ -150,7 +156,9 @@ impl Background {
             .iter()
             .filter(|call| !call.late)
             .filter_map(|call| Some(call.asked + self.questions.get(call.question)?.timeout));
-        let next = sharing.into_iter().chain(lease).chain(rounds).chain(calls).min()?;
+        let watches = self.watches.iter().filter(|_| self.holds_lease).filter_map(Watch::due);
+        let next =
+            sharing.into_iter().chain(lease).chain(rounds).chain(calls).chain(watches).min()?;
         Some(Duration::from_nanos(next.saturating_sub(now)))
     }
 
@@ -259,6 +267,27 @@ impl Subject {
             Self::Check(place) => evidence.checks.get(place).map(|check| &check.round),
             Self::Admin => evidence.admin.as_ref().map(|admin| &admin.round),
         }
+    }
+}
+
+/// The call that a check makes.
+fn call_of(rule: &CheckRule) -> HttpCall {
+    let timeout = patience(rule.interval, rule.timeout);
+    match &rule.call {
+        CheckCall::Http(http) => HttpCall {
+            cluster: http.cluster.clone(),
+            host: http.host.clone(),
+            path: http.path.clone(),
+            grpc: None,
+            timeout,
+        },
+        CheckCall::Grpc(check) => HttpCall {
+            cluster: check.cluster.clone(),
+            host: check.cluster.clone(),
+            path: CHECK_PATH.to_owned(),
+            grpc: Some(framed(&request(&check.service))),
+            timeout,
+        },
     }
 }
 

@@ -1,7 +1,9 @@
 //! Several VMs of one process, and what they ask.
 
+mod watch;
+
 use super::*;
-use crate::callout::{CallAnswer, Refusal};
+use crate::callout::{CallAnswer, Refusal, StreamToken, WatchCall};
 use crate::policy::{Policy, Surroundings};
 use crate::request::ResponseHead;
 use crate::state::fake::FakeStore;
@@ -38,6 +40,12 @@ struct Process {
     asked: RefCell<Vec<Nanos>>,
     log: Vec<String>,
     gauges: Vec<u64>,
+    /// Whether Envoy opens streams.
+    takes_watches: bool,
+    /// When it was to open one.
+    opened: RefCell<Vec<Nanos>>,
+    /// The streams that are open.
+    open: RefCell<Vec<StreamToken>>,
     next_call: Cell<u32>,
 }
 
@@ -59,6 +67,7 @@ impl ResponseHead for Answer {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
         match name {
             ":status" => Some(self.status.into()),
+            "content-type" => Some(b"application/grpc".into()),
             "x-envoy-upstream-service-time" => (!self.envoys).then(|| b"1".to_vec()),
             _ => None,
         }
@@ -76,6 +85,10 @@ impl CallAnswer for Answer {
 
     fn body(&self) -> Vec<u8> {
         self.body.clone()
+    }
+
+    fn trailer(&self, _: &str) -> Option<Vec<u8>> {
+        Some(b"0".into())
     }
 }
 
@@ -111,6 +124,19 @@ impl Caller for Taker<'_> {
         self.begun.borrow_mut().push((now + after, token, answer));
         Ok(token)
     }
+
+    fn open_watch(&self, call: &WatchCall) -> Option<StreamToken> {
+        assert_eq!(call.upstream, "\n\u{5}\n\u{3}app");
+        let Process { now, takes_watches, .. } = *self.process;
+        let token = StreamToken(self.process.next_call.get());
+        self.process.next_call.set(token.0 + 1);
+        self.process.opened.borrow_mut().push(now);
+        takes_watches.then(|| self.process.open.borrow_mut().push(token)).map(|()| token)
+    }
+
+    fn cancel(&self, stream: StreamToken) {
+        self.process.open.borrow_mut().retain(|open| *open != stream);
+    }
 }
 
 impl Process {
@@ -125,6 +151,9 @@ impl Process {
             asked: RefCell::default(),
             log: Vec::new(),
             gauges: Vec::new(),
+            takes_watches: true,
+            opened: RefCell::default(),
+            open: RefCell::default(),
             next_call: Cell::new(0),
         };
         (0..vms).for_each(|_| process.start_vm());

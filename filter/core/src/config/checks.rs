@@ -13,7 +13,7 @@ pub struct CheckRule {
     /// Its name: in `when`, in metrics and in logs.
     pub name: String,
     /// What is asked.
-    pub http: HttpCheck,
+    pub call: CheckCall,
     /// How often it is asked.
     pub interval: Duration,
     /// How long the answer may take.
@@ -24,6 +24,26 @@ pub struct CheckRule {
     pub fall: u32,
     /// What holds before the first answer.
     pub initial: Initial,
+}
+
+/// What a check asks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum CheckCall {
+    /// A path, over HTTP.
+    Http(HttpCheck),
+    /// `grpc.health.v1.Health`.
+    Grpc(GrpcCheck),
+}
+
+/// A check over gRPC.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GrpcCheck {
+    /// The Envoy cluster that is asked.
+    pub cluster: String,
+    /// The gRPC service whose health is asked for; the empty name is the whole server.
+    pub service: String,
+    /// Whether a Watch is held open beside the Checks.
+    pub watch: bool,
 }
 
 /// A check over HTTP.
@@ -68,6 +88,10 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 const MOST_IN_A_ROW: u32 = 1_000;
 const MOST_CHECKS: usize = 64;
 const LONGEST_NAME: usize = 64;
+/// Longer than any that is in use; its length fits one byte of a message.
+const LONGEST_SERVICE: usize = 120;
+/// What [`crate::callout::WatchCall`] can hold.
+const LONGEST_WATCHED: usize = 125;
 
 /// Reads `checks`.
 pub(super) fn read(list: &Reader<'_>) -> Option<Vec<CheckRule>> {
@@ -86,12 +110,10 @@ pub(super) fn read(list: &Reader<'_>) -> Option<Vec<CheckRule>> {
 }
 
 fn read_check(reader: &Reader<'_>) -> Option<CheckRule> {
-    let object =
-        reader.object(&["name", "http", "interval", "timeout", "rise", "fall", "initial"])?;
+    let object = reader
+        .object(&["name", "http", "grpc", "interval", "timeout", "rise", "fall", "initial"])?;
     let name = object.required("name", r#""name": "db""#).and_then(|name| name.parsed(check_name));
-    let http = object
-        .required("http", r#""http": { "cluster": "db", "path": "/ping" }"#)
-        .and_then(|http| read_http(&http));
+    let call = read_call(&object);
     let (interval, timeout) = read_pace(&object, DEFAULT_INTERVAL)?;
     let in_a_row = |key, default| {
         object.or_default(key, default, |reader| reader.count_from_one(MOST_IN_A_ROW))
@@ -102,13 +124,47 @@ fn read_check(reader: &Reader<'_>) -> Option<CheckRule> {
     });
     Some(CheckRule {
         name: name?,
-        http: http?,
+        call: call?,
         interval,
         timeout,
         rise: rise?,
         fall: fall?,
         initial: initial?,
     })
+}
+
+fn read_call(object: &Object<'_>) -> Option<CheckCall> {
+    match (object.get("http"), object.get("grpc")) {
+        (Some(http), None) => read_http(&http).map(CheckCall::Http),
+        (None, Some(grpc)) => read_grpc(&grpc).map(CheckCall::Grpc),
+        (None, None) => {
+            object.error(
+                r#"asks nothing; add "http": { "cluster": "db", "path": "/ping" } or "grpc": { "cluster": "db" }"#,
+            );
+            None
+        }
+        (Some(http), Some(grpc)) => {
+            object.error(r#"asks over "http" and "grpc"; write a check for each"#);
+            // What is wrong with either is to be known as well.
+            let _ = (read_http(&http), read_grpc(&grpc));
+            None
+        }
+    }
+}
+
+fn read_grpc(reader: &Reader<'_>) -> Option<GrpcCheck> {
+    let object = reader.object(&["cluster", "service", "watch"])?;
+    let cluster = read_cluster(&object);
+    let service = object.or_default("service", String::new(), |reader| reader.parsed(grpc_service));
+    let watch = object.or_default("watch", false, Reader::bool);
+    if let (Some(cluster), Some(true), Some(reader)) = (&cluster, watch, object.get("watch"))
+        && cluster.len() > LONGEST_WATCHED
+    {
+        reader.error(format!(
+            "can't be: the cluster's name is longer than {LONGEST_WATCHED} bytes; leave it out"
+        ));
+    }
+    Some(GrpcCheck { cluster: cluster?, service: service?, watch: watch? })
 }
 
 fn read_http(reader: &Reader<'_>) -> Option<HttpCheck> {
@@ -191,6 +247,16 @@ fn target(text: &str) -> Result<String, String> {
         return Err(r#"is not a path to ask; write it like "/ping""#.to_owned());
     }
     exact_path(path)?;
+    Ok(text.to_owned())
+}
+
+/// The name of a gRPC service; empty for the whole server.
+fn grpc_service(text: &str) -> Result<String, String> {
+    if text.len() > LONGEST_SERVICE || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!(
+            "is not a gRPC service; write it like \"orders.v1.Orders\", in {LONGEST_SERVICE} bytes at most, or \"\" for the whole server"
+        ));
+    }
     Ok(text.to_owned())
 }
 

@@ -16,7 +16,7 @@ mod reader;
 mod statuses;
 mod tree;
 
-pub use checks::{AdminRule, CheckRule, HttpCheck, Initial};
+pub use checks::{AdminRule, CheckCall, CheckRule, GrpcCheck, HttpCheck, Initial};
 pub use counters::CounterRule;
 pub use errors::{ConfigError, ConfigErrors};
 pub use evidence::{

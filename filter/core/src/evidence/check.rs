@@ -1,7 +1,8 @@
 //! What the answers to a background check make of it.
 
 use crate::callout::Heard;
-use crate::config::{CheckRule, Initial};
+use crate::config::{CheckCall, CheckRule, Initial, StatusPattern};
+use crate::grpc::ServingStatus;
 use crate::state::{Decoder, Encoder, State};
 use crate::time::{Nanos, SKEW, nanos};
 
@@ -47,27 +48,35 @@ impl Observation {
     pub fn judge(rule: &CheckRule, heard: &Heard, took: Nanos, now: Nanos) -> Self {
         let took_ms = took / 1_000_000;
         let (healthy, output) = match heard {
-            Heard::Answer(status) if rule.http.expect.iter().any(|one| one.matches(*status)) => {
+            Heard::Answer(status) if expected(rule).iter().any(|one| one.matches(*status)) => {
                 (true, format!("answered {status} in {took_ms} ms"))
             }
             Heard::Answer(status) => {
-                let wanted: Vec<String> =
-                    rule.http.expect.iter().map(ToString::to_string).collect();
+                let wanted: Vec<String> = expected(rule).iter().map(ToString::to_string).collect();
                 (false, format!("answered {status}, not {}", wanted.join(" or ")))
             }
+            Heard::Health(ServingStatus::Serving) => {
+                (true, format!("answered SERVING in {took_ms} ms"))
+            }
+            Heard::Health(status) => (false, status.word().to_owned()),
             Heard::Timeout => (false, format!("no answer within {} ms", rule.timeout.as_millis())),
             Heard::Nothing(reason) => (false, reason.clone()),
             Heard::TooLarge(size) => (false, format!("the answer is too large: {size} bytes")),
         };
-        let answered = matches!(heard, Heard::Answer(_) | Heard::TooLarge(_));
+        let answered = !matches!(heard, Heard::Timeout | Heard::Nothing(_));
         Self { healthy, output, took_ms: answered.then_some(took_ms), at: now }
     }
 
     /// The same for an answer that came when nobody waited for it any more.
-    pub fn judge_late(rule: &CheckRule, status: u16, took: Nanos, now: Nanos) -> Self {
+    pub fn judge_late(rule: &CheckRule, status: &str, took: Nanos, now: Nanos) -> Self {
         let (took_ms, limit) = (took / 1_000_000, rule.timeout.as_millis());
         let output = format!("answered {status} after {took_ms} ms, beyond its {limit} ms");
         Self { healthy: false, output, took_ms: Some(took_ms), at: now }
+    }
+
+    /// Judges what a Watch has shown of its own accord.
+    pub fn watched(healthy: bool, output: String, now: Nanos) -> Self {
+        Self { healthy, output, took_ms: None, at: now }
     }
 
     /// Whether nothing newer has come for too long: three rounds.
@@ -125,6 +134,15 @@ impl CheckState {
         self.was_up
     }
 
+    /// Takes note of what a Watch has shown, which decides at once: it doesn't
+    /// guess between two rounds, so there is no flapping to be patient with.
+    pub fn decide(&mut self, observation: Observation) {
+        self.position = if observation.healthy { Position::Up } else { Position::Down };
+        self.was_up |= observation.healthy;
+        self.against = 0;
+        self.last = Some(observation);
+    }
+
     /// Says more of the last answer, which is the same one.
     pub fn amend(&mut self, observation: Observation) {
         self.last = Some(observation);
@@ -133,6 +151,13 @@ impl CheckState {
 
 /// How long what was observed is worth a place of its own, in nanoseconds.
 pub(super) const WORTH_KEEPING: Nanos = 600_000_000_000;
+
+fn expected(rule: &CheckRule) -> &[StatusPattern] {
+    match &rule.call {
+        CheckCall::Http(http) => &http.expect,
+        CheckCall::Grpc(_) => &[],
+    }
+}
 
 impl State for CheckState {
     fn expires(&self) -> Nanos {

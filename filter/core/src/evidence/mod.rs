@@ -91,7 +91,7 @@ impl Evidence {
         // What is known of a check outlives a change of its pace.
         let checks = config.checks.iter().zip(metric..).map(|(rule, metric)| Check {
             rule: rule.clone(),
-            state: Shared::new(cell("check", &rule.name, fingerprint(&rule.http))),
+            state: Shared::new(cell("check", &rule.name, fingerprint(&rule.call))),
             round: cell("round", &rule.name, fingerprint(rule)),
             metric,
         });

@@ -2,25 +2,9 @@
 
 use super::code;
 use super::frames::{Frame, FrameReader};
+use super::health::ServingStatus;
 use crate::config::GrpcMethod;
 use crate::outcome::Outcome;
-use prost::Message;
-
-/// `grpc.health.v1.HealthCheckResponse`.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct HealthCheckResponse {
-    #[prost(enumeration = "ServingStatus", tag = "1")]
-    pub(super) status: i32,
-}
-
-/// `grpc.health.v1.HealthCheckResponse.ServingStatus`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
-pub(super) enum ServingStatus {
-    Unknown = 0,
-    Serving = 1,
-    NotServing = 2,
-    ServiceUnknown = 3,
-}
 
 /// Reads along as an answer goes by, to know what it says.
 #[derive(Debug)]
@@ -66,10 +50,10 @@ impl GrpcAnswer {
 
 fn read(frame: &Frame) -> Outcome {
     let Frame::Message(bytes) = frame else { return Outcome::Error };
-    match HealthCheckResponse::decode(bytes.as_slice()) {
-        Ok(response) if response.status() == ServingStatus::Serving => Outcome::Pass,
-        Ok(_) => Outcome::Fail,
-        Err(_) => Outcome::Error,
+    match ServingStatus::read(bytes) {
+        Some(ServingStatus::Serving) => Outcome::Pass,
+        Some(_) => Outcome::Fail,
+        None => Outcome::Error,
     }
 }
 

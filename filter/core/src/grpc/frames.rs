@@ -5,7 +5,7 @@ const COMPRESSED: u8 = 1;
 
 /// The longest message that is kept. Health messages are a few bytes; whatever
 /// is longer goes by unread, so that no stream can make the filter hold much.
-const LONGEST_MESSAGE: usize = 1_024;
+pub const LONGEST_MESSAGE: usize = 1_024;
 
 /// One message of a stream.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The messages that the proxy sends.
 
-use super::answer::{HealthCheckResponse, ServingStatus};
+use super::health::{HealthCheckResponse, ServingStatus, framed};
 use crate::outcome::Verdict;
 use prost::Message;
 
@@ -31,25 +31,19 @@ fn status(verdict: Verdict) -> HealthCheckResponse {
 
 /// The answer to a Check, and the first of a Watch.
 pub fn check_answer(verdict: Verdict) -> Vec<u8> {
-    framed(&status(verdict))
+    framed(&status(verdict).encode_to_vec())
 }
 
 /// The first answer to a Watch of a service that nobody knows.
 pub fn unknown_to_watch() -> Vec<u8> {
-    framed(&HealthCheckResponse { status: ServingStatus::ServiceUnknown as i32 })
+    let message = HealthCheckResponse { status: ServingStatus::ServiceUnknown as i32 };
+    framed(&message.encode_to_vec())
 }
 
 /// The answer to a List.
 pub fn list_answer(services: impl Iterator<Item = (String, Verdict)>) -> Vec<u8> {
     let entry = |(key, verdict)| Entry { key, value: Some(status(verdict)) };
-    framed(&HealthListResponse { statuses: services.map(entry).collect() })
-}
-
-/// A message behind its length.
-fn framed(message: &impl Message) -> Vec<u8> {
-    let bytes = message.encode_to_vec();
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
-    [&[0], length.as_slice(), &bytes].concat()
+    framed(&HealthListResponse { statuses: services.map(entry).collect() }.encode_to_vec())
 }
 
 #[cfg(test)]

@@ -4,16 +4,18 @@
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 
 mod answer;
+mod call;
 mod deadline;
 mod frames;
+mod health;
 mod message;
-mod request;
 
 pub use answer::GrpcAnswer;
+pub use call::{LONGEST_CALL, Violation, read_service};
 pub use deadline::parse_timeout;
-pub use frames::{Frame, FrameReader};
+pub use frames::{Frame, FrameReader, LONGEST_MESSAGE};
+pub use health::{ServingStatus, framed, request};
 pub use message::{check_answer, list_answer, unknown_to_watch};
-pub use request::{LONGEST_CALL, Violation, read_service};
 
 use crate::config::GrpcMethod;
 
@@ -24,10 +26,10 @@ pub mod code {
     pub const OK: u32 = 0;
     /// Nobody knows what went wrong, but the server.
     pub const UNKNOWN: u32 = 2;
-    /// What was asked for isn't there.
-    pub const NOT_FOUND: u32 = 5;
     /// The deadline passed before the call was complete.
     pub const DEADLINE_EXCEEDED: u32 = 4;
+    /// What was asked for isn't there.
+    pub const NOT_FOUND: u32 = 5;
     /// The caller isn't allowed to do that.
     pub const PERMISSION_DENIED: u32 = 7;
     /// There were too many calls, or too long ones.
@@ -40,6 +42,32 @@ pub mod code {
     pub const UNAVAILABLE: u32 = 14;
     /// Data were lost for good.
     pub const DATA_LOSS: u32 = 15;
+
+    const NAMES: [&str; 17] = [
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
+
+    /// Its name.
+    pub fn name(code: u32) -> &'static str {
+        let place = usize::try_from(code).unwrap_or(usize::MAX);
+        NAMES.get(place).copied().unwrap_or("an unknown status")
+    }
 }
 
 /// Whether a status is the server's fault rather than its caller's.
@@ -49,6 +77,9 @@ pub fn is_servers_fault(status: u32) -> bool {
 }
 
 const SERVICE: &[u8] = b"/grpc.health.v1.Health/";
+
+/// The path of a Check.
+pub const CHECK_PATH: &str = "/grpc.health.v1.Health/Check";
 
 /// The method of `grpc.health.v1.Health` that a path calls: exactly these two
 /// segments, with case.

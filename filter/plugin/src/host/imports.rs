@@ -88,5 +88,18 @@ unsafe extern "C" {
     ) -> Status;
     pub fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
     pub fn proxy_set_effective_context(context_id: u32) -> Status;
+    pub fn proxy_grpc_send(
+        stream: u32,
+        message: *const u8,
+        message_size: usize,
+        end_stream: bool,
+    ) -> Status;
+    pub fn proxy_grpc_close(stream: u32) -> Status;
+    pub fn proxy_grpc_cancel(stream: u32) -> Status;
+    pub fn proxy_get_status(
+        code: *mut u32,
+        message: *mut *mut u8,
+        message_size: *mut usize,
+    ) -> Status;
     pub fn proxy_continue_stream(stream: u32) -> Status;
 }

@@ -17,8 +17,23 @@ fn checks_have_defaults_that_fit_together() {
     assert_eq!(millis(&checks[0]), (5_000, 1_000));
     assert_eq!(millis(&checks[1]), (300, 300), "no timeout is longer than its interval");
     assert_eq!((checks[0].rise, checks[0].fall, checks[0].initial), (2, 3, Initial::Unknown));
-    assert_eq!(checks[0].http.host, "db");
-    assert_eq!(checks[0].http.expect, [StatusPattern::Class(2)]);
+    let CheckCall::Http(http) = &checks[0].call else { panic!("{:?}", checks[0].call) };
+    assert_eq!((&*http.host, &*http.path), ("db", "/ping?deep=1"));
+    assert_eq!(http.expect, [StatusPattern::Class(2)]);
+}
+
+#[test]
+fn a_check_over_grpc_asks_for_the_whole_server_and_watches_nothing_unless_told() {
+    let config = Config::parse(
+        br#"{"checks":[{"name":"a","grpc":{"cluster":"app"}},
+                       {"name":"b","grpc":{"cluster":"app","service":"orders.v1.Orders","watch":true}}]}"#,
+    );
+    let call = |service: &str, watch| {
+        CheckCall::Grpc(GrpcCheck { cluster: "app".into(), service: service.into(), watch })
+    };
+    let checks = config.unwrap().checks;
+    assert_eq!(checks[0].call, call("", false));
+    assert_eq!(checks[1].call, call("orders.v1.Orders", true));
 }
 
 #[test]
@@ -30,10 +45,13 @@ fn mistakes_in_checks_are_named_with_their_mend() {
         {"name":"b","http":{"cluster":"b","path":"/"},"initial":"up"},
         {"name":"b","http":{"cluster":"b","path":"/"}},
         {"name":"b","http":{"cluster":"b","path":"/"}},
-        {"name":"c","grpc":{"cluster":"c"}}],
-        "admin":{}}"#;
+        {"name":"c"},
+        {"name":"d","http":{"cluster":"d"},"grpc":{"service":"a b","watch":1}},
+        {"name":"e","grpc":{"cluster":"CLUSTER","watch":true,"path":"/"}}],
+        "admin":{}}"#
+        .replace("CLUSTER", &"c".repeat(126));
     assert_eq!(
-        mistakes(json),
+        mistakes(&json),
         [
             r#"checks[0].name: "server" is what other evidence is called; choose another"#,
             r#"checks[0].http.cluster: "" is not the name of a cluster; write it like "db""#,
@@ -45,8 +63,14 @@ fn mistakes_in_checks_are_named_with_their_mend() {
             r#"checks[2].timeout: is longer than the interval; write "1000ms" or less, or a longer interval"#,
             r#"checks[2].fall: 0 is out of range; write a whole number from 1 to 1000"#,
             r#"checks[3].initial: "up" isn't known; write "unknown" or "pass""#,
-            r#"checks[6].grpc: unknown key; known here: name, http, interval, timeout, rise, fall, initial"#,
-            r#"checks[6]: has no "http"; add "http": { "cluster": "db", "path": "/ping" }"#,
+            r#"checks[6]: asks nothing; add "http": { "cluster": "db", "path": "/ping" } or "grpc": { "cluster": "db" }"#,
+            r#"checks[7]: asks over "http" and "grpc"; write a check for each"#,
+            r#"checks[7].http: has no "path"; add "path": "/ping""#,
+            r#"checks[7].grpc: has no "cluster"; add "cluster": "db", the name of an Envoy cluster"#,
+            r#"checks[7].grpc.service: "a b" is not a gRPC service; write it like "orders.v1.Orders", in 120 bytes at most, or "" for the whole server"#,
+            r#"checks[7].grpc.watch: is a number; write true or false"#,
+            r#"checks[8].grpc.path: unknown key; did you mean "watch"?"#,
+            r#"checks[8].grpc.watch: can't be: the cluster's name is longer than 125 bytes; leave it out"#,
             r#"checks[5]: the name "b" is taken by an earlier check; choose another"#,
             r#"admin: has no "cluster"; add "cluster": "db", the name of an Envoy cluster"#,
         ]
@@ -78,7 +102,7 @@ fn mistakes_in_when_are_named_with_their_mend() {
             r#"probes[0].when[7].severity: "bad" isn't known; write "fail" or "warn""#,
             r#"probes[0].format: "xml" isn't known; write "json" or "text" or "health+json" or "kubernetes" or "spring" or "microprofile""#,
             r#"probes[0].details: "some" isn't known; write "never" or "allowed" or "always""#,
-            r#"checks[0]: has no "http"; add "http": { "cluster": "db", "path": "/ping" }"#,
+            r#"checks[0]: asks nothing; add "http": { "cluster": "db", "path": "/ping" } or "grpc": { "cluster": "db" }"#,
         ]
     );
 }

@@ -1,17 +1,10 @@
 //! What a call of `grpc.health.v1.Health` asks for.
 
-use super::code;
+use super::health::HealthCheckRequest;
+use super::{LONGEST_MESSAGE, code};
 use prost::Message;
 
-/// `grpc.health.v1.HealthCheckRequest`.
-#[derive(Clone, PartialEq, Message)]
-struct HealthCheckRequest {
-    #[prost(string, tag = "1")]
-    service: String,
-}
-
 const HEADER: usize = 5; // one flag byte, four of length
-const LONGEST_MESSAGE: usize = 1_024;
 
 /// How much of a call's body is looked at, in bytes: the longest message that is
 /// taken, and one byte more.

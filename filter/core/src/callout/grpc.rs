@@ -1,0 +1,198 @@
+//! Calls of `grpc.health.v1.Health`.
+//!
+//! A Check is an HTTP call like any other, so that all that Envoy says of those
+//! is known of it too. Only a Watch needs a gRPC stream of Envoy's.
+
+use super::{CallAnswer, Heard, LARGEST_BODY, TIMEOUT, own_words};
+use crate::grpc::{Frame, FrameReader, ServingStatus, code, is_grpc, parse_status, request};
+use crate::headers::{CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, STATUS_CODE, UPSTREAM_SERVICE_TIME};
+
+/// A Watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchCall {
+    /// Where to, as Envoy's `GrpcService`, protocol buffers that happen to be
+    /// text. Envoy would take a cluster's bare name too, but only one that isn't
+    /// protocol buffers by accident.
+    /// <https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/grpc_service.proto>
+    pub upstream: String,
+    /// The HealthCheckRequest.
+    pub message: Vec<u8>,
+}
+
+/// Tells a stream from all others of its VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamToken(pub u32);
+
+impl WatchCall {
+    /// A Watch of a service, through a cluster with a name of 125 bytes at most.
+    pub fn new(cluster: &str, service: &str) -> Self {
+        // Field 1 of each is a string, and the tag of that is the byte of a line feed:
+        // envoy_grpc, and in it cluster_name. Both lengths are a byte of ASCII.
+        let length = |bytes: usize| u8::try_from(bytes).map(char::from).unwrap_or_default();
+        let name = cluster.len();
+        let upstream = format!("\n{}\n{}{cluster}", length(name + 2), length(name));
+        Self { upstream, message: request(service) }
+    }
+}
+
+impl Heard {
+    /// The same for the answer to a Check of `service`.
+    pub fn read_check(answer: &impl CallAnswer, service: &str) -> Self {
+        let Some(http) = answer.header(STATUS_CODE).and_then(|_| answer.status()) else {
+            return Self::Nothing("Envoy reset the call".to_owned());
+        };
+        let size = answer.body_size();
+        if size > LARGEST_BODY {
+            return Self::TooLarge(size);
+        }
+        let status = answer.trailer(GRPC_STATUS).or_else(|| answer.header(GRPC_STATUS));
+        if answer.header(UPSTREAM_SERVICE_TIME).is_none() {
+            let message = answer.header(GRPC_MESSAGE).unwrap_or_else(|| answer.body());
+            match own_words(&message) {
+                Some(reason) if reason == TIMEOUT => return Self::Timeout,
+                Some(reason) => return Self::Nothing(reason),
+                None => {}
+            }
+        }
+        let spoken = answer.header(CONTENT_TYPE).is_some_and(|it| is_grpc(&it));
+        let reason = match (http, spoken, status.as_deref().and_then(parse_status)) {
+            (200, true, Some(code::OK)) => match read_message(&answer.body()) {
+                Ok(health) => return Self::Health(health),
+                Err(reason) => reason.to_owned(),
+            },
+            (200, true, Some(code::NOT_FOUND)) => format!("the service {service:?} is unknown"),
+            (200, true, Some(code::UNIMPLEMENTED)) => "has no grpc.health.v1.Health".to_owned(),
+            (200, true, Some(code)) => format!("the call ended with {}", code::name(code)),
+            (200, true, None) => "the call ended without a status".to_owned(),
+            _ => format!("answered {http} without gRPC"),
+        };
+        Self::Nothing(reason)
+    }
+}
+
+/// Reads the body of an answer, which must be one message.
+fn read_message(body: &[u8]) -> Result<ServingStatus, &'static str> {
+    let mut found = None;
+    FrameReader::default().feed(body, |frame| found = Some(frame));
+    match found {
+        None => Err("answered without a whole message"),
+        Some(Frame::Unreadable) => Err("its message is compressed or too long"),
+        Some(Frame::Message(bytes)) => ServingStatus::read(&bytes).ok_or(UNREADABLE),
+    }
+}
+
+/// Of a message that isn't a HealthCheckResponse.
+pub(crate) const UNREADABLE: &str = "its message isn't a HealthCheckResponse";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::ResponseHead;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[derive(Default)]
+    struct Answer {
+        status: &'static str,
+        content_type: &'static str,
+        grpc_status: &'static str,
+        body: &'static [u8],
+        trailers_only: bool,
+        envoys: &'static str,
+    }
+
+    impl ResponseHead for Answer {
+        fn header(&self, name: &str) -> Option<Vec<u8>> {
+            let value = match name {
+                ":status" => self.status,
+                "content-type" => self.content_type,
+                "grpc-status" if self.trailers_only => self.grpc_status,
+                "grpc-message" => self.envoys,
+                "x-envoy-upstream-service-time" if self.envoys.is_empty() => "1",
+                _ => "",
+            };
+            (!value.is_empty()).then(|| value.into())
+        }
+
+        fn code_details(&self) -> Option<Vec<u8>> {
+            None
+        }
+    }
+
+    impl CallAnswer for Answer {
+        fn body_size(&self) -> usize {
+            self.body.len()
+        }
+
+        fn body(&self) -> Vec<u8> {
+            self.body.into()
+        }
+
+        fn trailer(&self, name: &str) -> Option<Vec<u8>> {
+            let there = name == GRPC_STATUS && !self.trailers_only && !self.grpc_status.is_empty();
+            there.then(|| self.grpc_status.into())
+        }
+    }
+
+    fn answer(grpc_status: &'static str, body: &'static [u8]) -> Answer {
+        let content_type = "application/grpc";
+        Answer { status: "200", content_type, grpc_status, body, ..Answer::default() }
+    }
+
+    fn heard(answer: Answer) -> Heard {
+        Heard::read_check(&answer, "orders")
+    }
+
+    fn reason(answer: Answer) -> String {
+        match heard(answer) {
+            Heard::Nothing(reason) => reason,
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_a_service_says_of_itself_is_heard() {
+        let serving = heard(answer("0", &[0, 0, 0, 0, 2, 8, 1]));
+        assert_eq!(serving, Heard::Health(ServingStatus::Serving));
+        let not_serving = heard(answer("0", &[0, 0, 0, 0, 2, 8, 2]));
+        assert_eq!(not_serving, Heard::Health(ServingStatus::NotServing));
+    }
+
+    #[test]
+    fn each_way_to_say_nothing_has_its_own_words() {
+        let only = |status| Answer { trailers_only: true, ..answer(status, &[]) };
+        assert_eq!(reason(only("5")), "the service \"orders\" is unknown");
+        assert_eq!(reason(only("12")), "has no grpc.health.v1.Health");
+        assert_eq!(reason(answer("4", &[])), "the call ended with DEADLINE_EXCEEDED");
+        assert_eq!(reason(answer("99", &[])), "the call ended with an unknown status");
+        assert_eq!(reason(answer("", &[0, 0, 0, 0, 0])), "the call ended without a status");
+        assert_eq!(reason(answer("0", &[])), "answered without a whole message");
+        assert_eq!(reason(answer("0", &[0, 0, 0, 0, 2, 8])), "answered without a whole message");
+        assert_eq!(reason(answer("0", &[0, 0, 0, 0, 2, 8, 0xff])), UNREADABLE);
+        let compressed = &[1, 0, 0, 0, 2, 8, 1];
+        assert_eq!(reason(answer("0", compressed)), "its message is compressed or too long");
+        let http = Answer { status: "404", body: b"not found", ..Answer::default() };
+        assert_eq!(reason(http), "answered 404 without gRPC");
+        let http = Answer { status: "200", body: b"ok", ..Answer::default() };
+        assert_eq!(reason(http), "answered 200 without gRPC");
+        assert_eq!(reason(Answer::default()), "Envoy reset the call");
+    }
+
+    #[test]
+    fn envoys_own_answers_are_told_from_the_services() {
+        let own = |envoys| Answer { envoys, trailers_only: true, ..answer("14", &[]) };
+        let refused = "upstream connect error or disconnect/reset before headers. reset reason: \
+                       remote connection failure, transport failure reason: delayed connect \
+                       error: Connection refused";
+        assert_eq!(reason(own(refused)), "connection refused");
+        assert_eq!(reason(own("no healthy upstream")), "the cluster has no healthy host");
+        assert_eq!(heard(own("upstream request timeout")), Heard::Timeout);
+    }
+
+    #[test]
+    fn a_watch_names_its_cluster_in_protocol_buffers() {
+        assert_eq!(WatchCall::new("app", "").upstream.as_bytes(), b"\x0a\x05\x0a\x03app");
+        let longest = WatchCall::new(&"c".repeat(125), "").upstream;
+        assert_eq!(longest.as_bytes().get(..4), Some(&[10, 127, 10, 125][..]));
+    }
+}
