@@ -74,13 +74,18 @@ impl HttpContext for Stream {
         let now = host::now();
         let mut exchange = plugin.policy.exchange(recognised, plugin.token(self.id, now), now);
         let shown = plugin.messages.shown();
-        let wants_message = exchange.wants_message() && !end_of_stream;
-        if wants_message && shown != Shown::No {
+        let wants_message = exchange.wants_message();
+        if wants_message && shown != Shown::No && !end_of_stream {
             exchange.await_message();
         }
         let exchange = Rc::new(RefCell::new(exchange));
         self.exchange = Some(Rc::clone(&exchange));
         let decision = match shown {
+            _ if wants_message && end_of_stream => self
+                .with_exchange(|exchange| {
+                    exchange.on_message(&[], true, &Request, &SharedData, now)
+                })
+                .flatten(),
             Shown::Yes if wants_message => return Action::Pause,
             Shown::Unknown if wants_message => {
                 plugin.waiting.add_unread(self.id, &exchange, host::request_size());

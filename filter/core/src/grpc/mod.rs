@@ -107,6 +107,8 @@ pub fn parse_status(value: &[u8]) -> Option<u32> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
