@@ -5,6 +5,7 @@
 //! `envoy-config/static` turn back into labels: `label.=value;.;` before the
 //! name, once for each.
 
+use crate::grpc::ServingStatus;
 use crate::outcome::Outcome;
 
 /// A metric to be defined.
@@ -41,6 +42,12 @@ pub fn probe_total(probe: &str, outcome: Outcome) -> Metric {
 /// `heartbeat_breaker_state{probe}`: 0 closed, 1 half-open, 2 open.
 pub fn breaker_state(probe: &str) -> Metric {
     Metric { kind: MetricKind::Gauge, name: format!("probe.={probe};.;heartbeat_breaker_state") }
+}
+
+/// `heartbeat_watch_message_total{probe, status}`.
+pub fn watch_message_total(probe: &str, said: ServingStatus) -> Metric {
+    let said = said.label();
+    Metric::counter(format!("probe.={probe};.;status.={said};.;heartbeat_watch_message_total"))
 }
 
 /// `app_health_status{component}`: 1 for a check that is up, 0 for one that isn't.

@@ -1,8 +1,9 @@
 //! The configuration, compiled for the request path.
 
-use crate::config::{Action, Config, ConfigErrors, CounterRule, Match, ProbeRule};
+use crate::config::{Action, Config, ConfigErrors, CounterRule, GrpcMethod, Match, ProbeRule};
 use crate::evidence::{Evidence, Item};
 use crate::exchange::{Commons, Exchange};
+use crate::grpc;
 use crate::headers::{PROBE, UPSTREAM_HEALTH_CHECK};
 use crate::metrics::{self, Metric};
 use crate::outcome::Outcome;
@@ -74,7 +75,12 @@ impl Policy {
             metrics.extend(Outcome::ALL.map(|outcome| metrics::probe_total(&rule.name, outcome)));
             let breaker = metrics.len();
             metrics.extend(rule.breaker.as_ref().map(|_| metrics::breaker_state(&rule.name)));
-            let metrics = ProbeMetrics { outcomes, breaker };
+            let watch = metrics.len();
+            if takes_watches(&matcher) {
+                let said = grpc::ServingStatus::ALL;
+                metrics.extend(said.map(|said| metrics::watch_message_total(&rule.name, said)));
+            }
+            let metrics = ProbeMetrics { outcomes, breaker, watch };
             recogniser.add(matcher, Rc::new(Probe::compile(rule, items, surroundings, metrics)));
         }
         let upstreams = Cells::new(format!("heartbeat/{}/upstream", surroundings.plugin), 0);
@@ -137,6 +143,13 @@ impl Policy {
     /// Whether there are custom counters.
     pub fn has_counters(&self) -> bool {
         !self.counters.is_empty()
+    }
+}
+
+fn takes_watches(matcher: &Match) -> bool {
+    match matcher {
+        Match::Grpc(matcher) => matcher.methods.contains(&GrpcMethod::Watch),
+        Match::Http(_) => false,
     }
 }
 

@@ -26,6 +26,7 @@ pub struct Probe {
     pub(crate) items: Vec<Item>,
     /// `None` lifts every limit.
     timeout: Option<Duration>,
+    watch_timeout: Option<Duration>,
     protocol: Protocol,
     connection: Connection,
     retries: u32,
@@ -53,6 +54,9 @@ pub struct ProbeMetrics {
     pub outcomes: MetricIndex,
     /// The state of its breaker, where it has one.
     pub breaker: MetricIndex,
+    /// The first of the messages of its Watches, where it has any: they stand in the
+    /// order of the numbers of [`grpc::ServingStatus`].
+    pub watch: MetricIndex,
 }
 
 /// Who may probe.
@@ -102,6 +106,7 @@ impl Probe {
             action: rule.action,
             items,
             timeout: rule.timeout,
+            watch_timeout: rule.watch_timeout,
             connection: rule.connection,
             retries: rule.retries,
             allow: rule.allow,
@@ -120,6 +125,11 @@ impl Probe {
     /// The metric that counts an outcome of this probe.
     pub fn metric(&self, outcome: Outcome) -> MetricIndex {
         self.metrics.outcomes + outcome as usize
+    }
+
+    /// The metric that counts the messages of Watches that say so.
+    pub(crate) fn watch_metric(&self, said: grpc::ServingStatus) -> MetricIndex {
+        self.metrics.watch + said as usize
     }
 
     pub(crate) fn breaker_metric(&self) -> MetricIndex {
@@ -211,12 +221,13 @@ impl Probe {
 
     /// How long the application may take: the smaller of the rule's timeout and
     /// the caller's own deadline. `None` lifts every limit.
-    pub(crate) fn deadline(&self, request: &impl RequestHead) -> Deadline {
+    pub(crate) fn deadline(&self, request: &impl RequestHead, watch: bool) -> Deadline {
+        let own = if watch { self.watch_timeout } else { self.timeout };
         let callers = match self.protocol {
             Protocol::Http => request.header(UPSTREAM_RQ_TIMEOUT_MS).and_then(|v| parse_ms(&v)),
             Protocol::Grpc => request.header(GRPC_TIMEOUT).and_then(|v| grpc::parse_timeout(&v)),
         };
-        match (self.timeout, callers) {
+        match (own, callers) {
             (Some(ours), Some(callers)) if callers >= ours => Deadline::ours(Some(ours)),
             (_, Some(callers)) => Deadline { after: Some(callers), callers: true },
             (ours, None) => Deadline::ours(ours),

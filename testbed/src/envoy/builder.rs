@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::config::{self, PluginConfig};
 use super::dynamic::{self, DynamicFilter};
+use super::istio::apply_envoy_filter;
 use super::merge::merge;
 use super::{Envoy, port};
 use crate::app::Addresses;
@@ -54,6 +55,16 @@ impl EnvoyBuilder {
             dynamic: false,
             wishes: None,
         })
+    }
+
+    /// Applies the EnvoyFilter in the YAML file at `path`, as istiod would.
+    pub fn envoy_filter(mut self, path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("can't read {}", path.display()))?;
+        let filter = serde_saphyr::from_str(&text)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        apply_envoy_filter(&mut self.config, &filter)?;
+        Ok(self)
     }
 
     /// Merges `patch` into the configuration (see [`merge`]).

@@ -21,6 +21,7 @@ mod admin;
 mod builder;
 mod config;
 mod dynamic;
+mod istio;
 mod memory;
 pub mod merge;
 mod port;

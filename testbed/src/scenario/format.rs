@@ -55,6 +55,7 @@ pub struct Scenario {
 pub struct EnvoyOptions {
     file: String,
     shipped_config: bool,
+    istio: Option<String>,
     workers: usize,
     log_level: String,
     hcm: Value,
@@ -67,6 +68,7 @@ impl Default for EnvoyOptions {
         Self {
             file: "static/envoy.yaml".into(),
             shipped_config: false,
+            istio: None,
             workers: 2,
             log_level: "info".into(),
             hcm: Value::Object(Default::default()),
@@ -89,7 +91,12 @@ impl EnvoyOptions {
             let mut patch = patch.clone();
             template::expand(&mut patch, Some(authority)).map(|()| patch)
         };
-        Ok(EnvoyBuilder::new(tools, &self.path())?
+        let builder = EnvoyBuilder::new(tools, &self.path())?;
+        let builder = match &self.istio {
+            Some(file) => builder.envoy_filter(&tools::envoy_configs().join("istio").join(file))?,
+            None => builder,
+        };
+        Ok(builder
             .patch(&expanded(&self.patch)?)
             .patch_hcm(&expanded(&self.hcm)?)
             .patch_filter_chains(&expanded(&self.filter_chain)?)

@@ -15,6 +15,7 @@
 //!     envoy:
 //!       file: static/envoy.yaml     # below testbed/scenarios or envoy-config; this is the default
 //!       shipped_config: true        # keep the configuration that stands in the file
+//!       istio: grpc-responder.yaml  # an EnvoyFilter in envoy-config/istio, applied as istiod would
 //!       workers: 2
 //!       log_level: info
 //!       hcm: {}                     # merged into every HTTP connection manager

@@ -18,6 +18,9 @@ pub struct ProbeRule {
     pub action: Action,
     /// How long the application may take; `None` lifts every limit.
     pub timeout: Option<Duration>,
+    /// The same for a Watch, which goes on for as long as its client likes unless
+    /// the rule says otherwise.
+    pub watch_timeout: Option<Duration>,
     /// What it does to the connection to the application.
     pub connection: Connection,
     /// How often Envoy may retry the probe.
@@ -103,8 +106,7 @@ fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
         .required("match", r#""match": { "path": "/health" }"#)
         .and_then(|reader| matching::read(&reader));
     let action = read_action(&object);
-    let timeout =
-        object.or_default("timeout", Some(DEFAULT_TIMEOUT), |reader| reader.parsed(timeout));
+    let timeout = object.optional("timeout", |reader| reader.parsed(timeout));
     let connection = object.or_default("connection", Connection::Close, |reader| {
         reader.one_of(&[("close", Connection::Close), ("keep", Connection::Keep)])
     });
@@ -120,7 +122,8 @@ fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
         name: name?,
         matcher: matcher?,
         action: action?,
-        timeout: timeout?,
+        timeout: timeout?.unwrap_or(Some(DEFAULT_TIMEOUT)),
+        watch_timeout: timeout?.flatten(),
         connection: connection?,
         retries: retries?,
         limit: limit?,

@@ -77,6 +77,11 @@ impl Exchange {
         fits.is_some()
     }
 
+    /// Whether it is a Watch.
+    pub(super) fn is_watch(&self) -> bool {
+        self.call.as_ref().is_some_and(|call| call.method == GrpcMethod::Watch)
+    }
+
     /// The call's service, where the rule names it.
     pub(super) fn named_service(&self) -> Option<&str> {
         let service = self.service.as_deref()?;

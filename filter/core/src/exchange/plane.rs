@@ -10,7 +10,7 @@ use super::{Exchange, Progress};
 use crate::cache::Answer;
 use crate::config::{Action, GrpcMethod};
 use crate::decision::{BodyEdit, Decision, HeaderEdits, Reply};
-use crate::grpc::{self, check_answer, code, list_answer, unknown_to_watch};
+use crate::grpc::{self, ServingStatus, check_answer, code, list_answer, unknown_to_watch};
 use crate::headers::{
     CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, MAX_RETRIES, METHOD,
     OF_GRPC, PATH, RESPONDER, STATUS_CODE, UPSTREAM_RQ_TIMEOUT_MS,
@@ -61,6 +61,14 @@ impl Exchange {
             }
         };
         if self.commons.grpc_replies.is_some() {
+            if self.is_watch() {
+                let said = match verdict {
+                    _ if !self.knows_service() => ServingStatus::ServiceUnknown,
+                    Verdict::Fail => ServingStatus::NotServing,
+                    Verdict::Pass | Verdict::Warn => ServingStatus::Serving,
+                };
+                self.signals.raise.push(self.probe.watch_metric(said));
+            }
             return self.send(body, code::OK, head, verdict.outcome());
         }
         if verdict == Verdict::Fail {

@@ -218,8 +218,11 @@ impl Exchange {
         self.held.closes =
             self.probe.closes_connections() && self.ask_upstream(request, store, now);
         // An answer for everyone isn't bounded by the deadline of one.
-        let deadline =
-            if capture { self.probe.own_deadline() } else { self.probe.deadline(request) };
+        let deadline = if capture {
+            self.probe.own_deadline()
+        } else {
+            self.probe.deadline(request, self.is_watch())
+        };
         self.held.callers_deadline = deadline.callers;
         let mut edits = self.probe.forward(deadline.after, self.held.closes);
         if let Some(decision) = self.translate(&mut edits) {

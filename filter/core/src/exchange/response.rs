@@ -3,7 +3,7 @@
 use super::plane::http_status;
 use super::{Exchange, Progress};
 use crate::cache::{Answer, Entry, Failure};
-use crate::config::Action;
+use crate::config::{Action, GrpcMethod};
 use crate::decision::{BodyEdit, HeaderEdits};
 use crate::grpc;
 use crate::headers::{
@@ -214,7 +214,9 @@ impl Exchange {
             if let (Some(capture), Some((rule, _))) = (&mut self.held.capture, &self.probe.memory) {
                 capture.feed(&bytes, rule.max_body);
             }
-            answer.feed(&bytes);
+            let (watch, probe) = (answer.method() == GrpcMethod::Watch, &self.probe);
+            let raise = &mut self.signals.raise;
+            answer.hear(&bytes, |said| raise.extend(watch.then(|| probe.watch_metric(said))));
             // A Watch may go on for long after its first message.
             match answer.said() {
                 Some(Outcome::Pass) => self.settle_breaker(store, now, Some(false)),

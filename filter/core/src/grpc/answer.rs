@@ -23,11 +23,33 @@ impl GrpcAnswer {
 
     /// Takes the next piece of the answer's body.
     pub fn feed(&mut self, bytes: &[u8]) {
+        self.hear(bytes, |_| {});
+    }
+
+    /// The same, and hands over what each message says.
+    pub fn hear(&mut self, bytes: &[u8], mut heard: impl FnMut(ServingStatus)) {
         // A List answer is a map of any size; that it came is all that counts.
-        if self.method != GrpcMethod::List {
-            let last = &mut self.last;
-            self.frames.feed(bytes, |frame| *last = Some(read(&frame)));
+        if self.method == GrpcMethod::List {
+            return;
         }
+        let last = &mut self.last;
+        self.frames.feed(bytes, |frame| {
+            let said = match frame {
+                Frame::Message(bytes) => ServingStatus::read(&bytes),
+                Frame::Unreadable => None,
+            };
+            said.into_iter().for_each(&mut heard);
+            *last = Some(match said {
+                Some(ServingStatus::Serving) => Outcome::Pass,
+                Some(_) => Outcome::Fail,
+                None => Outcome::Error,
+            });
+        });
+    }
+
+    /// The method that was called.
+    pub fn method(&self) -> GrpcMethod {
+        self.method
     }
 
     /// What the last message says.
@@ -45,15 +67,6 @@ impl GrpcAnswer {
             (GrpcMethod::Check, Some(code::OK)) => self.last.unwrap_or(Outcome::Error),
             (_, Some(_)) => Outcome::Fail,
         }
-    }
-}
-
-fn read(frame: &Frame) -> Outcome {
-    let Frame::Message(bytes) = frame else { return Outcome::Error };
-    match ServingStatus::read(bytes) {
-        Some(ServingStatus::Serving) => Outcome::Pass,
-        Some(_) => Outcome::Fail,
-        None => Outcome::Error,
     }
 }
 

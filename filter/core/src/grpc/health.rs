@@ -35,6 +35,20 @@ impl ServingStatus {
         HealthCheckResponse::decode(message).ok().map(|response| response.status())
     }
 
+    /// Every status, in the order of their numbers.
+    pub const ALL: [Self; 4] =
+        [Self::Unknown, Self::Serving, Self::NotServing, Self::ServiceUnknown];
+
+    /// The word for metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Serving => "serving",
+            Self::NotServing => "not_serving",
+            Self::ServiceUnknown => "service_unknown",
+        }
+    }
+
     /// As the protocol writes it.
     pub const fn word(self) -> &'static str {
         match self {
