@@ -38,6 +38,39 @@ impl Stream {
         Some(done)
     }
 
+    /// More of the request has come: with it `size` bytes of its body are there.
+    fn read_on(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let state = self.with_exchange(|exchange| {
+            (exchange.awaits_message(), exchange.waits(), exchange.drops_request_body())
+        });
+        match state {
+            Some((true, ..)) => {}
+            Some((_, true, _)) => return Action::Pause,
+            Some((.., true)) => {
+                host::drop_request_body();
+                return Action::Continue;
+            }
+            _ => return Action::Continue,
+        }
+        if let Some(plugin) = &self.plugin {
+            plugin.messages.note_shown();
+        }
+        let body = host::request_body(size.min(LONGEST_CALL));
+        let decision = self.with_exchange(|exchange| {
+            exchange.on_message(&body, end_of_stream, &Request, &SharedData, host::now())
+        });
+        match decision {
+            Some(None) => Action::Pause,
+            decision => {
+                let action = self.apply(decision.flatten());
+                if self.with_exchange(|exchange| exchange.drops_request_body()) == Some(true) {
+                    host::drop_request_body();
+                }
+                action
+            }
+        }
+    }
+
     /// Does with the paused request what was decided.
     fn apply(&mut self, decision: Option<Decision>) -> Action {
         match decision {
@@ -102,35 +135,12 @@ impl HttpContext for Stream {
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let state = self.with_exchange(|exchange| {
-            (exchange.awaits_message(), exchange.waits(), exchange.drops_request_body())
-        });
-        match state {
-            Some((true, ..)) => {}
-            Some((_, true, _)) => return Action::Pause,
-            Some((.., true)) => {
-                host::drop_request_body();
-                return Action::Continue;
-            }
-            _ => return Action::Continue,
-        }
-        if let Some(plugin) = &self.plugin {
-            plugin.messages.note_shown();
-        }
-        let body = host::request_body(size.min(LONGEST_CALL));
-        let decision = self.with_exchange(|exchange| {
-            exchange.on_message(&body, end_of_stream, &Request, &SharedData, host::now())
-        });
-        match decision {
-            Some(None) => Action::Pause,
-            decision => {
-                let action = self.apply(decision.flatten());
-                if self.with_exchange(|exchange| exchange.drops_request_body()) == Some(true) {
-                    host::drop_request_body();
-                }
-                action
-            }
-        }
+        self.read_on(size, end_of_stream)
+    }
+
+    /// A message that isn't there by now won't come.
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.read_on(LONGEST_CALL, true)
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {

@@ -23,6 +23,7 @@ pub const EXPORTS: &[&str] = &[
     // The way of a request.
     "proxy_on_request_headers",
     "proxy_on_request_body",
+    "proxy_on_request_trailers",
     "proxy_on_response_headers",
     "proxy_on_response_body",
     "proxy_on_response_trailers",
