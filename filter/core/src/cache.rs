@@ -125,6 +125,7 @@ impl Entry {
         }
         self.answer = None;
         self.pass_until = now.saturating_add(nanos(rule.ttl));
+        self.expires = 0; // Whoever has something to keep may have the place.
         self.refresh.release(token);
     }
 

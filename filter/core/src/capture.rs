@@ -32,6 +32,11 @@ impl Capture {
         }
     }
 
+    /// It can't be kept.
+    pub fn forget(&mut self) {
+        self.answer = None;
+    }
+
     /// It is the answer to a call of gRPC that has ended so.
     pub fn judge(&mut self, status: u16, grpc_status: u32) {
         if let Some(answer) = &mut self.answer {

@@ -51,6 +51,12 @@ pub struct Exchange {
     service: Option<String>,
     /// It waits for the message that names the service.
     awaits_message: bool,
+    /// That message was read, whole.
+    message_read: bool,
+    /// That message can't be read in time, and everything is decided without it.
+    blind: bool,
+    /// It is ordinary traffic after all.
+    disowned: bool,
     /// It waits for the answer that another probe fetches.
     waits: bool,
     commons: Rc<Commons>,
@@ -88,6 +94,8 @@ struct Held {
     forwarded: bool,
     /// All of the answer is there.
     complete: bool,
+    /// It is a call, and its answer was found fit to be kept, or unfit.
+    judged: bool,
     /// It reads the answer's body, to keep it.
     capture: Option<Capture>,
     /// Stands in place of the answer's body. Empty for a HEAD that was sent on
@@ -120,6 +128,9 @@ impl Exchange {
             call: recognised.call,
             service: None,
             awaits_message: false,
+            message_read: false,
+            blind: false,
+            disowned: false,
             waits: false,
             commons,
             token,
@@ -228,6 +239,16 @@ impl Exchange {
     /// What is to be shown to people, since the last call.
     pub fn take_signals(&mut self) -> Signals {
         std::mem::take(&mut self.signals)
+    }
+
+    /// It is ordinary traffic after all.
+    pub fn disown(&mut self) {
+        self.disowned = true;
+    }
+
+    /// Whether it is ordinary traffic after all.
+    pub fn is_disowned(&self) -> bool {
+        self.disowned
     }
 
     /// Whether it waits for the answer that another probe fetches.

@@ -93,8 +93,10 @@ pub const GRPC_MESSAGE: &str = "grpc-message";
 pub const TE: &str = "te";
 /// Headers that make a request one of gRPC.
 pub const OF_GRPC: [&str; 6] =
-    [CONTENT_TYPE, TE, CONTENT_LENGTH, GRPC_TIMEOUT, "grpc-encoding", GRPC_ACCEPT_ENCODING];
+    [CONTENT_TYPE, TE, CONTENT_LENGTH, GRPC_TIMEOUT, GRPC_ENCODING, GRPC_ACCEPT_ENCODING];
 /// Stands on the answer of the loopback responder, and on no other.
 pub const RESPONDER: &str = "x-heartbeat-responder";
+/// How the messages of a gRPC call are compressed.
+pub const GRPC_ENCODING: &str = "grpc-encoding";
 /// The compressions that a gRPC caller understands.
 pub const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";

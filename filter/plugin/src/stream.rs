@@ -32,7 +32,7 @@ impl Stream {
     /// Lets `act` work on the exchange, where there is one, and shows what comes of it.
     fn with_exchange<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
         let (plugin, exchange) = (self.plugin.as_ref()?, self.exchange.as_ref()?);
-        let mut exchange = exchange.try_borrow_mut().ok()?;
+        let mut exchange = exchange.try_borrow_mut().ok().filter(|it| !it.is_disowned())?;
         let done = act(&mut exchange);
         plugin.show_signals_of(&mut exchange);
         Some(done)
@@ -187,7 +187,9 @@ impl HttpContext for Stream {
         });
         let Some(plugin) = &self.plugin else { return };
         let policy = &plugin.policy;
-        let ordinary = self.exchange.is_none() && policy.evidence().counts_traffic();
+        let disowned = |it: &SharedExchange| it.try_borrow().is_ok_and(|it| it.is_disowned());
+        let ordinary =
+            self.exchange.as_ref().is_none_or(disowned) && policy.evidence().counts_traffic();
         if !ordinary && !policy.has_counters() {
             return;
         }

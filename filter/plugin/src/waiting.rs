@@ -64,10 +64,16 @@ impl Waiting {
     /// says when to do so again; `None` where nobody waits.
     pub fn wake(&self, plugin: &Plugin) -> Option<Duration> {
         let Ok(mut queues) = self.0.try_borrow_mut() else { return Some(TICK) };
-        let mut left = BATCH;
+        let (mut left, mut unread_left) = (BATCH, BATCH);
         queues.retain(|_, queue| {
             while let Some(waiter) = queue.front() {
-                if left == 0 || waiter.still_waits(plugin) {
+                // Of calls without a message there may be many; one that has one tells.
+                let unread = usize::from(waiter.unread.is_some());
+                if left == 0 || (unread == 1 && unread_left == 0) {
+                    return true;
+                }
+                unread_left -= unread;
+                if waiter.still_waits(plugin) {
                     return true;
                 }
                 queue.pop_front();
@@ -111,6 +117,7 @@ impl Waiter {
                     host::continue_request();
                 }
                 Decision::NotAProbe => {
+                    exchange.disown();
                     forged_markers(&Request).for_each(host::remove_request_header);
                     host::continue_request();
                 }

@@ -6,6 +6,7 @@ use crate::config::GrpcMethod;
 use crate::decision::Decision;
 use crate::grpc::read_service;
 use crate::outcome::Outcome;
+use crate::probe::Admission;
 use crate::replies::reply_violation;
 use crate::request::RequestHead;
 use crate::state::SharedStore;
@@ -16,12 +17,12 @@ impl Exchange {
     /// Whether the call's message must be read before anything is decided.
     pub fn wants_message(&self) -> bool {
         let Some(call) = &self.call else { return false };
-        let asks_for_one = call.method != GrpcMethod::List && self.service.is_none();
+        let list = call.method == GrpcMethod::List;
         let depends = call
             .rules
             .first()
-            .is_some_and(|rule| !rule.takes(None) || rule.probe.depends_on_service());
-        asks_for_one && depends
+            .is_some_and(|rule| (!list && !rule.takes(None)) || rule.probe.depends_on_service());
+        depends && !self.message_read
     }
 
     /// The call's message is waited for from now on, with the request paused.
@@ -45,13 +46,28 @@ impl Exchange {
         now: Nanos,
     ) -> Option<Decision> {
         let service = read_service(body, ended)?;
+        // Servers answer when the call's own end has come, which a client may put off:
+        // others must not wait for that.
+        if service.is_ok() && !ended {
+            return None;
+        }
         self.awaits_message = false;
         match service {
             Ok(service) => {
-                self.service = Some(service);
+                self.message_read = true;
+                let list = self.call.as_ref().is_some_and(|call| call.method == GrpcMethod::List);
+                self.service = (!list).then_some(service);
                 Some(self.on_request_headers(request, store, now, true))
             }
-            Err(violation) => Some(self.answer(reply_violation(violation), Outcome::Error)),
+            Err(violation) => {
+                // Where no rule is for all, the first one has its say.
+                self.choose_rule();
+                Some(match self.probe.admission(request) {
+                    Admission::Granted => self.answer(reply_violation(violation), Outcome::Error),
+                    Admission::NotAProbe => Decision::NotAProbe,
+                    Admission::Denied => self.answer(self.probe.reply_denied(now), Outcome::Denied),
+                })
+            }
         }
     }
 
@@ -63,7 +79,8 @@ impl Exchange {
         now: Nanos,
     ) -> Decision {
         self.awaits_message = false;
-        self.on_request_headers(request, store, now, true)
+        self.blind = true;
+        self.on_request_headers(request, store, now, false)
     }
 
     /// Finds the rule that is for the call's service; for a List, and for a call

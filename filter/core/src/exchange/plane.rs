@@ -229,10 +229,9 @@ impl Exchange {
     /// Whether the answer to this call may be everyone's.
     pub(super) fn is_cacheable_call(&self) -> bool {
         let Some(call) = &self.call else { return false };
-        let by_service = call.method == GrpcMethod::Check && self.service.is_some();
         let cached = matches!(self.probe.action, Action::Cache(_));
         let sendable = self.commons.grpc_replies.is_some();
-        cached && sendable && (by_service || call.method == GrpcMethod::List)
+        cached && sendable && self.message_read && call.method != GrpcMethod::Watch
     }
 
     /// What tells the answers to this call from those to others.
@@ -245,9 +244,20 @@ impl Exchange {
     /// Keeps the answer to a call, which has ended with `status`.
     pub(super) fn capture_call(&mut self, status: u32) {
         let Progress::AwaitingGrpc(answer) = &self.progress else { return };
-        let passed = answer.outcome(Some(status)) == Outcome::Pass;
+        let outcome = answer.outcome(Some(status));
+        // What a client may have brought about says nothing to others; and names that
+        // clients make up would take the place of real ones.
+        let sound = match status {
+            code::OK => outcome != Outcome::Error,
+            status => grpc::is_servers_fault(status),
+        };
+        self.held.judged = true;
         if let Some(capture) = &mut self.held.capture {
-            capture.judge(if passed { 200 } else { 503 }, status);
+            match sound {
+                true if outcome == Outcome::Pass => capture.judge(200, status),
+                true => capture.judge(503, status),
+                false => capture.forget(),
+            }
         }
     }
 

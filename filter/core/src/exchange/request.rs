@@ -6,7 +6,9 @@ use crate::cache::{Answer, Entry, Lookup};
 use crate::capture::Capture;
 use crate::config::{Action, OnLimit, RespondRule};
 use crate::decision::{Decision, Reply};
-use crate::headers::{AUTHORITY, GRPC_TIMEOUT, METHOD, PATH, PERSONAL};
+use crate::headers::{
+    AUTHORITY, CONTENT_TYPE, GRPC_ENCODING, GRPC_TIMEOUT, METHOD, PATH, PERSONAL,
+};
 use crate::limit::Bucket;
 use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Admission;
@@ -62,8 +64,10 @@ impl Exchange {
         let (_, cells) = self.probe.memory.as_ref()?;
         if self.probe.is_grpc() {
             let [method, service] = self.call_scope();
-            let scope = || cells.scope(&[&self.cluster, method, service]);
-            return self.is_cacheable_call().then(scope);
+            let host = request.header(AUTHORITY).unwrap_or_default();
+            let size = self.cluster.len() + host.len() + service.len();
+            let fits = self.is_cacheable_call() && size <= LONGEST_SCOPE;
+            return fits.then(|| cells.scope(&[&self.cluster, &host, method, service]));
         }
         let method = request.method()?;
         if !self.whole || !matches!(method.as_slice(), b"GET" | b"HEAD") {
@@ -230,11 +234,13 @@ impl Exchange {
         }
         if capture {
             self.held.capture = Some(Capture::default());
-            edits.remove.push(GRPC_TIMEOUT);
-        }
-        if capture && !self.probe.is_grpc() {
             // Everyone gets this answer: it must be whole, plain and nobody's own.
             edits.remove.extend(PERSONAL);
+            edits.remove.extend([GRPC_TIMEOUT, GRPC_ENCODING]);
+        }
+        if capture && self.probe.is_grpc() {
+            edits.set(CONTENT_TYPE, "application/grpc");
+        } else if capture {
             let target = request.path().unwrap_or_default();
             edits.set(PATH, without_query(&target));
             if request.method().as_deref() == Some(b"HEAD") {
@@ -253,7 +259,7 @@ impl Exchange {
         let asked = update::<Breaker, _>(store, &cell, now, |breaker| {
             let before = *breaker;
             let mut passage = breaker.ask(rule, now, self.token, probe.patience());
-            if passage == Passage::Trial && !self.whole {
+            if passage == Passage::Trial && !self.whole && !self.blind {
                 // A request whose body may never come decides nothing.
                 (*breaker, passage) = (before, Passage::HalfOpen);
             }

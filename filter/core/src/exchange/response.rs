@@ -7,7 +7,8 @@ use crate::config::{Action, GrpcMethod};
 use crate::decision::{BodyEdit, HeaderEdits};
 use crate::grpc;
 use crate::headers::{
-    CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_STATUS, IMMEDIATE_HEALTH_CHECK_FAIL, STATUS_CODE,
+    CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_ENCODING, GRPC_STATUS,
+    IMMEDIATE_HEALTH_CHECK_FAIL, STATUS_CODE,
 };
 use crate::outcome::{Outcome, Verdict};
 use crate::request::ResponseHead;
@@ -35,7 +36,13 @@ impl Exchange {
         }
         if let (Progress::AwaitingGrpc(_), Some(capture)) = (&self.progress, &mut self.held.capture)
         {
-            capture.begin(Answer::begun(response, 200), response);
+            // What isn't gRPC's own, and sound, is nobody's health.
+            let is_grpc = response.status() == Some(200)
+                && response.header(CONTENT_TYPE).is_some_and(|kind| grpc::is_grpc(&kind))
+                && response.header(GRPC_ENCODING).is_none_or(|encoding| encoding == b"identity");
+            if is_grpc {
+                capture.begin(Answer::begun(response, 503), response);
+            }
         }
         match &self.progress {
             Progress::Known(_) => HeaderEdits::default(),
@@ -115,6 +122,11 @@ impl Exchange {
     /// All of the answer is there.
     pub(super) fn complete(&mut self, store: &impl SharedStore, now: Nanos) {
         self.held.complete = true;
+        if let (Progress::AwaitingGrpc(_), false, Some(capture)) =
+            (&self.progress, self.held.judged, &mut self.held.capture)
+        {
+            capture.forget();
+        }
         self.keep_captured(store, now);
         // What would have been a failure has been told already; a call of gRPC that
         // ends without a status is neither.
@@ -268,10 +280,11 @@ impl Exchange {
         let (Some((rule, _)), Some(cell)) = (&self.probe.memory, &self.memory) else { return };
         let answer = capture.finish(now);
         if answer.is_none() {
-            self.signals.log.push(format!(
+            let in_grpc = self.probe.is_grpc();
+            self.signals.log.extend((!in_grpc).then(|| format!(
                 "probe {:?}: the application's answer can't be kept: it is encoded, partial, a redirect, or larger than max_body ({} bytes)",
                 self.probe.name, rule.max_body
-            ));
+            )));
         }
         let kept = update::<Entry, _>(store, cell, now, |entry| {
             match answer.clone() {

@@ -7,11 +7,9 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 const SERVING: [u8; 7] = [0, 0, 0, 0, 2, 8, 1];
 const NOT_SERVING: [u8; 7] = [0, 0, 0, 0, 2, 8, 2];
 
-/// The body of a call for a service with a short name.
+/// The body of a call for a service.
 fn message(service: &str) -> Vec<u8> {
-    let length = service.len() as u8;
-    let head = [0, 0, 0, 0, length + 2, 0x0a, length];
-    head.into_iter().chain(service.bytes()).collect()
+    crate::grpc::framed(&crate::grpc::request(service))
 }
 
 impl Proxy {
@@ -27,6 +25,8 @@ impl Proxy {
         }
         exchange.await_message();
         let body = message(service);
+        // Not before the call's own end, which a client may put off.
+        assert_eq!(exchange.on_message(&body, false, &request, &self.store, self.now), None);
         assert_eq!(exchange.on_message(&body[..4], false, &request, &self.store, self.now), None);
         assert!(exchange.awaits_message());
         let decision = exchange.on_message(&body, true, &request, &self.store, self.now);
