@@ -6,6 +6,7 @@ export HEARTBEAT_MODULE ?= $(CURDIR)/dist/heartbeat_filter.wasm
 export HEARTBEAT_ENVOY  ?= $(CURDIR)/.tools/envoy
 export HEARTBEAT_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
 export HEARTBEAT_GRPC_HEALTH_PROBE ?= $(CURDIR)/.tools/bin/grpc_health_probe
+export HEARTBEAT_PROMETHEUS ?= $(CURDIR)/.tools/bin
 
 # The crates that run on this machine. Every call selects them all and then picks
 # targets: a smaller selection would ask for other features, and the dependencies
@@ -43,16 +44,16 @@ test-unit: ## the core's and the testbed's own tests, on this machine
 	@cargo test $(NATIVE) --lib --bins
 
 .PHONY: test-module
-test-module: build ## the built module: its size, its imports, its exports
+test-module: build ## the built module: its size, its imports, its exports, what requests cost in host calls
 	@echo "==> test the built module"
-	@cargo test $(NATIVE) --test module
+	@cargo test $(NATIVE) --test module --test abi --test host_calls
 
 .PHONY: test-wasm
 test-wasm: ## the core's tests as WebAssembly, under Node
 	@scripts/test-wasm.sh
 
 .PHONY: test-envoy
-test-envoy: build envoy grpc-health-probe ## the filter in a real Envoy: scenarios, and every shipped configuration
+test-envoy: build envoy grpc-health-probe prometheus crds ## the filter in real Envoys: scenarios, every shipped configuration, updates as sends them, a real Prometheus
 	@echo "==> test the filter in Envoy"
 	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test readme
 
@@ -62,6 +63,7 @@ lint: ## formatting, clippy, shellcheck, advisories
 
 .PHONY: clean
 clean: ## remove everything built or fetched
+	@scripts/testbed.sh --clean
 	rm -rf target dist .tools
 
 .PHONY: envoy
@@ -71,3 +73,11 @@ envoy:
 .PHONY: grpc-health-probe
 grpc-health-probe: envoy
 	@scripts/grpc-health-probe.sh
+
+.PHONY: prometheus
+prometheus:
+	@scripts/prometheus.sh
+
+.PHONY: crds
+crds: envoy
+	@scripts/crds.sh

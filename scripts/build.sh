@@ -24,6 +24,10 @@ done
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && echo "${flags[*]}")
 export CARGO_ENCODED_RUSTFLAGS
 
+# What the module says of itself.
+HEARTBEAT_REVISION=$(scripts/revision.sh revision)
+export HEARTBEAT_REVISION
+
 say "compile the filter ($("$WASM_RUSTC" --version | cut -d' ' -f1-2), wasm32-wasip1)"
 wasm_cargo build --locked --quiet --release --package heartbeat-filter
 

@@ -17,20 +17,43 @@ die() {
 
 have() { command -v "$1" >/dev/null; }
 
-# apt_install PACKAGE…: installs what is missing, or fails without a word when
-# this is not Debian or we may not; the caller knows what to advise.
-apt_install() {
+# apt_get ARGUMENT…: apt-get as root, without questions; fails without a word when
+# this is not Debian or we may not. The caller knows what to advise.
+apt_get() {
   have apt-get || return 1
-  dpkg --status "$@" 2>/dev/null | grep -c '^Status: install ok installed$' | grep -qx $# && return
-
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
     sudo -n true 2>/dev/null || return 1
     as_root=(sudo -n)
   fi
-  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive
-    apt-get -qq -o Acquire::http::Timeout=30 -o Acquire::Retries=1 -o Dpkg::Use-Pty=0)
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq -o Acquire::http::Timeout=30 -o Acquire::Retries=1 -o Dpkg::Use-Pty=0 "$@"
+}
+
+# apt_install PACKAGE…: installs what is missing.
+apt_install() {
+  have dpkg || return 1
+  dpkg --status "$@" 2>/dev/null | grep -c '^Status: install ok installed$' | grep -qx $# && return
+
   say "apt: $*"
-  "${apt[@]}" install -y --no-install-recommends "$@" >/dev/null 2>&1 ||
-    { "${apt[@]}" update >/dev/null && "${apt[@]}" install -y --no-install-recommends "$@" >/dev/null; }
+  local install=(install -y --no-install-recommends "$@")
+  apt_get "${install[@]}" >/dev/null 2>&1 ||
+    { apt_get update >/dev/null && apt_get "${install[@]}" >/dev/null; }
+}
+
+# apt_unpack FOLDER PACKAGE…: unpacks packages there and installs nothing: a daemon's
+# package would start it, and leave its user and its files on the machine.
+apt_unpack() {
+  local folder=$1 package
+  shift
+  have apt-get && have dpkg-deb || return 1
+  mkdir -p "$folder"
+  # Root needn't hand the download to a user who may not write here.
+  local download=(apt-get -qq -o APT::Sandbox::User=root download "$@")
+  (
+    cd "$folder" || exit
+    "${download[@]}" >/dev/null 2>&1 || { apt_get update >/dev/null && "${download[@]}" >/dev/null; } || exit
+    for package in *.deb; do dpkg-deb --extract "$package" . || exit; done
+    rm ./*.deb
+  )
 }

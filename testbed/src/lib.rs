@@ -2,9 +2,13 @@
 //!
 //! - [`app`]: a demo application whose health and manners are set at run time.
 //! - [`envoy`]: real Envoys, started from the shipped configurations.
+//! - [`hosts`]: real hosts, the containers of `testbed/compose.yaml`.
 //! - [`client`]: HTTP and gRPC health clients.
+//! - [`manifest`]: the Kubernetes resources that are shipped, and their schemas.
 //! - [`metrics`]: what Envoy's Prometheus endpoint says.
+//! - [`prometheus`]: a real Prometheus that scrapes it, and what is shipped for one.
 //! - [`demo`]: the filter's main job on one screen, and the same to play with.
+//! - [`report`]: the pictures that the demo leaves behind.
 //! - [`scenario`]: the behaviour of the filter, told in YAML and run on all of the above.
 
 pub mod app;
@@ -13,9 +17,13 @@ pub mod client;
 mod clock;
 pub mod demo;
 pub mod envoy;
+pub mod hosts;
 pub mod latin1;
+pub mod manifest;
 pub mod metrics;
 mod open_files;
+pub mod prometheus;
+pub mod report;
 pub mod scenario;
 pub mod size;
 pub mod tools;

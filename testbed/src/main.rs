@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use testbed::{app, demo, tools::Tools};
+use testbed::{app, demo, hosts, tools::Tools};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -21,6 +21,9 @@ enum Command {
     Demo,
     /// Start Envoy with the filter and the demo application, and leave them running.
     Run,
+    /// Stand for a container of testbed/compose.yaml: print what it prints, end when it ends.
+    #[command(hide = true)]
+    Follow(hosts::FollowOptions),
 }
 
 #[tokio::main]
@@ -36,6 +39,7 @@ async fn obey(command: Command) -> Result<ExitCode> {
     match command {
         Command::App(options) => app::run(&options).await.map(|()| ExitCode::SUCCESS),
         Command::Demo => demo::show(&tools()?).await,
+        Command::Follow(options) => hosts::follow(&options).await,
         Command::Run => demo::stay(&tools()?).await,
     }
 }

@@ -50,6 +50,34 @@ impl Metrics {
         self.of(name).map(|(series, value)| (series.to_string(), value)).collect()
     }
 
+    /// The series that the other scrape doesn't have, written out.
+    pub fn beyond(&self, other: &Self) -> Vec<String> {
+        let new = self.samples.keys().filter(|series| !other.samples.contains_key(series));
+        new.map(Series::to_string).collect()
+    }
+
+    /// Every series: its metric's name and its labels.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, String>)> {
+        self.samples.keys().map(|series| (series.name.as_str(), &series.labels))
+    }
+
+    /// Every series of the metric `name`: its labels, by name, and its value.
+    pub fn labelled<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> impl Iterator<Item = (&'a BTreeMap<String, String>, f64)> {
+        self.of(name).map(|(series, value)| (&series.labels, value))
+    }
+
+    /// The names of all metrics, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let mut last = None;
+        self.samples.keys().map(|series| series.name.as_str()).filter(move |name| {
+            // The samples are sorted by name.
+            last.replace(*name) != Some(*name)
+        })
+    }
+
     fn of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Series, f64)> {
         self.samples
             .iter()
@@ -157,6 +185,27 @@ odd{text="a \"quoted\" } \\ brace"} +Inf
         assert_eq!(metrics.sum("heartbeat_probe_total"), 15.0);
         assert_eq!(metrics.series("heartbeat_probe_total").len(), 2);
         assert_eq!(metrics.sum("absent"), 0.0);
+    }
+
+    #[test]
+    fn series_that_another_scrape_lacks_are_named() {
+        let metrics = Metrics::parse(PAGE).unwrap();
+        let fewer = Metrics::parse("payment_request_success 9\nother 1").unwrap();
+        assert_eq!(fewer.beyond(&metrics), ["other"]);
+        assert_eq!(metrics.beyond(&fewer).len(), 3);
+        assert_eq!(metrics.beyond(&metrics), [""; 0]);
+    }
+
+    #[test]
+    fn series_are_told_by_their_labels_and_metrics_by_their_names() {
+        let metrics = Metrics::parse(PAGE).unwrap();
+        let outcomes: Vec<_> = metrics
+            .labelled("heartbeat_probe_total")
+            .map(|(labels, value)| (labels["outcome"].as_str(), value))
+            .collect();
+        assert_eq!(outcomes, [("fail", 3.0), ("pass", 12.0)]);
+        let names: Vec<_> = metrics.names().collect();
+        assert_eq!(names, ["heartbeat_probe_total", "odd", "payment_request_success"]);
     }
 
     #[test]

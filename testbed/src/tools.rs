@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+/// The older Envoys that the filter must run in too (testbed/older-envoys.txt).
+pub const OLDER_ENVOYS: [&str; 2] = ["1.36", "1.38"];
+
 /// Paths of the tools. A tool is looked for when it is asked for, so that a
 /// scenario without gRPC needs no Python.
 #[derive(Clone, Debug)]
@@ -14,16 +17,15 @@ pub struct Tools {
     python: PathBuf,
     grpc_health_probe: PathBuf,
     module: PathBuf,
+    prometheus: PathBuf,
 }
 
 impl Tools {
     /// The tools named by `HEARTBEAT_ENVOY`, `HEARTBEAT_PYTHON`,
-    /// `HEARTBEAT_GRPC_HEALTH_PROBE` and `HEARTBEAT_MODULE`, or else where `make` puts them. `testbed` is this
-    /// crate's own binary, which runs the application.
+    /// `HEARTBEAT_GRPC_HEALTH_PROBE`, `HEARTBEAT_MODULE` and `HEARTBEAT_PROMETHEUS` (a
+    /// folder), or else where `make` puts them. `testbed` is this crate's own binary,
+    /// which runs the application.
     pub fn from_env(testbed: impl Into<PathBuf>) -> Self {
-        let locate = |variable, default| {
-            env::var_os(variable).map_or_else(|| workspace().join(default), PathBuf::from)
-        };
         Self {
             testbed: testbed.into(),
             envoy: locate("HEARTBEAT_ENVOY", ".tools/envoy"),
@@ -33,12 +35,21 @@ impl Tools {
                 ".tools/bin/grpc_health_probe",
             ),
             module: locate("HEARTBEAT_MODULE", "dist/heartbeat_filter.wasm"),
+            prometheus: locate("HEARTBEAT_PROMETHEUS", ".tools/bin"),
         }
     }
 
     /// The Envoy binary.
     pub fn envoy(&self) -> Result<&Path> {
         existing(&self.envoy, "Envoy", "HEARTBEAT_ENVOY")
+    }
+
+    /// The same tools with an older Envoy: for 1.36 it is where `HEARTBEAT_ENVOY_1_36`
+    /// says, or else where `make` puts it.
+    pub fn with_envoy(&self, version: &str) -> Self {
+        let variable = format!("HEARTBEAT_ENVOY_{}", version.replace('.', "_"));
+        let envoy = locate(&variable, &format!(".tools/envoy-{version}"));
+        Self { envoy, ..self.clone() }
     }
 
     /// A Python that has grpcio and grpcio-health-checking.
@@ -56,14 +67,24 @@ impl Tools {
         existing(&self.module, "module", "HEARTBEAT_MODULE")
     }
 
+    /// One of Prometheus's programs: `prometheus`, `promtool` or `amtool`.
+    pub fn prometheus(&self, program: &str) -> Result<PathBuf> {
+        let path = self.prometheus.join(program);
+        existing(&path, program, "HEARTBEAT_PROMETHEUS").map(Path::to_owned)
+    }
+
     /// This crate's own binary.
     pub fn testbed(&self) -> &Path {
         &self.testbed
     }
 }
 
-/// The root of the workspace.
+/// The root of the workspace; `HEARTBEAT_ROOT` where that is elsewhere than it was when
+/// this was built.
 pub fn workspace() -> PathBuf {
+    if let Some(root) = env::var_os("HEARTBEAT_ROOT") {
+        return root.into();
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     root.canonicalize().unwrap_or(root)
 }
@@ -75,12 +96,16 @@ pub fn envoy_configs() -> PathBuf {
 
 /// The scenarios and the Envoy configurations that only they use.
 pub fn scenarios() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
+    workspace().join("testbed/scenarios")
 }
 
 /// The JSON schemas that scenarios hold bodies against.
 pub fn schemas() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas")
+    workspace().join("testbed/schemas")
+}
+
+fn locate(variable: &str, default: &str) -> PathBuf {
+    env::var_os(variable).map_or_else(|| workspace().join(default), PathBuf::from)
 }
 
 fn existing<'a>(path: &'a Path, what: &str, variable: &str) -> Result<&'a Path> {

@@ -1,16 +1,24 @@
-//! Lets Envoy load every static configuration that is shipped, with the module.
+//! Holds everything in `envoy-config` against the real thing: Envoy, of every version that
+//! is supported, loads every static configuration and every EnvoyFilter, with the module;
+//! every Kubernetes resource is as the schema of its kind says; the module takes every
+//! configuration that one brings.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
-use testbed::envoy::EnvoyBuilder;
-use testbed::tools::{self, Tools};
+use serde_json::Value;
+use testbed::envoy::{EnvoyBuilder, PluginConfig};
+use testbed::manifest::Manifest;
+use testbed::tools::{self, OLDER_ENVOYS, Tools};
 
 fn main() -> ExitCode {
-    let trials = match shipped() {
-        Ok(paths) => paths.into_iter().map(trial).collect(),
+    let tools = Arc::new(Tools::from_env(env!("CARGO_BIN_EXE_testbed")));
+    let trials = match all(&tools) {
+        Ok(trials) => trials,
         Err(error) => {
             eprintln!("error: {error:#}");
             return ExitCode::FAILURE;
@@ -19,8 +27,73 @@ fn main() -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-fn shipped() -> Result<Vec<PathBuf>> {
-    let directory = tools::envoy_configs().join("static");
+fn all(tools: &Arc<Tools>) -> Result<Vec<Trial>> {
+    let mut trials = in_envoy(tools, "")?;
+    for version in OLDER_ENVOYS {
+        let tools = Arc::new(tools.with_envoy(version));
+        trials.extend(in_envoy(&tools, &format!("envoy_{}::", version.replace('.', "_")))?);
+    }
+    for path in shipped("istio")?.into_iter().chain(shipped("gateway")?) {
+        let manifests =
+            Manifest::read(&path).with_context(|| format!("can't read {}", path.display()))?;
+        trials.extend(manifests.into_iter().flat_map(|manifest| of_manifest(manifest, tools)));
+    }
+    trials.push(trial("extra_stat_tags_are_those_of_stock_envoy".into(), same_labels));
+    trials.push(trial("the_two_forms_for_istio_say_the_same".into(), same_plugins));
+    Ok(trials)
+}
+
+/// Everything that an Envoy can load.
+fn in_envoy(tools: &Arc<Tools>, prefix: &str) -> Result<Vec<Trial>> {
+    let mut trials = Vec::new();
+    for path in shipped("static")? {
+        let (name, tools) = (format!("{prefix}{}", stem(&path)), tools.clone());
+        trials.push(trial(name, move || EnvoyBuilder::new(&tools, &path)?.validate()));
+    }
+    for path in shipped("istio")? {
+        let kinds = ["EnvoyFilter", "Telemetry"];
+        let manifests = Manifest::read(&path)?;
+        if manifests.iter().any(|manifest| kinds.contains(&manifest.kind())) {
+            let (name, tools) = (format!("{prefix}{}::in_envoy", stem(&path)), tools.clone());
+            trials.push(trial(name, move || validate_in_envoy(&path, &tools)));
+        }
+    }
+    Ok(trials)
+}
+
+fn of_manifest(manifest: Manifest, tools: &Arc<Tools>) -> Vec<Trial> {
+    let title = manifest.title().replace([' ', '-'], "_");
+    let namespace = manifest.value()["metadata"]["namespace"].as_str().unwrap_or_default();
+    let title = format!("{namespace}::{title}").replace('-', "_");
+    let mut trials = Vec::new();
+    for config in manifest.plugin_configs() {
+        let (name, tools) = (format!("{title}::plugin_config"), tools.clone());
+        trials.push(trial(name, move || validate_plugin(config.as_ref(), &tools)));
+    }
+    let copy = manifest.clone();
+    trials.push(trial(format!("{title}::schema"), move || copy.schema()?.check(copy.value())));
+    trials.push(trial(format!("{title}::no_key_may_be_misspelt"), move || {
+        let schema = manifest.schema()?;
+        let misspelt = manifest.misspelt();
+        ensure!(!misspelt.is_empty(), "it has no keys");
+        for (place, value) in misspelt {
+            ensure!(schema.check(&value).is_err(), "the schema lets a misspelt {place} pass");
+        }
+        Ok(())
+    }));
+    trials
+}
+
+fn trial(name: String, check: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
+    Trial::test(name, move || check().map_err(|error| Failed::from(format!("{error:#}"))))
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn shipped(directory: &str) -> Result<Vec<PathBuf>> {
+    let directory = tools::envoy_configs().join(directory);
     let entries = directory
         .read_dir()
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -32,12 +105,68 @@ fn shipped() -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn trial(path: PathBuf) -> Trial {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Trial::test(name, move || validate(&path).map_err(|error| Failed::from(format!("{error:#}"))))
+fn stock() -> PathBuf {
+    tools::envoy_configs().join("static/envoy.yaml")
 }
 
-fn validate(path: &Path) -> Result<()> {
-    let tools = Tools::from_env(env!("CARGO_BIN_EXE_testbed"));
-    EnvoyBuilder::new(&tools, path)?.validate()
+fn validate_in_envoy(path: &Path, tools: &Tools) -> Result<()> {
+    EnvoyBuilder::new(tools, &stock())?.istio(path)?.validate()
+}
+
+fn validate_plugin(config: Option<&Value>, tools: &Tools) -> Result<()> {
+    let config = config.map_or(PluginConfig::Absent, |json| PluginConfig::Text(json.to_string()));
+    EnvoyBuilder::new(tools, &stock())?.plugin_config(config).validate()
+}
+
+/// A label that one of them lacks would stay in the names of metrics there.
+fn same_labels() -> Result<()> {
+    let deployment = find("istio/deployment.yaml", "Deployment")?;
+    let text = deployment
+        .value()
+        .pointer("/spec/template/metadata/annotations/proxy.istio.io~1config")
+        .and_then(Value::as_str)
+        .context("the Deployment has no proxy.istio.io/config")?;
+    let proxy = read(text)?;
+    let envoy = read(&std::fs::read_to_string(stock())?)?;
+    let strings = |list: &Value, key: Option<&str>| -> BTreeSet<String> {
+        let items = list.as_array().into_iter().flatten();
+        items
+            .filter_map(|item| key.map_or(item, |key| &item[key]).as_str())
+            .map(Into::into)
+            .collect()
+    };
+    let in_istio = strings(&proxy["extraStatTags"], None);
+    let in_envoy = strings(&envoy["stats_config"]["stats_tags"], Some("tag_name"));
+    ensure!(in_istio == in_envoy, "extraStatTags {in_istio:?}, but stats_tags {in_envoy:?}");
+    Ok(())
+}
+
+/// A TrafficExtension is a WasmPlugin whose fields have moved.
+fn same_plugins() -> Result<()> {
+    let extensions = Manifest::read(&tools::envoy_configs().join("istio/traffic-extension.yaml"))?;
+    let plugins = ["istio/sidecar.yaml", "istio/gateway.yaml"];
+    ensure!(extensions.len() == plugins.len(), "there is one for each WasmPlugin");
+    for (extension, file) in extensions.iter().zip(plugins) {
+        let plugin = find(file, "WasmPlugin")?;
+        let mut spec = extension.value()["spec"].clone();
+        let mut wasm = spec["wasm"].take();
+        let (Some(spec), Some(wasm)) = (spec.as_object_mut(), wasm.as_object_mut()) else {
+            bail!("no wasm in {}", extension.title());
+        };
+        spec.remove("wasm");
+        wasm.append(spec);
+        ensure!(Value::Object(wasm.clone()) == plugin.value()["spec"], "not as in {file}");
+        ensure!(extension.value()["metadata"] == plugin.value()["metadata"], "not as in {file}");
+    }
+    Ok(())
+}
+
+fn find(file: &str, kind: &str) -> Result<Manifest> {
+    let manifests = Manifest::read(&tools::envoy_configs().join(file))?;
+    let found = manifests.into_iter().find(|manifest| manifest.kind() == kind);
+    found.with_context(|| format!("no {kind} in {file}"))
+}
+
+fn read(text: &str) -> Result<Value> {
+    serde_saphyr::from_str(text).map_err(|error| anyhow::anyhow!("{error}"))
 }

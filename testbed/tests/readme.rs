@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use testbed::envoy::{EnvoyBuilder, PluginConfig};
+use testbed::manifest::Manifest;
 use testbed::tools::{self, Tools};
 
 /// The comment in front of the block that shows the default probes.
@@ -77,18 +78,33 @@ fn check(block: &Block, tools: &Tools) -> Result<()> {
         }
         return check_plugin_config(&block.text, tools);
     }
+    if let Ok(manifests) = Manifest::parse(&block.text) {
+        return manifests.iter().try_for_each(|manifest| check_manifest(manifest, tools));
+    }
     let yaml: Value =
         serde_saphyr::from_str(&block.text).map_err(|error| anyhow::anyhow!("{error}"))?;
-    if yaml["kind"] == "WasmPlugin" {
-        check_plugin_config(&yaml["spec"]["pluginConfig"].to_string(), tools)
-    } else if yaml.get("static_resources").is_some() {
+    if yaml.get("static_resources").is_some() {
         let directory = tempfile::tempdir().context("no temporary directory")?;
         let path = directory.path().join("envoy.yaml");
         std::fs::write(&path, &block.text)?;
         EnvoyBuilder::new(tools, &path)?.validate()
+    } else if let Some(tags) = yaml["stats_config"]["stats_tags"].as_array() {
+        let shipped = std::fs::read_to_string(tools::envoy_configs().join("static/envoy.yaml"))?;
+        let shipped: Value =
+            serde_saphyr::from_str(&shipped).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let known = shipped["stats_config"]["stats_tags"].as_array();
+        let strange = tags.iter().find(|tag| !known.is_some_and(|known| known.contains(tag)));
+        ensure!(strange.is_none(), "the shipped envoy.yaml has no such tag: {strange:?}");
+        Ok(())
     } else {
         bail!("nothing here knows how to check this YAML")
     }
+}
+
+fn check_manifest(manifest: &Manifest, tools: &Tools) -> Result<()> {
+    manifest.schema()?.check(manifest.value())?;
+    let mut configs = manifest.plugin_configs().into_iter().flatten();
+    configs.try_for_each(|config| check_plugin_config(&config.to_string(), tools))
 }
 
 fn check_plugin_config(json: &str, tools: &Tools) -> Result<()> {

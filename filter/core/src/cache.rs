@@ -78,6 +78,34 @@ pub enum Lookup {
     Pass,
 }
 
+/// What the cache did for a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheResult {
+    /// It had the answer.
+    Fresh,
+    /// It had an answer that was being refreshed, or couldn't be.
+    Stale,
+    /// It had the probe fetch the answer.
+    Fetched,
+    /// It had the probe wait for the answer.
+    Waited,
+}
+
+impl CacheResult {
+    /// Every result, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Fresh, Self::Stale, Self::Fetched, Self::Waited];
+
+    /// The word for metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Fetched => "fetched",
+            Self::Waited => "waited",
+        }
+    }
+}
+
 impl Entry {
     /// What becomes of a probe. To fetch the next answer it has `patience`
     /// nanoseconds.

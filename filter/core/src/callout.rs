@@ -96,17 +96,28 @@ pub enum Heard {
 }
 
 impl Heard {
-    /// Tells an answer from Envoy's own. Envoy's are written by its router:
+    /// What came of a Check of this gRPC service; `None` for a GET. An answer is told
+    /// from Envoy's own, which its router writes:
     /// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/response_code_details>
-    pub fn read(answer: &impl CallAnswer) -> Self {
+    pub fn read(answer: &impl CallAnswer, service: Option<&str>) -> Self {
         let Some(status) = answer.header(STATUS_CODE).and_then(|_| answer.status()) else {
-            let reason = "Envoy broke the call off: the answer is far too large, or was reset";
+            let reason = match service {
+                Some(_) => "Envoy reset the call",
+                None => "Envoy broke the call off: the answer is far too large, or was reset",
+            };
             return Self::Nothing(reason.to_owned());
         };
         let size = answer.body_size();
         if size > LARGEST_BODY {
             return Self::TooLarge(size);
         }
+        match service {
+            Some(service) => Self::of_check(answer, status, service),
+            None => Self::of_get(answer, status),
+        }
+    }
+
+    fn of_get(answer: &impl CallAnswer, status: u16) -> Self {
         // The router puts this header on every answer of an upstream host.
         if answer.header(UPSTREAM_SERVICE_TIME).is_some() || status < 500 {
             return Self::Answer(status);

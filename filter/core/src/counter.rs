@@ -1,58 +1,118 @@
-//! Custom counters: which of them a request raises.
+//! Custom counters: what a request that is over adds to them.
 
-use crate::config::CounterRule;
-use crate::request::RequestHead;
+use crate::config::{CounterRule, Label, LabelSource, ValueSource, When};
+use crate::ended::Ended;
+use crate::metrics::{Metric, MetricKind};
+use crate::policy::MetricIndex;
+use crate::request::Ending;
+use crate::time::rounded_ms;
+use crate::units::parse_rounded;
 
-impl CounterRule {
-    /// Whether a request that ended with `status` counts; no status means that
-    /// no answer was begun.
-    pub fn counts(&self, request: &impl RequestHead, status: Option<u16>) -> bool {
-        self.status_matches(status)
-            && self.request_headers.iter().all(|matcher| matcher.matches(request))
+/// The value of a label that stands for all that aren't listed, and for none.
+pub const OTHER: &str = "other";
+
+/// The largest value that is recorded: Prometheus counts in floating-point numbers,
+/// which hold every whole number up to here.
+const LARGEST: u64 = 1 << 53;
+
+/// A counter and where its series are.
+#[derive(Debug)]
+pub struct Counter {
+    rule: CounterRule,
+    /// The first of its series, which stand in the order of [`series`].
+    first: MetricIndex,
+}
+
+impl Counter {
+    /// A counter whose series begin at `first`.
+    pub fn new(rule: CounterRule, first: MetricIndex) -> Self {
+        Self { rule, first }
     }
 
-    fn status_matches(&self, status: Option<u16>) -> bool {
-        self.response_status.is_empty()
-            || status.is_some_and(|status| {
-                self.response_status.iter().any(|pattern| pattern.matches(status))
-            })
+    /// What a request adds: to which series, and how much. `None` where it has no
+    /// say, or nothing to say.
+    pub fn record<'a, E: Ending>(&'a self, ended: &Ended<'a, E>) -> Option<(MetricIndex, u64)> {
+        if !self.rule.when.holds(ended) {
+            return None;
+        }
+        let value = match &self.rule.value {
+            None => 1,
+            Some(source) => source.read(ended)?,
+        };
+        // A counter that is raised by nothing is an error to Envoy.
+        let tells = value > 0 || self.rule.kind != MetricKind::Counter;
+        let place = place(&self.rule.labels, ended);
+        (tells && value <= LARGEST).then_some((self.first + place, value))
+    }
+}
+
+/// Every series of a counter: the last label's value changes from one to the next,
+/// and `other` is the last of each label's.
+pub fn series(rule: &CounterRule) -> Vec<Metric> {
+    let series = |place: usize| {
+        let (mut left, mut values) = (place, Vec::new());
+        for label in rule.labels.iter().rev() {
+            let radix = label.values.len() + 1;
+            let value = label.values.get(left % radix).map_or(OTHER, String::as_str);
+            values.push((label.name.as_str(), value));
+            left /= radix;
+        }
+        values.reverse();
+        Metric::labelled(rule.kind, &values, &rule.name)
+    };
+    (0..rule.series()).map(series).collect()
+}
+
+/// The place of a request's series among all of its counter's.
+fn place<'a, E: Ending>(labels: &'a [Label], ended: &Ended<'a, E>) -> usize {
+    labels.iter().fold(0, |place, label| {
+        let value = label.source.read(ended).unwrap_or_default();
+        let known = label.values.iter().position(|known| known.as_bytes() == value);
+        place * (label.values.len() + 1) + known.unwrap_or(label.values.len())
+    })
+}
+
+impl LabelSource {
+    fn read<'a, E: Ending>(&'a self, ended: &Ended<'a, E>) -> Option<Vec<u8>> {
+        match self {
+            Self::RequestHeader(name) => ended.request_header(name),
+            Self::ResponseHeader(name) => ended.response_header(name),
+            Self::Cluster => ended.cluster(),
+            Self::Route => ended.route(),
+        }
+    }
+}
+
+impl ValueSource {
+    fn read<'a, E: Ending>(&'a self, ended: &Ended<'a, E>) -> Option<u64> {
+        match self {
+            Self::DurationMs => ended.duration().map(rounded_ms),
+            Self::RequestBytes => ended.request_bytes(),
+            Self::ResponseBytes => ended.response_bytes(),
+            Self::ResponseHeader(name) => parse_rounded(&ended.response_header(name)?),
+        }
+    }
+}
+
+impl When {
+    /// Whether a request counts. What tells most requests apart at the least cost
+    /// comes first: a header that isn't there costs next to nothing.
+    fn holds<'a, E: Ending>(&'a self, ended: &Ended<'a, E>) -> bool {
+        let Self { request, status, response_headers, grpc_status } = self;
+        let (requests, responses) = (ended.request_headers(), ended.response_headers());
+        request.headers.iter().all(|matcher| matcher.matches(&requests))
+            && (request.methods.is_empty()
+                || ended.method().is_some_and(|method| {
+                    request.methods.iter().any(|known| known.as_bytes() == method)
+                }))
+            && ended.path_matches(&request.path)
+            && (status.is_empty()
+                || ended.status().is_some_and(|it| status.iter().any(|of| of.matches(it))))
+            && response_headers.iter().all(|matcher| matcher.matches(&responses))
+            && (grpc_status.is_empty()
+                || ended.grpc_status().is_some_and(|it| grpc_status.contains(&it)))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::config::Config;
-    use crate::request::FakeRequest;
-    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    fn counts(when: &str, request: &FakeRequest, status: Option<u16>) -> bool {
-        let json = format!(r#"{{"counters":[{{"name":"c","when":{when}}}]}}"#);
-        let config = Config::parse(json.as_bytes()).unwrap();
-        config.counters[0].counts(request, status)
-    }
-
-    const PAYMENT: &str = r#"{"request":{"headers":[{"name":"X-Payment-Id","present":true}]},
-                              "response":{"status":["200","3xx"]}}"#;
-
-    #[test]
-    fn a_counter_counts_when_every_condition_holds() {
-        let payment = FakeRequest::new("POST", "/pay").with("x-payment-id", "p-1");
-        assert!(counts(PAYMENT, &payment, Some(200)));
-        assert!(counts(PAYMENT, &payment, Some(302)));
-        assert!(!counts(PAYMENT, &payment, Some(201)));
-        assert!(!counts(PAYMENT, &payment, Some(500)));
-        assert!(!counts(PAYMENT, &FakeRequest::new("POST", "/pay"), Some(200)));
-    }
-
-    #[test]
-    fn a_request_without_an_answer_has_no_status_to_match() {
-        let payment = FakeRequest::new("POST", "/pay").with("x-payment-id", "p-1");
-        assert!(!counts(PAYMENT, &payment, None));
-        assert!(counts(
-            r#"{"request":{"headers":[{"name":"x-payment-id","present":true}]}}"#,
-            &payment,
-            None
-        ));
-    }
-}
+mod tests;

@@ -66,6 +66,8 @@ pub struct Signals {
     pub raise: Vec<MetricIndex>,
     /// Gauges to set.
     pub set: Vec<(MetricIndex, u64)>,
+    /// Values that histograms count.
+    pub record: Vec<(MetricIndex, u64)>,
     /// Lines for the log, as warnings.
     pub log: Vec<String>,
 }

@@ -4,8 +4,8 @@
 //! answer, the trial of a breaker or of a cluster's protocol) it gives back in
 //! [`Exchange::on_end`], however it ended.
 
-use crate::breaker::Breaker;
-use crate::cache::{Answer, Entry};
+use crate::breaker::{Breaker, Position};
+use crate::cache::{Answer, CacheResult, Entry};
 use crate::capture::Capture;
 use crate::decision::Signals;
 use crate::evidence::Evidence;
@@ -16,7 +16,7 @@ use crate::probe::Probe;
 use crate::recognition::{Call, Recognised};
 use crate::request::ResponseHead;
 use crate::state::{Cell, Cells, SharedStore, update};
-use crate::time::Nanos;
+use crate::time::{Nanos, rounded_ms};
 use crate::upstream::Upstream;
 use plane::Translation;
 use std::rc::Rc;
@@ -70,6 +70,8 @@ pub struct Exchange {
     /// Whether its client speaks HTTP/1: some clusters speak what their clients do.
     from_http1: bool,
     memory: Option<Cell>,
+    /// What the cache did for it, where it had a say.
+    cached: Option<CacheResult>,
     progress: Progress,
     held: Held,
     signals: Signals,
@@ -94,8 +96,6 @@ struct Held {
     forwarded: bool,
     /// All of the answer is there.
     complete: bool,
-    /// It is a call, and its answer was found fit to be kept, or unfit.
-    judged: bool,
     /// It reads the answer's body, to keep it.
     capture: Option<Capture>,
     /// Stands in place of the answer's body. Empty for a HEAD that was sent on
@@ -139,6 +139,7 @@ impl Exchange {
             cluster: Vec::new(),
             from_http1: false,
             memory: None,
+            cached: None,
             progress,
             held: Held::default(),
             signals: Signals::default(),
@@ -207,7 +208,13 @@ impl Exchange {
         let judged = matches!(outcome, Outcome::Pass | Outcome::Warn | Outcome::Fail);
         let http = matches!(self.progress, Progress::Known(_));
         let outcome = if http && judged && !whole { Outcome::Error } else { outcome };
+        self.signals.raise.extend(self.cached.map(|result| self.probe.cache_metric(result)));
         self.signals.raise.push(self.probe.metric(outcome));
+        // How long a Watch goes on is its client's wish.
+        if !self.is_watch() {
+            let took_ms = rounded_ms(now.saturating_sub(self.arrived));
+            self.signals.record.push((self.probe.duration_metric(), took_ms));
+        }
     }
 
     /// Tells the breaker how a probe ended that passed it; `None` says nothing
@@ -229,6 +236,8 @@ impl Exchange {
         let Ok((before, after)) = settled else { return };
         self.signals.set.push((self.probe.breaker_metric(), after as u64));
         if after != before {
+            let opened = after == Position::Open;
+            self.signals.raise.extend(opened.then(|| self.probe.breaker_opened_metric()));
             let (probe, cluster) = (&self.probe.name, String::from_utf8_lossy(&self.cluster));
             self.signals
                 .log

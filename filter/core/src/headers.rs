@@ -13,6 +13,8 @@ pub const IMMEDIATE_HEALTH_CHECK_FAIL: &str = "x-envoy-immediate-health-check-fa
 pub const DEGRADED: &str = "x-envoy-degraded";
 /// `ready` or `not-ready`, for readiness-gate controllers.
 pub const STATUS: &str = "x-heartbeat-status";
+/// The health score, from 0 to 1000.
+pub const SCORE: &str = "x-heartbeat-score";
 
 /// How long Envoy's router waits for the upstream, in milliseconds; 0 lifts the
 /// route's limit.
@@ -42,6 +44,8 @@ pub const CONNECTION: &str = "connection";
 pub const METHOD: &str = ":method";
 /// The path with its query, as HTTP/2 and Envoy write it.
 pub const PATH: &str = ":path";
+/// The path as it was before Envoy's router put another one in its place.
+pub const ORIGINAL_PATH: &str = "x-envoy-original-path";
 /// The host, as HTTP/2 and Envoy write it.
 pub const AUTHORITY: &str = ":authority";
 /// RFC 9110, section 10.1.5.

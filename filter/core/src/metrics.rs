@@ -2,11 +2,15 @@
 //!
 //! A Proxy-Wasm metric has a name and no labels. Labels travel in the name, in
 //! the form that Istio's own tag regexes and the `stats_tags` of
-//! `envoy-config/static` turn back into labels: `label.=value;.;` before the
+//! `envoy-config/static` turn back into labels: `label=.=value;.;` before the
 //! name, once for each.
 
+use crate::cache::CacheResult;
+use crate::evidence::check::CheckResult;
 use crate::grpc::ServingStatus;
 use crate::outcome::Outcome;
+use crate::policy::Build;
+use crate::score::AxisName;
 
 /// A metric to be defined.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub enum MetricKind {
     Counter,
     /// It shows the present value.
     Gauge,
+    /// It counts values by size.
+    Histogram,
 }
 
 impl Metric {
@@ -31,31 +37,90 @@ impl Metric {
     pub fn counter(name: impl Into<String>) -> Self {
         Self { kind: MetricKind::Counter, name: name.into() }
     }
+
+    /// One series of a metric.
+    #[inline(never)]
+    pub fn labelled(kind: MetricKind, labels: &[(&str, &str)], name: &str) -> Self {
+        let label = |(label, value): &(&str, &str)| [label, "=.=", value, ";.;"].concat();
+        let labels: String = labels.iter().map(label).collect();
+        Self { kind, name: labels + name }
+    }
 }
 
 /// `heartbeat_probe_total{probe, outcome}`.
 pub fn probe_total(probe: &str, outcome: Outcome) -> Metric {
-    let outcome = outcome.word();
-    Metric::counter(format!("probe.={probe};.;outcome.={outcome};.;heartbeat_probe_total"))
+    let labels = [("probe", probe), ("outcome", outcome.word())];
+    Metric::labelled(MetricKind::Counter, &labels, "heartbeat_probe_total")
 }
 
-/// `heartbeat_breaker_state{probe}`: 0 closed, 1 half-open, 2 open.
-pub fn breaker_state(probe: &str) -> Metric {
-    Metric { kind: MetricKind::Gauge, name: format!("probe.={probe};.;heartbeat_breaker_state") }
+/// `heartbeat_probe_duration_ms{probe}`: from a probe's headers to its end.
+pub fn probe_duration_ms(probe: &str) -> Metric {
+    Metric::labelled(MetricKind::Histogram, &[("probe", probe)], "heartbeat_probe_duration_ms")
+}
+
+/// `heartbeat_cache_total{probe, result}`.
+pub fn cache_total(probe: &str, result: CacheResult) -> Metric {
+    let labels = [("probe", probe), ("result", result.word())];
+    Metric::labelled(MetricKind::Counter, &labels, "heartbeat_cache_total")
+}
+
+/// `heartbeat_breaker_state{probe}`: 0 closed, 1 half-open, 2 open; and
+/// `heartbeat_breaker_opened_total{probe}`.
+pub fn of_breaker(probe: &str) -> [Metric; 2] {
+    [
+        Metric::labelled(MetricKind::Gauge, &[("probe", probe)], "heartbeat_breaker_state"),
+        Metric::labelled(
+            MetricKind::Counter,
+            &[("probe", probe)],
+            "heartbeat_breaker_opened_total",
+        ),
+    ]
 }
 
 /// `heartbeat_watch_message_total{probe, status}`.
 pub fn watch_message_total(probe: &str, said: ServingStatus) -> Metric {
-    let said = said.label();
-    Metric::counter(format!("probe.={probe};.;status.={said};.;heartbeat_watch_message_total"))
+    let labels = [("probe", probe), ("status", said.label())];
+    Metric::labelled(MetricKind::Counter, &labels, "heartbeat_watch_message_total")
 }
 
-/// `app_health_status{component}`: 1 for a check that is up, 0 for one that isn't.
-pub fn app_health_status(check: &str) -> Metric {
-    Metric { kind: MetricKind::Gauge, name: format!("component.={check};.;app_health_status") }
+/// `app_health_status{component}`: 1 for a check that is up, 0 for one that isn't; and
+/// `heartbeat_check_total{component, result}`, in the order of [`CheckResult`].
+pub fn of_check(check: &str) -> [Metric; 1 + CheckResult::ALL.len()] {
+    let [pass, fail, timeout] = CheckResult::ALL.map(|result| {
+        let labels = [("component", check), ("result", result.word())];
+        Metric::labelled(MetricKind::Counter, &labels, "heartbeat_check_total")
+    });
+    let status = Metric::labelled(MetricKind::Gauge, &[("component", check)], "app_health_status");
+    [status, pass, fail, timeout]
 }
 
 /// `heartbeat_http2_upstreams_total`: clusters that turned out to speak HTTP/2.
 pub fn http2_upstreams_total() -> Metric {
     Metric::counter("heartbeat_http2_upstreams_total")
+}
+
+/// `heartbeat_build_info{module_version, module_revision}`: always 1.
+pub fn build_info(build: Build) -> Metric {
+    let labels = [("module_version", build.version), ("module_revision", build.revision)];
+    Metric::labelled(MetricKind::Gauge, &labels, "heartbeat_build_info")
+}
+
+/// `heartbeat_config_loads_total{result}`: configurations that were accepted, and
+/// those that were refused.
+pub fn config_loads_total(accepted: bool) -> Metric {
+    let result = if accepted { "accepted" } else { "refused" };
+    Metric::labelled(MetricKind::Counter, &[("result", result)], "heartbeat_config_loads_total")
+}
+
+/// `heartbeat_health_score`, then `heartbeat_score_axis{axis}` for each axis, all of
+/// them from 0 to 1000, then `heartbeat_score_axis_speaks{axis}`: 1 for an axis that
+/// has enough to go by.
+pub fn score() -> Vec<Metric> {
+    let mut metrics = vec![Metric::labelled(MetricKind::Gauge, &[], "heartbeat_health_score")];
+    for name in ["heartbeat_score_axis", "heartbeat_score_axis_speaks"] {
+        for axis in AxisName::ALL {
+            metrics.push(Metric::labelled(MetricKind::Gauge, &[("axis", axis.word())], name));
+        }
+    }
+    metrics
 }

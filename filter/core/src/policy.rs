@@ -1,15 +1,19 @@
 //! The configuration, compiled for the request path.
 
-use crate::config::{Action, Config, ConfigErrors, CounterRule, GrpcMethod, Match, ProbeRule};
-use crate::evidence::{Evidence, Item};
+use crate::cache::CacheResult;
+use crate::config::{Action, Config, ConfigErrors, GrpcMethod, Match, ProbeRule};
+use crate::counter::{self, Counter};
+use crate::ended::Ended;
+use crate::evidence::{Evidence, EvidenceMetrics, Item, clusters_of_interest};
 use crate::exchange::{Commons, Exchange};
 use crate::grpc;
 use crate::headers::{PROBE, UPSTREAM_HEALTH_CHECK};
+use crate::loads::Loads;
 use crate::metrics::{self, Metric};
 use crate::outcome::Outcome;
 use crate::probe::{Probe, ProbeMetrics};
 use crate::recognition::{Recognised, Recogniser};
-use crate::request::RequestHead;
+use crate::request::{Ending, RequestHead};
 use crate::state::{Cell as StateCell, Cells, Lease, SharedStore, fingerprint, update};
 use crate::time::Nanos;
 use std::cell::Cell;
@@ -21,11 +25,14 @@ use std::rc::Rc;
 pub struct Policy {
     recogniser: Recogniser,
     commons: Rc<Commons>,
-    counters: Vec<CounterRule>,
+    counters: Vec<Counter>,
     metrics: Vec<Metric>,
     notes: Vec<String>,
     /// Says that the notes were said.
     noted: StateCell,
+    loads: Rc<Loads>,
+    build_info: MetricIndex,
+    accepted: MetricIndex,
 }
 
 /// The number of a metric: its place in [`Policy::metrics`].
@@ -39,6 +46,17 @@ pub struct Surroundings {
     pub service_cluster: String,
     /// Tells the plugin apart from the others of the proxy.
     pub plugin: String,
+    /// The module.
+    pub build: Build,
+}
+
+/// Which module it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Build {
+    /// Its version.
+    pub version: &'static str,
+    /// The commit that it was built from.
+    pub revision: &'static str,
 }
 
 impl Policy {
@@ -47,19 +65,32 @@ impl Policy {
     /// # Errors
     /// Every mistake of the configuration.
     pub fn from_bytes(bytes: &[u8], surroundings: &Surroundings) -> Result<Self, ConfigErrors> {
-        Ok(Self::compile(Config::parse(bytes)?, surroundings))
+        Ok(Self::compile(Config::parse(bytes)?, fingerprint(bytes), surroundings))
     }
 
-    /// Compiles a configuration that holds together.
-    pub fn compile(config: Config, surroundings: &Surroundings) -> Self {
-        let mut metrics: Vec<Metric> =
-            config.counters.iter().map(|counter| Metric::counter(&counter.name)).collect();
+    /// Compiles a configuration that holds together; `print` tells it from others.
+    pub fn compile(mut config: Config, print: u64, surroundings: &Surroundings) -> Self {
+        let mut metrics: Vec<Metric> = Vec::new();
+        let counters = config.counters.drain(..).map(|rule| {
+            let first = metrics.len();
+            metrics.extend(counter::series(&rule));
+            Counter::new(rule, first)
+        });
+        let counters = counters.collect();
         let http2_upstreams_total = metrics.len();
         metrics.push(metrics::http2_upstreams_total());
 
+        let build_info = metrics.len();
+        metrics.push(metrics::build_info(surroundings.build));
+        let accepted = metrics.len();
+        metrics.extend([true, false].map(metrics::config_loads_total));
+
         let checks = metrics.len();
-        metrics.extend(config.checks.iter().map(|check| metrics::app_health_status(&check.name)));
-        let evidence = Evidence::compile(&config, &surroundings.plugin, checks);
+        metrics.extend(config.checks.iter().flat_map(|check| metrics::of_check(&check.name)));
+        let score = metrics.len();
+        metrics.extend(config.score.iter().flat_map(|_| metrics::score()));
+        let places = EvidenceMetrics { checks, score };
+        let evidence = Evidence::compile(&config, &surroundings.plugin, places);
         let items: Vec<Vec<Item>> =
             config.probes.iter().map(|rule| evidence.items(rule, &config)).collect();
 
@@ -72,15 +103,26 @@ impl Policy {
         for (rule, items) in config.probes.into_iter().zip(items) {
             let matcher = rule.matcher.clone();
             let outcomes = metrics.len();
-            metrics.extend(Outcome::ALL.map(|outcome| metrics::probe_total(&rule.name, outcome)));
+            metrics.extend(
+                Outcome::ALL.iter().map(|outcome| metrics::probe_total(&rule.name, *outcome)),
+            );
+            let duration = metrics.len();
+            metrics.push(metrics::probe_duration_ms(&rule.name));
+            let cache = metrics.len();
+            if matches!(rule.action, Action::Cache(_)) {
+                let results = CacheResult::ALL.iter();
+                metrics.extend(results.map(|result| metrics::cache_total(&rule.name, *result)));
+            }
             let breaker = metrics.len();
-            metrics.extend(rule.breaker.as_ref().map(|_| metrics::breaker_state(&rule.name)));
+            if rule.breaker.is_some() {
+                metrics.extend(metrics::of_breaker(&rule.name));
+            }
             let watch = metrics.len();
             if takes_watches(&matcher) {
-                let said = grpc::ServingStatus::ALL;
-                metrics.extend(said.map(|said| metrics::watch_message_total(&rule.name, said)));
+                let said = grpc::ServingStatus::ALL.iter();
+                metrics.extend(said.map(|said| metrics::watch_message_total(&rule.name, *said)));
             }
-            let metrics = ProbeMetrics { outcomes, breaker, watch };
+            let metrics = ProbeMetrics { outcomes, duration, cache, breaker, watch };
             recogniser.add(matcher, Rc::new(Probe::compile(rule, items, surroundings, metrics)));
         }
         let upstreams = Cells::new(format!("heartbeat/{}/upstream", surroundings.plugin), 0);
@@ -91,7 +133,9 @@ impl Policy {
             grpc_replies: config.grpc_replies,
             responder_missed: Cell::new(false),
         });
-        Self { recogniser, commons, counters: config.counters, metrics, notes, noted }
+        let build = fingerprint(&surroundings.build);
+        let loads = Rc::new(Loads::new(&surroundings.plugin, print, build));
+        Self { recogniser, commons, counters, metrics, notes, noted, loads, build_info, accepted }
     }
 
     /// What whoever wrote the configuration should know of it. Of all VMs that load
@@ -104,6 +148,16 @@ impl Policy {
             (said, !said)
         });
         if self.notes.is_empty() || said == Ok(true) { &[] } else { &self.notes }
+    }
+
+    /// The loads of this configuration and of those before it.
+    pub fn loads(&self) -> &Rc<Loads> {
+        &self.loads
+    }
+
+    /// What its load has metrics take, where nobody else has made it.
+    pub fn loaded(&self) -> [(MetricIndex, u64); 2] {
+        [(self.build_info, 1), (self.accepted, 1)]
     }
 
     /// All metrics, to be defined once.
@@ -122,17 +176,13 @@ impl Policy {
         Exchange::new(recognised, Rc::clone(&self.commons), token, now)
     }
 
-    /// The counters that a request raises which ended with `status`.
-    pub fn counters_raised(
-        &self,
-        request: &impl RequestHead,
-        status: Option<u16>,
-    ) -> impl Iterator<Item = MetricIndex> {
-        self.counters
-            .iter()
-            .enumerate()
-            .filter(move |(_, counter)| counter.counts(request, status))
-            .map(|(index, _)| index)
+    /// What a request that is over adds to the counters: to which metric, and how
+    /// much.
+    pub fn counted<'a, E: Ending>(
+        &'a self,
+        ended: &Ended<'a, E>,
+    ) -> impl Iterator<Item = (MetricIndex, u64)> {
+        self.counters.iter().filter_map(|counter| counter.record(ended))
     }
 
     /// What the answers of `respond` rest on.
@@ -155,6 +205,24 @@ fn takes_watches(matcher: &Match) -> bool {
 
 /// What a configuration promises and can't keep.
 fn notes(config: &Config) -> Vec<String> {
+    let mut notes = notes_on_calls(config);
+    notes.extend(note_on_topology(config));
+    notes
+}
+
+/// The axis of topology needs to be told where to look.
+fn note_on_topology(config: &Config) -> Option<String> {
+    let rule = config.score.as_ref()?;
+    let missing = match (&config.admin, clusters_of_interest(config).is_empty()) {
+        (None, _) => r#"add "admin": { "cluster": "envoy_admin" }"#,
+        (_, true) => r#"name the clusters that matter, "score": { "clusters": [...] }"#,
+        _ => return None,
+    };
+    let [topology, ..] = rule.weights;
+    (topology.value() > 0.0).then(|| format!("score: the axis of topology abstains; {missing}"))
+}
+
+fn notes_on_calls(config: &Config) -> Vec<String> {
     if config.grpc_replies.is_some() {
         return Vec::new();
     }

@@ -1,5 +1,6 @@
 //! A probe rule, compiled: what it does to headers, and where its state is.
 
+use crate::cache::CacheResult;
 use crate::config::{Action, AllowRule, BreakerRule, CacheRule, Connection, Details, LimitRule};
 use crate::config::{Match, OnLimit, Otherwise, ProbeRule};
 use crate::decision::HeaderEdits;
@@ -52,7 +53,12 @@ enum Protocol {
 pub struct ProbeMetrics {
     /// The first of its outcomes, which stand in the order of [`Outcome::ALL`].
     pub outcomes: MetricIndex,
-    /// The state of its breaker, where it has one.
+    /// How long it took.
+    pub duration: MetricIndex,
+    /// The first of the results of its cache, where it has one: they stand in the
+    /// order of [`CacheResult::ALL`].
+    pub cache: MetricIndex,
+    /// The state of its breaker, where it has one; how often that opened is the next.
     pub breaker: MetricIndex,
     /// The first of the messages of its Watches, where it has any: they stand in the
     /// order of the numbers of [`grpc::ServingStatus`].
@@ -132,8 +138,23 @@ impl Probe {
         self.metrics.watch + said as usize
     }
 
+    /// The metric that shows how long probes of this rule took.
+    pub(crate) fn duration_metric(&self) -> MetricIndex {
+        self.metrics.duration
+    }
+
+    /// The metric that counts what the cache did.
+    pub(crate) fn cache_metric(&self, result: CacheResult) -> MetricIndex {
+        self.metrics.cache + result as usize
+    }
+
     pub(crate) fn breaker_metric(&self) -> MetricIndex {
         self.metrics.breaker
+    }
+
+    /// The metric that counts how often the breaker opened.
+    pub(crate) fn breaker_opened_metric(&self) -> MetricIndex {
+        self.metrics.breaker + 1
     }
 
     /// How long others rely on a probe that is under way, in nanoseconds.
@@ -173,6 +194,14 @@ impl Probe {
             // Whom `allow` doesn't name gets no answer at all.
             Details::Allowed => self.allow.is_some(),
             Details::Always => true,
+        }
+    }
+
+    /// Whether its probers may see the score.
+    pub(crate) fn shows_score(&self) -> bool {
+        match &self.action {
+            Action::Respond(rule) => self.shows(rule.details),
+            _ => self.shows(Details::Allowed),
         }
     }
 

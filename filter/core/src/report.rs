@@ -16,7 +16,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// Its name, which no other of the report has: a check's name, `server`,
-    /// `cluster:orders`, `traffic`.
+    /// `cluster:orders`, `traffic`, `score`.
     pub name: String,
     /// What was looked at.
     pub subject: Subject,
@@ -41,6 +41,8 @@ pub enum Subject {
     Cluster,
     /// The ordinary requests; they measure the share of errors.
     Traffic,
+    /// The health score.
+    Score,
 }
 
 impl Report {
@@ -58,6 +60,7 @@ impl Subject {
             Self::Server => None,
             Self::Cluster => Some(("healthyHosts", "percent")),
             Self::Traffic => Some(("errorRate", "percent")),
+            Self::Score => Some(("score", "points")),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the core may ask about a request and its response.
 
 use crate::headers::{METHOD, PATH, STATUS_CODE};
+use crate::time::Nanos;
 
 /// The head of a request, read on demand.
 ///
@@ -41,8 +42,14 @@ pub trait RequestHead {
 
 /// The head of a response, read on demand like [`RequestHead`].
 pub trait ResponseHead {
-    /// The value of a header, or of the pseudo-header `:status`.
+    /// The value of a header, or of the pseudo-header `:status`; the first of
+    /// several.
     fn header(&self, name: &str) -> Option<Vec<u8>>;
+
+    /// All values of a header. Much dearer than [`header`](Self::header).
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        self.header(name).into_iter().collect()
+    }
 
     /// Envoy's reason for the response (`%RESPONSE_CODE_DETAILS%`).
     /// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/response_code_details>
@@ -50,8 +57,64 @@ pub trait ResponseHead {
 
     /// The HTTP status.
     fn status(&self) -> Option<u16> {
-        std::str::from_utf8(&self.header(STATUS_CODE)?).ok()?.parse().ok()
+        parse_status(&self.header(STATUS_CODE)?)
     }
+}
+
+/// Reads an HTTP status.
+pub fn parse_status(value: &[u8]) -> Option<u16> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// The headers of a message, be it a request or a response. `'a` is how long the
+/// names live that are asked for.
+pub trait Headers<'a> {
+    /// The first value of a header.
+    fn first(&self, name: &'a str) -> Option<Vec<u8>>;
+
+    /// All values of a header; dear.
+    fn all(&self, name: &'a str) -> Vec<Vec<u8>>;
+}
+
+impl<'a, T: RequestHead> Headers<'a> for T {
+    fn first(&self, name: &'a str) -> Option<Vec<u8>> {
+        self.header(name)
+    }
+
+    fn all(&self, name: &'a str) -> Vec<Vec<u8>> {
+        self.header_values(name)
+    }
+}
+
+/// A request that is over: what Envoy knows of it, read on demand.
+pub trait Ending {
+    /// The head of the request, as routes and filters have left it.
+    fn request(&self) -> &impl RequestHead;
+
+    /// The head of the response.
+    fn response(&self) -> &impl ResponseHead;
+
+    /// The gRPC status: of the trailers, or of the head where there are none.
+    fn grpc_status(&self) -> Option<u32>;
+
+    /// The name of the route that it took.
+    fn route(&self) -> Option<Vec<u8>>;
+
+    /// From its first byte to the end of the answer, in nanoseconds.
+    fn duration(&self) -> Option<Nanos>;
+
+    /// How long its body is, in bytes; of a request that broke off, no more than
+    /// has come of it with its headers.
+    fn request_bytes(&self) -> Option<u64>;
+
+    /// How much of the answer's body was sent, in bytes.
+    fn response_bytes(&self) -> Option<u64>;
+
+    /// The version of TLS that the client speaks, such as `TLSv1.3`.
+    fn tls_version(&self) -> Option<Vec<u8>>;
+
+    /// Whether the client has shown a certificate that Envoy trusts.
+    fn is_mtls(&self) -> bool;
 }
 
 /// The path of a request target, without the query string.

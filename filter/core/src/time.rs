@@ -3,6 +3,12 @@
 /// Nanoseconds since the Unix epoch.
 pub type Nanos = u64;
 
+/// A time in milliseconds, rounded, as metrics show it.
+pub fn rounded_ms(took: Nanos) -> u64 {
+    const MILLISECOND: Nanos = 1_000_000;
+    took.saturating_add(MILLISECOND / 2) / MILLISECOND
+}
+
 /// How far in the future a time may lie that another worker wrote down. Each reads
 /// the clock a moment before it acts, so the later one may have read it earlier;
 /// what lies further ahead is left from before the clock was set back.

@@ -16,6 +16,18 @@ pub fn parse_digits<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
+/// Reads a number such as `12` or `12.5`, rounded to a whole one: digits, no sign, no
+/// exponent.
+pub fn parse_rounded(text: &[u8]) -> Option<u64> {
+    let (whole, fraction) = match std::str::from_utf8(text).ok()?.split_once('.') {
+        None => (std::str::from_utf8(text).ok()?, "0"),
+        Some(parts) => parts,
+    };
+    let digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let up = fraction.bytes().next().filter(|_| digits)? >= b'5';
+    parse_digits::<u64>(whole)?.checked_add(u64::from(up))
+}
+
 /// Reads a duration such as `250ms`, `3s`, `1m` or `1h`.
 ///
 /// # Errors
@@ -166,6 +178,27 @@ mod tests {
     use super::*;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_number_is_rounded_to_a_whole_one() {
+        for (text, number) in
+            [("0", 0), ("12", 12), ("12.4999", 12), ("12.5", 13), ("007.0", 7), ("0.5", 1)]
+        {
+            assert_eq!(parse_rounded(text.as_bytes()), Some(number), "{text}");
+        }
+        let most = u64::MAX.to_string();
+        assert_eq!(parse_rounded(most.as_bytes()), Some(u64::MAX));
+        assert_eq!(parse_rounded(format!("{most}.5").as_bytes()), None);
+    }
+
+    #[test]
+    fn what_is_not_an_unsigned_decimal_number_is_none() {
+        for text in ["", ".", "1.", ".5", "+1", "-1", "1e3", "1,5", "1.5.0", " 1", "0x1", "1.x"] {
+            assert_eq!(parse_rounded(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(parse_rounded(b"1\xff"), None);
+        assert_eq!(parse_rounded("9".repeat(21).as_bytes()), None);
+    }
 
     #[test]
     fn a_duration_is_a_whole_number_and_a_unit() {

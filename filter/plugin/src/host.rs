@@ -1,37 +1,46 @@
 //! Every call into Envoy, and nothing else.
 //!
-//! The SDK's own host calls panic on any status that they don't list, and a
-//! panic kills every stream of the worker. So the imports are declared here, and
-//! whatever the host refuses is an absent value or a change not made.
-//!
-//! The ABI: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>.
+//! The imports are declared here and seen nowhere else. Whatever the host refuses is
+//! an absent value or a change not made: a panic would kill every stream of the
+//! worker.
 #![allow(unsafe_code)] // Calling the host is what this file is for.
 
 mod calls;
 mod imports;
 
-pub use calls::{Answer, Clusters, call_status, watch_message};
+pub use calls::{Answer, Clusters, call_status, is_calling, watch_message};
 
+use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
+use crate::dispatch::{RootId, StreamId};
 use heartbeat_core::header_map;
 use heartbeat_core::headers::GRPC_STATUS;
 use heartbeat_core::metrics::{Metric, MetricKind};
 use heartbeat_core::state::{SharedStore, Version};
 use heartbeat_core::time::Nanos;
-use heartbeat_core::{HeaderEdits, Reply, RequestHead, ResponseHead};
+use heartbeat_core::{Ending, HeaderEdits, Reply, RequestHead, ResponseHead};
 use imports::*;
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
-use std::ptr::null_mut;
+use std::alloc::{Layout, alloc};
+use std::ptr::{dangling_mut, null_mut};
 use std::time::Duration;
-
-/// `proxy_status_t`: 0 is OK, and every other number is a refusal.
-type Status = u32;
-const OK: Status = 0;
 
 /// Not a gRPC status: the answer is no gRPC answer, or Envoy chooses.
 const NO_GRPC_STATUS: i32 = -1;
 
 /// `proxy_stream_type_t`: the request of an HTTP stream.
 const HTTP_REQUEST: u32 = 0;
+
+/// Memory for a value that the host is about to hand over; null where there is none,
+/// which the host takes for a refusal.
+pub fn allocate(size: usize) -> *mut u8 {
+    match Layout::array::<u8>(size) {
+        Ok(layout) if size > 0 => {
+            // SAFETY: the layout has a size.
+            unsafe { alloc(layout) }
+        }
+        Ok(_) => dangling_mut(),
+        Err(_) => null_mut(),
+    }
+}
 
 /// Asks for a value that the host hands over in memory that it has us allocate.
 ///
@@ -40,14 +49,13 @@ const HTTP_REQUEST: u32 = 0;
 fn value_of(call: impl FnOnce(*mut *mut u8, *mut usize) -> Status) -> Option<Vec<u8>> {
     let mut data: *mut u8 = null_mut();
     let mut size = 0;
-    if call(&mut data, &mut size) != OK {
+    if call(&mut data, &mut size) != Status::OK {
         return None;
     }
     if data.is_null() {
         return Some(Vec::new());
     }
-    // SAFETY: the host got `data` from `proxy_on_memory_allocate(size)`, which
-    // gives away a boxed slice of exactly that size.
+    // SAFETY: the host got `data` from `allocate(size)`, and has filled it.
     Some(unsafe { Vec::from_raw_parts(data, size, size) })
 }
 
@@ -56,6 +64,14 @@ fn header(map: MapType, name: &str) -> Option<Vec<u8>> {
     value_of(|value, size| unsafe {
         proxy_get_header_map_value(map, name.as_ptr(), name.len(), value, size)
     })
+}
+
+fn header_values(map: MapType, name: &str) -> Vec<Vec<u8>> {
+    // SAFETY: the outputs are `value_of`'s.
+    let map = value_of(|value, size| unsafe { proxy_get_header_map_pairs(map, value, size) });
+    let pairs = map.as_deref().and_then(header_map::deserialize).unwrap_or_default();
+    let named = pairs.into_iter().filter(|(known, _)| *known == name.as_bytes());
+    named.map(|(_, value)| value.to_vec()).collect()
 }
 
 fn remove_header(map: MapType, name: &str) {
@@ -83,6 +99,11 @@ fn property(path: &[&str]) -> Option<Vec<u8>> {
     value_of(|value, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), value, size) })
 }
 
+/// A property that is a number, or a duration in nanoseconds.
+fn number(path: &[&str]) -> Option<u64> {
+    property(path)?.first_chunk().map(|number| u64::from_le_bytes(*number))
+}
+
 fn buffer(buffer: BufferType, size: usize) -> Vec<u8> {
     // SAFETY: the outputs are `value_of`'s.
     value_of(|value, len| unsafe { proxy_get_buffer_bytes(buffer, 0, size, value, len) })
@@ -99,13 +120,7 @@ impl RequestHead for Request {
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        // SAFETY: the outputs are `value_of`'s.
-        let map = value_of(|value, size| unsafe {
-            proxy_get_header_map_pairs(MapType::HttpRequestHeaders, value, size)
-        });
-        let pairs = map.as_deref().and_then(header_map::deserialize).unwrap_or_default();
-        let named = pairs.into_iter().filter(|(known, _)| *known == name.as_bytes());
-        named.map(|(_, value)| value.to_vec()).collect()
+        header_values(MapType::HttpRequestHeaders, name)
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
@@ -133,8 +148,55 @@ impl ResponseHead for Response {
         header(MapType::HttpResponseHeaders, name)
     }
 
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        header_values(MapType::HttpResponseHeaders, name)
+    }
+
     fn code_details(&self) -> Option<Vec<u8>> {
         property(&["response", "code_details"])
+    }
+}
+
+/// The stream, as `on_log` finds it.
+pub struct Over;
+
+impl Ending for Over {
+    fn request(&self) -> &impl RequestHead {
+        &Request
+    }
+
+    fn response(&self) -> &impl ResponseHead {
+        &Response
+    }
+
+    fn grpc_status(&self) -> Option<u32> {
+        grpc_status()
+    }
+
+    fn route(&self) -> Option<Vec<u8>> {
+        property(&["xds", "route_name"])
+    }
+
+    fn duration(&self) -> Option<Nanos> {
+        number(&["request", "duration"])
+    }
+
+    fn request_bytes(&self) -> Option<u64> {
+        // Where the client has announced a size, that is it: of a request that broke
+        // off it may be any number, but no more came than this, headers and all.
+        Some(number(&["request", "size"])?.min(request_size()))
+    }
+
+    fn response_bytes(&self) -> Option<u64> {
+        number(&["response", "size"])
+    }
+
+    fn tls_version(&self) -> Option<Vec<u8>> {
+        property(&["connection", "tls_version"])
+    }
+
+    fn is_mtls(&self) -> bool {
+        property(&["connection", "mtls"]).is_some_and(|bytes| bytes.first() == Some(&1))
     }
 }
 
@@ -169,8 +231,7 @@ pub fn drop_request_body() {
 
 /// How much of the request has come, in bytes: also what Envoy holds back.
 pub fn request_size() -> u64 {
-    let size = property(&["request", "total_size"]).unwrap_or_default();
-    size.first_chunk().map_or(0, |size| u64::from_le_bytes(*size))
+    number(&["request", "total_size"]).unwrap_or_default()
 }
 
 /// The piece of the response's body that is passing by.
@@ -186,13 +247,15 @@ pub fn replace_response_body(size: usize, bytes: &[u8]) {
     };
 }
 
-/// Runs `act` as if the stream's own callback were running, from another
-/// context of the same worker.
-pub fn on_behalf_of<T>(stream: StreamId, act: impl FnOnce() -> T) -> Option<T> {
-    // SAFETY: passes a plain number. Envoy sets the context anew before every
-    // callback, so nothing has to be undone.
-    let status = unsafe { proxy_set_effective_context(stream.0) };
-    (status == OK).then(act)
+/// Runs `act` as if the stream's own callback were running, from its root context.
+pub fn on_behalf_of<T>(stream: StreamId, root: RootId, act: impl FnOnce() -> T) -> Option<T> {
+    // SAFETY: passes a plain number.
+    let set = |context| unsafe { proxy_set_effective_context(context) };
+    let done = (set(stream.0) == Status::OK).then(act);
+    // A call that is made after this one is the root's: what a stream has asked, Envoy
+    // gives up when the stream ends.
+    set(root.0);
+    done
 }
 
 /// Lets the stream's request go on that was paused.
@@ -261,10 +324,6 @@ pub fn plugin_name() -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The id of a stream's context in this worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StreamId(pub u32);
-
 /// Has the root context ticked so often, at most every millisecond; never, for
 /// no period. Other root contexts keep their own ticks.
 pub fn tick_every(period: Option<Duration>) {
@@ -294,7 +353,7 @@ impl SharedStore for SharedData {
         let status = unsafe {
             proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version.0)
         };
-        status == OK
+        status == Status::OK
     }
 }
 
@@ -308,31 +367,31 @@ pub fn now() -> Nanos {
 
 /// A metric that Envoy knows.
 #[derive(Clone, Copy)]
-pub struct MetricId(u32);
+pub struct MetricId(u32, MetricKind);
 
 /// Defines a metric; one that is known already keeps its value.
 pub fn define(metric: &Metric) -> Option<MetricId> {
     let kind = match metric.kind {
         MetricKind::Counter => MetricType::Counter,
         MetricKind::Gauge => MetricType::Gauge,
+        MetricKind::Histogram => MetricType::Histogram,
     };
     let mut id = 0;
     // SAFETY: the slice and the output outlive the call.
     let status =
         unsafe { proxy_define_metric(kind, metric.name.as_ptr(), metric.name.len(), &mut id) };
-    (status == OK).then_some(MetricId(id))
+    (status == Status::OK).then_some(MetricId(id, metric.kind))
 }
 
-/// Raises a counter by one.
-pub fn increment(counter: MetricId) {
+/// Raises a counter by a value, sets a gauge to it, has a histogram count it.
+pub fn record(metric: MetricId, value: u64) {
     // SAFETY: passes plain numbers.
-    unsafe { proxy_increment_metric(counter.0, 1) };
-}
-
-/// Sets a gauge.
-pub fn set(gauge: MetricId, value: u64) {
-    // SAFETY: passes plain numbers.
-    unsafe { proxy_record_metric(gauge.0, value) };
+    unsafe {
+        match metric.1 {
+            MetricKind::Counter => proxy_increment_metric(metric.0, value.cast_signed()),
+            MetricKind::Gauge | MetricKind::Histogram => proxy_record_metric(metric.0, value),
+        }
+    };
 }
 
 /// Writes a line to Envoy's log.

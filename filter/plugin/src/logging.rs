@@ -1,7 +1,7 @@
 //! The module's log, in Envoy's.
 
+use crate::abi::LogLevel;
 use crate::host;
-use proxy_wasm::types::LogLevel;
 
 struct EnvoyLog;
 

@@ -1,18 +1,24 @@
 //! What all streams of a configuration share in one worker.
 
-use crate::host::{self, Clusters, MetricId, SharedData, StreamId};
+use crate::dispatch::{RootId, StreamId};
+use crate::host::{self, Clusters, MetricId, SharedData};
 use crate::messages::Messages;
 use crate::waiting::Waiting;
 use heartbeat_core::background::Background;
 use heartbeat_core::callout::{CallToken, StreamToken};
+use heartbeat_core::loads::{News, Seen};
+use heartbeat_core::metrics;
+use heartbeat_core::policy::Build;
 use heartbeat_core::{Exchange, Policy, Signals, Surroundings};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::Duration;
 
 /// A configuration at work.
 pub struct Plugin {
+    /// The context that it ticks in and that its answers come to.
+    pub root: RootId,
     /// The compiled configuration.
     pub policy: Policy,
     /// The probes that wait for the answer to another one.
@@ -21,38 +27,91 @@ pub struct Plugin {
     pub messages: Messages,
     /// What is done without a request.
     background: RefCell<Background>,
+    /// Whether the last tick was for it.
+    called: Cell<bool>,
     /// The ids of the policy's metrics, in its order; `None` where Envoy refused one.
     metrics: Vec<Option<MetricId>>,
     /// Makes the tokens of this worker differ from those of the others.
     tokens: RandomState,
 }
 
+/// The revision is the build script's to say.
+const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: match option_env!("HEARTBEAT_REVISION") {
+        Some(revision) => revision,
+        None => "unknown",
+    },
+};
+
+thread_local! {
+    /// What this VM has seen of the loads of its plugins.
+    static SEEN: RefCell<Seen> = RefCell::default();
+}
+
+/// Only the VM that Envoy tries a configuration out with gets to see a wrong one.
+fn count_refusal() {
+    if let Some(refused) = host::define(&metrics::config_loads_total(false)) {
+        host::record(refused, 1);
+    }
+}
+
 impl Plugin {
     /// Puts the present configuration to work.
-    pub fn configure() -> Result<Self, heartbeat_core::ConfigErrors> {
-        let surroundings =
-            Surroundings { service_cluster: host::service_cluster(), plugin: host::plugin_name() };
-        let policy = Policy::from_bytes(&host::plugin_configuration(), &surroundings)?;
+    pub fn configure(root: RootId) -> Result<Self, heartbeat_core::ConfigErrors> {
+        let surroundings = Surroundings {
+            service_cluster: host::service_cluster(),
+            plugin: host::plugin_name(),
+            build: BUILD,
+        };
+        let policy = Policy::from_bytes(&host::plugin_configuration(), &surroundings)
+            .inspect_err(|_| count_refusal())?;
         let metrics = policy.metrics().iter().map(host::define).collect();
-        for note in policy.notes(&SharedData, host::now()) {
+        let now = host::now();
+        for note in policy.notes(&SharedData, now) {
             log::warn!("heartbeat-filter: {note}");
         }
+        let news = SEEN.with(|seen| {
+            let Ok(mut seen) = seen.try_borrow_mut() else { return News::default() };
+            policy.loads().register(&surroundings.plugin, &mut seen, &SharedData, now)
+        });
+        if news.build {
+            log::info!("heartbeat-filter: version {}, revision {}", BUILD.version, BUILD.revision);
+        }
         let tokens = RandomState::new();
-        let background =
-            Background::new(Rc::clone(policy.evidence()), tokens.hash_one(host::now()));
+        let background = Background::new(
+            Rc::clone(policy.evidence()),
+            Rc::clone(policy.loads()),
+            tokens.hash_one(now),
+        );
         host::tick_every(background.next_tick(0));
         let background = RefCell::new(background);
-        let (waiting, messages) = Default::default();
-        Ok(Self { policy, waiting, messages, background, metrics, tokens })
+        let (waiting, messages, called) = Default::default();
+        let plugin = Self { root, policy, waiting, messages, background, called, metrics, tokens };
+        if news.load {
+            plugin.policy.loaded().into_iter().for_each(|value| plugin.record(value));
+        }
+        Ok(plugin)
     }
 
     /// Does what is due, and has itself called when something is again.
+    ///
+    /// It either wakes who waits or calls others, never both: a call may lead back
+    /// into the module, and what was answered before it would then be in the way (see
+    /// [`host::is_calling`]).
     pub fn on_tick(&self) {
-        let waiters = self.waiting.wake(self);
         let Ok(mut background) = self.background.try_borrow_mut() else { return };
         let now = host::now();
-        background.on_tick(&Clusters, &SharedData, now);
-        self.show(background.take_signals());
+        let is_due = background.next_tick(now) == Some(Duration::ZERO);
+        let calls = is_due && (!self.called.get() || self.waiting.is_empty());
+        self.called.set(calls);
+        let waiters = if calls {
+            background.on_tick(&Clusters, &SharedData, now);
+            self.show(background.take_signals());
+            self.waiting.soon()
+        } else {
+            self.waiting.wake(self)
+        };
         host::tick_every(waiters.into_iter().chain(background.next_tick(now)).min());
     }
 
@@ -86,10 +145,15 @@ impl Plugin {
         self.tokens.hash_one((stream.0, now))
     }
 
-    /// Raises a counter by one.
-    pub fn raise(&self, metric: usize) {
+    /// Whether a stream must be known at its end although it is no probe.
+    pub fn follows_ordinary(&self) -> bool {
+        self.policy.has_counters() || self.policy.evidence().counts_traffic()
+    }
+
+    /// Has a metric take a value.
+    pub fn record(&self, (metric, value): (usize, u64)) {
         if let Some(Some(id)) = self.metrics.get(metric) {
-            host::increment(*id);
+            host::record(*id, value);
         }
     }
 
@@ -99,13 +163,9 @@ impl Plugin {
     }
 
     fn show(&self, signals: Signals) {
-        let Signals { raise, set, log } = signals;
-        raise.into_iter().for_each(|metric| self.raise(metric));
-        for (metric, value) in set {
-            if let Some(Some(id)) = self.metrics.get(metric) {
-                host::set(*id, value);
-            }
-        }
+        let Signals { raise, set, record, log } = signals;
+        let raise = raise.into_iter().map(|metric| (metric, 1));
+        raise.chain(set).chain(record).for_each(|value| self.record(value));
         log.iter().for_each(|line| log::warn!("heartbeat-filter: {line}"));
     }
 }

@@ -1,14 +1,14 @@
 //! One HTTP stream: recognise, decide, apply; then annotate, and count once.
 
-use crate::host::{self, Request, Response, SharedData, StreamId};
+use crate::abi::Action;
+use crate::dispatch::{self, StreamId};
+use crate::host::{self, Over, Request, Response, SharedData};
 use crate::messages::Shown;
 use crate::plugin::Plugin;
 use heartbeat_core::grpc::LONGEST_CALL;
-use heartbeat_core::headers::GRPC_TIMEOUT;
 use heartbeat_core::policy::forged_markers;
-use heartbeat_core::{BodyEdit, Decision, Exchange, RequestHead, ResponseHead};
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
+use heartbeat_core::time::Nanos;
+use heartbeat_core::{BodyEdit, Decision, Ended, Exchange};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -16,30 +16,49 @@ use std::rc::Rc;
 pub type SharedExchange = Rc<RefCell<Exchange>>;
 
 /// One HTTP stream.
+#[derive(Clone)]
 pub struct Stream {
-    id: StreamId,
-    plugin: Option<Rc<Plugin>>,
+    /// Its context.
+    pub id: StreamId,
+    plugin: Rc<Plugin>,
     /// `None` for ordinary traffic.
     exchange: Option<SharedExchange>,
 }
 
+/// A stream begins. Ordinary traffic is kept only where something is to be counted
+/// of it in the end.
+pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool) -> Action {
+    let Some(recognised) = plugin.policy.recognise(&Request) else {
+        if plugin.follows_ordinary() {
+            dispatch::keep(Stream::ordinary(id, plugin));
+        }
+        return leave_alone();
+    };
+    let now = host::now();
+    let exchange = plugin.policy.exchange(recognised, plugin.token(id, now), now);
+    let exchange = Some(Rc::new(RefCell::new(exchange)));
+    let stream = Stream { id, plugin, exchange };
+    dispatch::keep(stream.clone());
+    stream.on_probe(now, end_of_stream)
+}
+
 impl Stream {
-    /// A stream that has just begun.
-    pub fn new(id: StreamId, plugin: Option<Rc<Plugin>>) -> Self {
+    /// A stream that is no probe.
+    pub fn ordinary(id: StreamId, plugin: Rc<Plugin>) -> Self {
         Self { id, plugin, exchange: None }
     }
 
     /// Lets `act` work on the exchange, where there is one, and shows what comes of it.
     fn with_exchange<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
-        let (plugin, exchange) = (self.plugin.as_ref()?, self.exchange.as_ref()?);
+        let exchange = self.exchange.as_ref()?;
         let mut exchange = exchange.try_borrow_mut().ok().filter(|it| !it.is_disowned())?;
         let done = act(&mut exchange);
-        plugin.show_signals_of(&mut exchange);
+        self.plugin.show_signals_of(&mut exchange);
         Some(done)
     }
 
     /// More of the request has come: with it `size` bytes of its body are there.
-    fn read_on(&mut self, size: usize, end_of_stream: bool) -> Action {
+    fn read_on(&self, size: usize, end_of_stream: bool) -> Action {
         let state = self.with_exchange(|exchange| {
             (exchange.awaits_message(), exchange.waits(), exchange.drops_request_body())
         });
@@ -50,11 +69,10 @@ impl Stream {
                 host::drop_request_body();
                 return Action::Continue;
             }
+            Some(_) if self.plugin.waiting.has_answer_for(self.id) => return Action::Pause,
             _ => return Action::Continue,
         }
-        if let Some(plugin) = &self.plugin {
-            plugin.messages.note_shown();
-        }
+        self.plugin.messages.note_shown();
         let body = host::request_body(size.min(LONGEST_CALL));
         let decision = self.with_exchange(|exchange| {
             exchange.on_message(&body, end_of_stream, &Request, &SharedData, host::now())
@@ -72,10 +90,10 @@ impl Stream {
     }
 
     /// Does with the paused request what was decided.
-    fn apply(&mut self, decision: Option<Decision>) -> Action {
+    fn apply(&self, decision: Option<Decision>) -> Action {
         match decision {
             None | Some(Decision::NotAProbe) => {
-                self.exchange = None;
+                self.with_exchange(Exchange::disown);
                 leave_alone()
             }
             Some(Decision::Forward(edits)) => {
@@ -83,77 +101,78 @@ impl Stream {
                 Action::Continue
             }
             Some(Decision::Reply(reply)) => {
-                host::reply(&reply);
+                match &self.exchange {
+                    Some(exchange) if host::is_calling() => {
+                        self.plugin.waiting.add_answered(self.id, exchange, reply);
+                    }
+                    _ => host::reply(&reply),
+                }
                 Action::Pause
             }
             Some(Decision::Wait) => {
-                if let (Some(plugin), Some(exchange)) = (&self.plugin, &self.exchange) {
-                    plugin.waiting.add(self.id, exchange);
+                if let Some(exchange) = &self.exchange {
+                    self.plugin.waiting.add(self.id, exchange);
                 }
                 Action::Pause
             }
         }
     }
-}
 
-impl Context for Stream {}
-
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let Some(plugin) = self.plugin.clone() else { return Action::Continue };
-        let Some(recognised) = plugin.policy.recognise(&Request) else {
-            return leave_alone();
-        };
-        let now = host::now();
-        let mut exchange = plugin.policy.exchange(recognised, plugin.token(self.id, now), now);
-        let shown = plugin.messages.shown();
-        let wants_message = exchange.wants_message();
-        if wants_message && shown != Shown::No && !end_of_stream {
-            exchange.await_message();
-        }
-        let exchange = Rc::new(RefCell::new(exchange));
-        self.exchange = Some(Rc::clone(&exchange));
+    /// What becomes of a probe whose headers have come.
+    fn on_probe(&self, now: Nanos, end_of_stream: bool) -> Action {
+        let shown = self.plugin.messages.shown();
+        let wants_message = self.with_exchange(|exchange| {
+            let wants = exchange.wants_message();
+            if wants && shown != Shown::No && !end_of_stream {
+                exchange.await_message();
+            }
+            wants
+        });
         let decision = match shown {
-            _ if wants_message && end_of_stream => self
+            _ if wants_message != Some(true) => self.with_exchange(|exchange| {
+                exchange.on_request_headers(&Request, &SharedData, now, end_of_stream)
+            }),
+            _ if end_of_stream => self
                 .with_exchange(|exchange| {
                     exchange.on_message(&[], true, &Request, &SharedData, now)
                 })
                 .flatten(),
-            Shown::Yes if wants_message => return Action::Pause,
-            Shown::Unknown if wants_message => {
-                plugin.waiting.add_unread(self.id, &exchange, host::request_size());
+            Shown::Yes => return Action::Pause,
+            Shown::Unknown => {
+                if let Some(exchange) = &self.exchange {
+                    self.plugin.waiting.add_unread(self.id, exchange, host::request_size());
+                }
                 return Action::Pause;
             }
-            Shown::No if wants_message => {
+            Shown::No => {
                 self.with_exchange(|exchange| exchange.without_message(&Request, &SharedData, now))
             }
-            _ => self.with_exchange(|exchange| {
-                exchange.on_request_headers(&Request, &SharedData, now, end_of_stream)
-            }),
         };
         self.apply(decision)
     }
 
-    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+    /// A piece of the request's body has come; `size` bytes of it are there.
+    pub fn on_request_body(&self, size: usize, end_of_stream: bool) -> Action {
         self.read_on(size, end_of_stream)
     }
 
     /// A message that isn't there by now won't come.
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+    pub fn on_request_trailers(&self) -> Action {
         self.read_on(LONGEST_CALL, true)
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+    /// The response's headers pass by.
+    pub fn on_response_headers(&self, end_of_stream: bool) {
         let edits = self.with_exchange(|exchange| {
             exchange.on_response_headers(&Response, &SharedData, host::now(), end_of_stream)
         });
         if let Some(edits) = edits {
             host::edit_response(&edits);
         }
-        Action::Continue
     }
 
-    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+    /// A piece of the response's body passes by, of `size` bytes.
+    pub fn on_response_body(&self, size: usize, end_of_stream: bool) {
         let edit = self.with_exchange(|exchange| {
             let read = || host::response_body(size);
             exchange.on_response_body(read, &SharedData, host::now(), end_of_stream)
@@ -166,39 +185,34 @@ impl HttpContext for Stream {
                 host::set_grpc_status(grpc_status);
             }
         }
-        Action::Continue
     }
 
-    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+    /// The response's trailers pass by.
+    pub fn on_response_trailers(&self) {
         let status = self.with_exchange(|exchange| {
-            exchange.on_response_trailers(&SharedData, host::now(), host::grpc_status);
+            exchange.on_response_trailers(&SharedData, host::now(), host::grpc_status_trailer);
             exchange.translated_status()
         });
         if let Some(Some(status)) = status {
             host::set_grpc_status(status);
         }
-        Action::Continue
     }
 
-    /// Called once for every stream, however it ended.
-    fn on_log(&mut self) {
-        self.with_exchange(|exchange| {
+    /// The stream is over, however it ended.
+    pub fn on_log(&self) {
+        let probe = self.with_exchange(|exchange| {
             exchange.on_end(&Response, &SharedData, host::now(), host::grpc_status_trailer);
         });
-        let Some(plugin) = &self.plugin else { return };
-        let policy = &plugin.policy;
-        let disowned = |it: &SharedExchange| it.try_borrow().is_ok_and(|it| it.is_disowned());
-        let ordinary =
-            self.exchange.as_ref().is_none_or(disowned) && policy.evidence().counts_traffic();
+        let policy = &self.plugin.policy;
+        let ordinary = probe.is_none() && policy.evidence().counts_traffic();
         if !ordinary && !policy.has_counters() {
             return;
         }
-        let status = Response.status();
+        let ended = Ended::new(&Over);
         if ordinary {
-            let hurried = || Request.header(GRPC_TIMEOUT).is_some();
-            policy.evidence().tally.count(status, host::grpc_status(), hurried);
+            policy.evidence().count(&ended);
         }
-        policy.counters_raised(&Request, status).for_each(|metric| plugin.raise(metric));
+        policy.counted(&ended).for_each(|value| self.plugin.record(value));
     }
 }
 

@@ -4,12 +4,13 @@
 //! looks at the shared state while it has somebody waiting: once per tick and
 //! answer, however many wait for it.
 
-use crate::host::{self, Request, SharedData, StreamId};
+use crate::dispatch::StreamId;
+use crate::host::{self, Request, SharedData};
 use crate::messages::Shown;
 use crate::plugin::Plugin;
 use crate::stream::SharedExchange;
-use heartbeat_core::Decision;
 use heartbeat_core::policy::forged_markers;
+use heartbeat_core::{Decision, Reply};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::{Rc, Weak};
@@ -32,32 +33,61 @@ pub struct Waiting(RefCell<HashMap<Vec<u8>, VecDeque<Waiter>>>);
 struct Waiter {
     stream: StreamId,
     exchange: Weak<RefCell<heartbeat_core::Exchange>>,
-    /// It waits for its own message, and had so many bytes before that.
-    unread: Option<u64>,
+    what: What,
+}
+
+/// What a probe waits for.
+enum What {
+    /// The answer to another one.
+    Answer,
+    /// Its own message; it had so many bytes before that.
+    Message(u64),
+    /// That it may have this answer.
+    Turn(Reply),
 }
 
 impl Waiting {
     /// Adds a probe, whose request is paused.
     pub fn add(&self, stream: StreamId, exchange: &SharedExchange) {
         let Ok(known) = exchange.try_borrow() else { return };
-        let waiter = Waiter { stream, exchange: Rc::downgrade(exchange), unread: None };
-        self.push(known.waits_for().to_vec(), waiter);
+        let key = known.waits_for().to_vec();
+        self.push(key, stream, exchange, What::Answer);
     }
 
     /// Adds a paused call whose message Envoy may or may not show; its request had
     /// `head` bytes so far.
     pub fn add_unread(&self, stream: StreamId, exchange: &SharedExchange, head: u64) {
-        let waiter = Waiter { stream, exchange: Rc::downgrade(exchange), unread: Some(head) };
-        // No other waits for the same.
-        self.push(stream.0.to_le_bytes().to_vec(), waiter);
+        self.push(own_key(stream), stream, exchange, What::Message(head));
     }
 
-    fn push(&self, key: Vec<u8>, waiter: Waiter) {
+    /// Adds a probe that has its answer, but can't be given it yet (see
+    /// [`host::is_calling`]).
+    pub fn add_answered(&self, stream: StreamId, exchange: &SharedExchange, reply: Reply) {
+        self.push(own_key(stream), stream, exchange, What::Turn(reply));
+    }
+
+    /// Whether a probe waits to be given its answer.
+    pub fn has_answer_for(&self, stream: StreamId) -> bool {
+        self.0.try_borrow().is_ok_and(|queues| queues.contains_key(&own_key(stream)))
+    }
+
+    fn push(&self, key: Vec<u8>, stream: StreamId, exchange: &SharedExchange, what: What) {
         let Ok(mut queues) = self.0.try_borrow_mut() else { return };
         if queues.is_empty() {
             host::tick_every(Some(TICK));
         }
+        let waiter = Waiter { stream, exchange: Rc::downgrade(exchange), what };
         queues.entry(key).or_default().push_back(waiter);
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.try_borrow().is_ok_and(|queues| queues.is_empty())
+    }
+
+    /// When to look where there was no time for it.
+    pub fn soon(&self) -> Option<Duration> {
+        (!self.is_empty()).then_some(BUSY_TICK)
     }
 
     /// Goes through all queues, until the first of each that goes on waiting, and
@@ -68,7 +98,7 @@ impl Waiting {
         queues.retain(|_, queue| {
             while let Some(waiter) = queue.front() {
                 // Of calls without a message there may be many; one that has one tells.
-                let unread = usize::from(waiter.unread.is_some());
+                let unread = usize::from(matches!(waiter.what, What::Message(_)));
                 if left == 0 || (unread == 1 && unread_left == 0) {
                     return true;
                 }
@@ -92,23 +122,38 @@ impl Waiting {
     }
 }
 
+/// Where no other waits for the same.
+fn own_key(stream: StreamId) -> Vec<u8> {
+    stream.0.to_le_bytes().to_vec()
+}
+
 impl Waiter {
     /// Asks once more what becomes of the probe, and does it.
     fn still_waits(&self, plugin: &Plugin) -> bool {
         let Some(exchange) = self.exchange.upgrade() else { return false };
         let Ok(mut exchange) = exchange.try_borrow_mut() else { return false };
-        let woken = host::on_behalf_of(self.stream, || {
+        let woken = host::on_behalf_of(self.stream, plugin.root, || {
             let now = host::now();
-            let decision = match self.unread.map(|head| plugin.messages.look(head)) {
-                None => exchange.on_wake(&Request, &SharedData, now),
-                Some(Shown::Unknown) => return true,
-                Some(Shown::Yes) => return false, // Its own callback goes on with it.
-                Some(Shown::No) => exchange.without_message(&Request, &SharedData, now),
+            let decision = match &self.what {
+                What::Answer => exchange.on_wake(&Request, &SharedData, now),
+                What::Message(head) => match plugin.messages.look(*head) {
+                    Shown::Unknown => return true,
+                    Shown::Yes => return false, // Its own callback goes on with it.
+                    Shown::No => exchange.without_message(&Request, &SharedData, now),
+                },
+                What::Turn(reply) => {
+                    drop(exchange);
+                    host::reply(reply);
+                    return false;
+                }
             };
             plugin.show_signals_of(&mut exchange);
             match decision {
                 Decision::Wait => return true,
-                Decision::Reply(reply) => host::reply(&reply),
+                Decision::Reply(reply) => {
+                    drop(exchange); // The reply comes back to it.
+                    host::reply(&reply);
+                }
                 Decision::Forward(edits) => {
                     host::edit_request(&edits);
                     if exchange.drops_request_body() {

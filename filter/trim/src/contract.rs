@@ -13,10 +13,9 @@ pub const EXPORTS: &[&str] = &[
     "_initialize",
     "proxy_abi_version_0_2_1",
     "proxy_on_memory_allocate",
-    // The life of a context. Create and delete stay with the SDK's dispatcher:
-    // without the first it panics, without the second it leaks.
+    // The life of a context. Create alone tells whose a stream is, and delete that
+    // a configuration is over.
     "proxy_on_context_create",
-    "proxy_on_vm_start",
     "proxy_on_configure",
     "proxy_on_log",
     "proxy_on_delete",
@@ -73,23 +72,6 @@ pub const IMPORTS: &[(&str, &str)] = &[
     ("wasi_snapshot_preview1", "clock_time_get"),
 ];
 
-/// Functions of `env` that are never called, but imported: the SDK's dispatcher
-/// holds contexts as `dyn RootContext` and `dyn HttpContext`, and the tables of
-/// those reach every default method. All are in every Envoy with ABI 0.2.1.
-/// One that the filter begins to call moves up to [`IMPORTS`].
-pub const SDK_IMPORTS: &[&str] = &[
-    "proxy_call_foreign_function",
-    "proxy_close_stream",
-    "proxy_dequeue_shared_queue",
-    "proxy_done",
-    "proxy_enqueue_shared_queue",
-    "proxy_grpc_call",
-    "proxy_register_shared_queue",
-    "proxy_resolve_shared_queue",
-    "proxy_set_header_map_pairs",
-    "proxy_set_property",
-];
-
 /// The most bytes the module may have; the aim is 250 KiB. Every proxy fetches
 /// it and every worker compiles it.
 pub const MAX_BYTES: usize = 400 * 1024;
@@ -106,7 +88,7 @@ pub enum Violation {
     MissingExport(String),
     /// Something is exported that [`EXPORTS`] doesn't name.
     UnwantedExport(String),
-    /// Something is imported that neither [`IMPORTS`] nor [`SDK_IMPORTS`] names.
+    /// Something is imported that [`IMPORTS`] doesn't name.
     ForbiddenImport(String, String),
 }
 
@@ -165,8 +147,7 @@ pub fn check(wasm: &[u8]) -> Vec<Violation> {
     }
     for import in module.imports.iter() {
         let (module, name) = (import.module.as_str(), import.name.as_str());
-        let of_the_sdk = module == "env" && SDK_IMPORTS.contains(&name);
-        if !IMPORTS.contains(&(module, name)) && !of_the_sdk {
+        if !IMPORTS.contains(&(module, name)) {
             violations.push(Violation::ForbiddenImport(module.to_owned(), name.to_owned()));
         }
     }

@@ -10,8 +10,8 @@ use walrus::{Module, ModuleConfig};
 /// Returns the module without the exports that [`contract::EXPORTS`] doesn't
 /// name, what only they reached, and the custom sections.
 ///
-/// The SDK exports every callback there is, and Envoy crosses into the VM for
-/// each one it finds: an export less is time saved on every request.
+/// Envoy crosses into the VM for each callback that it finds: an export less is time
+/// saved on every request.
 pub fn trim(wasm: &[u8], keep_names: bool) -> Result<Vec<u8>> {
     let mut module = ModuleConfig::new()
         .generate_name_section(keep_names)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-use heartbeat_trim::contract::{self, EXPORTS, IMPORTS, MAX_BYTES, SDK_IMPORTS, Violation};
+use heartbeat_trim::contract::{self, EXPORTS, IMPORTS, MAX_BYTES, Violation};
 use heartbeat_trim::trim;
 use walrus::{FunctionBuilder, FunctionId, Module, RawCustomSection, ValType};
 
@@ -127,9 +127,6 @@ fn lawful() -> Module {
     let mut module = Module::default();
     for (from, name) in IMPORTS {
         import(&mut module, from, name);
-    }
-    for name in SDK_IMPORTS {
-        import(&mut module, "env", name);
     }
     for name in EXPORTS {
         if *name == "memory" {

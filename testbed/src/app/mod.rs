@@ -22,7 +22,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-pub use process::Application;
+pub use process::{Application, HOST_PORTS};
 
 use self::manners::Manners;
 

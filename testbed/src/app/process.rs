@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,10 +15,23 @@ use super::behaviour::Behaviour;
 use super::record::Seen;
 use crate::child::Child;
 use crate::client::http::{self, Request};
+use crate::hosts::{Condition, Host, Network};
 use crate::tools::Tools;
 
 /// How long a restarted application tries to get its ports back.
 const BIND_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The ports of an application with a host of its own, as `testbed/compose.yaml` has them.
+pub const HOST_PORTS: Ports = Ports { http: 8080, grpc: 8081, control: 8082 };
+
+/// The ports of an application.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "named after what they are for")]
+pub struct Ports {
+    pub http: u16,
+    pub grpc: u16,
+    pub control: u16,
+}
 
 /// How often it tries.
 const BIND_POLL: Duration = Duration::from_millis(50);
@@ -28,6 +42,8 @@ pub struct Application {
     /// Where it listens.
     pub addresses: Addresses,
     child: Child,
+    /// The host that is its own, if it has one: the child follows that, then.
+    host: Option<Host>,
 }
 
 impl Application {
@@ -59,6 +75,42 @@ impl Application {
         Ok(())
     }
 
+    /// Takes over the one that runs on `host`, and makes that well.
+    pub async fn on_host(host: Host, tools: &Tools) -> Result<Self> {
+        host.become_so(Condition::Well).await?;
+        let addresses = addresses_on(&host).await?;
+        let mut application = Self { addresses, child: host.follow(tools)?, host: Some(host) };
+        application.wait_for_control().await?;
+        Ok(application)
+    }
+
+    /// Lets `condition` befall its host. One that was stopped has forgotten everything.
+    pub async fn befall(&mut self, condition: Condition, tools: &Tools) -> Result<()> {
+        let host = self.host.as_ref().context("the application has no host of its own")?;
+        let ran = host.is_running().await?;
+        host.become_so(condition).await?;
+        if !matches!(condition, Condition::Stopped | Condition::Paused) {
+            self.addresses = addresses_on(host).await?;
+            if !ran {
+                self.child = host.follow(tools)?;
+            }
+            self.wait_for_control().await?;
+        }
+        Ok(())
+    }
+
+    /// A container runs before what is in it listens.
+    async fn wait_for_control(&mut self) -> Result<()> {
+        let patience = Instant::now() + BIND_PATIENCE;
+        while let Err(error) = self.counts().await {
+            if Instant::now() > patience {
+                return Err(error);
+            }
+            tokio::time::sleep(BIND_POLL).await;
+        }
+        Ok(())
+    }
+
     fn spawn(command: &mut Command) -> Result<Self> {
         let mut child = Child::spawn(command.stdout(Stdio::piped()))?;
         let mut line = String::new();
@@ -66,7 +118,7 @@ impl Application {
         BufReader::new(stdout).read_line(&mut line)?;
         let addresses = serde_json::from_str(&line)
             .with_context(|| format!("the application didn't tell its addresses, but {line:?}"))?;
-        Ok(Self { addresses, child })
+        Ok(Self { addresses, child, host: None })
     }
 
     /// Sets how it behaves from now on.
@@ -127,4 +179,12 @@ impl Application {
         );
         Ok(answer.body)
     }
+}
+
+/// Where it listens on a host; the first two are the mesh's business, where a name leads
+/// to them.
+async fn addresses_on(host: &Host) -> Result<Addresses> {
+    let control = SocketAddr::new(host.address(Network::Control).await?, HOST_PORTS.control);
+    let anywhere = |port| SocketAddr::from(([0, 0, 0, 0], port));
+    Ok(Addresses { http: anywhere(HOST_PORTS.http), grpc: anywhere(HOST_PORTS.grpc), control })
 }

@@ -13,7 +13,9 @@ const HEALTH_CHECK: &str = "x-envoy-upstream-health-check";
 const TIMEOUT: &str = "x-envoy-expected-rq-timeout-ms";
 const CONNECTION: &str = "connection";
 
-const PAYMENT: &str = "payment_request_success";
+const RETAIL: &str = r#"payment_request_success{order_type="retail"}"#;
+const WHOLESALE: &str = r#"payment_request_success{order_type="wholesale"}"#;
+const OTHER: &str = r#"payment_request_success{order_type="other"}"#;
 
 /// Every act, in order; the last one kills the application.
 pub fn all() -> Vec<Act> {
@@ -69,15 +71,19 @@ fn ordinary_traffic() -> Act {
 
 fn payments() -> Act {
     let pay = || Request::new("POST", "/pay");
-    let paid = |id| Step::http(pay().header("x-payment-id", id)).counter(PAYMENT);
+    let paid = |id, counter| Step::http(pay().header("x-payment-id", id)).counter(counter);
+    let ordered = |kind, counter| {
+        let request = pay().header("x-payment-id", "p-1").header("x-order-type", kind);
+        Step::http(request).counter(counter).remark(kind)
+    };
     Act {
         heading: "Payments are counted where they succeed",
         answers: vec![],
         arrivals: vec![(PROBE, None)],
         steps: vec![
-            paid("p-1").remark("x-payment-id: p-1"),
-            paid("p-2").remark("x-payment-id: p-2"),
-            paid("p-3").remark("x-payment-id: p-3"),
+            ordered("retail", RETAIL),
+            ordered("wholesale", WHOLESALE),
+            paid("p-3", OTHER).remark("of no type"),
             Step::http(pay()).remark("without that header"),
             Step::http(pay().header("x-payment-id", "p-4"))
                 .remark("which goes wrong")

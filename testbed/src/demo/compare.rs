@@ -110,7 +110,8 @@ fn duration(expected: &RangeInclusive<Duration>, got: Duration) -> Fact {
     wrong("time", &format!("{:?} to {:?}", expected.start(), expected.end()), format!("{got:.1?}"))
 }
 
-fn fact(what: &str, expected: &str, got: &str, told: String) -> Fact {
+/// Whether `got` is as `expected`; `told` if it is.
+pub fn fact(what: &str, expected: &str, got: &str, told: String) -> Fact {
     if expected == got { Fact::Right(told) } else { wrong(what, expected, got) }
 }
 

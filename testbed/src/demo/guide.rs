@@ -16,6 +16,10 @@ pub fn lines(http: SocketAddr, admin: SocketAddr, application: &Addresses) -> St
     [
         ("A probe: its answer is annotated.", format!("curl -i http://{http}/health")),
         ("A gRPC probe, where that tool is installed.", format!("# grpc_health_probe -addr={http}")),
+        (
+            "Readiness: the proxy answers by what its checks have found out.",
+            format!("curl -i http://{http}/readyz"),
+        ),
         ("An ordinary request: it is left alone.", format!("curl -i http://{http}/orders/17")),
         (
             "A payment: it is counted.",

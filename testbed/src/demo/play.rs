@@ -11,6 +11,7 @@ use super::stack::Stack;
 use super::step::{Act, Condition, Send, Step};
 use crate::app::record::Seen;
 use crate::client::{grpc, http};
+use crate::report::Recorder;
 
 /// An answer, or why there is none, HTTP or gRPC alike.
 #[derive(Clone, Debug, Default)]
@@ -24,11 +25,17 @@ pub struct Answer {
     pub elapsed: Duration,
 }
 
+/// What the report calls it when the application has been killed.
+pub const DEATH: &str = "application killed";
+
 /// Plays an act to its end.
-pub async fn act(stack: &Stack, act: &Act) -> Result<Vec<Line>> {
+pub async fn act(stack: &Stack, act: &Act, recorder: &mut Recorder) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     for steps in act.steps.chunk_by(|_, next| next.meanwhile) {
         let runs = prepare(stack, &steps[0].application).await?;
+        if !runs {
+            recorder.broken(DEATH);
+        }
         let sent: Vec<_> = steps
             .iter()
             .map(|step| tokio::spawn(send(stack.envoy.http, step.send.clone())))
@@ -57,7 +64,7 @@ async fn prepare(stack: &Stack, condition: &Condition) -> Result<bool> {
 }
 
 /// No answer is an answer too: the demo shows what it got.
-async fn send(envoy: SocketAddr, send: Send) -> Answer {
+pub async fn send(envoy: SocketAddr, send: Send) -> Answer {
     let answer = match &send {
         Send::Http(request) => http::fetch(envoy, request).await.map(Answer::from),
         Send::Grpc(call) => grpc::by_tonic(envoy, call).await.map(Answer::from),

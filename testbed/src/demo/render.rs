@@ -1,5 +1,7 @@
 //! How the demo looks: plain text, for a hundred columns.
 
+use std::path::Path;
+
 use comfy_table::presets::NOTHING;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
 
@@ -55,14 +57,15 @@ pub fn counters(counters: &[Counter]) -> String {
 }
 
 /// The last words.
-pub fn closing(verdicts: &[bool]) -> String {
+pub fn closing(verdicts: &[bool], report: &Path) -> String {
     let all = verdicts.len();
     let wrong = verdicts.iter().filter(|right| !**right).count();
     let verdict = match wrong {
         0 => format!("All {all} lines are as they should be."),
         _ => format!("{wrong} of {all} lines are not as they should be."),
     };
-    format!("{verdict}\nTo try it yourself: make run\n")
+    let report = report.display();
+    format!("{verdict}\nPictures of what happened: {report}\nTo try it yourself: make run\n")
 }
 
 fn facts(facts: &[Fact]) -> String {
@@ -134,7 +137,9 @@ mod tests {
 
     #[test]
     fn the_closing_line_counts_what_is_wrong() {
+        let closing = |verdicts| closing(verdicts, Path::new("dist/demo-report.html"));
         assert!(closing(&[true, true]).starts_with("All 2 lines are as they should be."));
         assert!(closing(&[true, false, false]).starts_with("2 of 3 lines are not"));
+        assert!(closing(&[true]).contains("dist/demo-report.html\n"));
     }
 }

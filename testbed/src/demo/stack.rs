@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 
-use super::progress;
+use super::{config, progress};
 use crate::app::Application;
-use crate::envoy::{Envoy, EnvoyBuilder, Ports};
+use crate::envoy::{Envoy, EnvoyBuilder, PluginConfig, Ports};
 use crate::tools::{self, Tools};
 
 /// The shipped configuration that is shown, below `envoy-config`.
@@ -24,9 +24,13 @@ impl Stack {
     pub async fn start(tools: &Tools, ports: Option<Ports>) -> Result<Self> {
         progress("start the demo application");
         let application = Application::start(tools)?;
-        progress(&format!("start Envoy with envoy-config/{CONFIG} and the filter"));
+        progress(&format!(
+            "start Envoy with envoy-config/{CONFIG} and the filter, and checks and a breaker on top"
+        ));
         let mut builder = EnvoyBuilder::new(tools, &tools::envoy_configs().join(CONFIG))?
             .application("app", &application.addresses)
+            .patch(&config::envoy())
+            .plugin_config(PluginConfig::Text(config::filter().to_string()))
             // Should Envoy refuse to start, its log is the error message.
             .log_level("warning");
         if let Some(ports) = ports {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -11,21 +12,24 @@ use tempfile::TempDir;
 
 use super::config::{self, PluginConfig};
 use super::dynamic::{self, DynamicFilter};
-use super::istio::apply_envoy_filter;
 use super::merge::merge;
-use super::{Envoy, port};
+use super::{Envoy, istio, listeners, port};
 use crate::app::Addresses;
+use crate::manifest::Manifest;
 use crate::tools::Tools;
 
 /// An Envoy to be started.
 #[derive(Clone, Debug)]
 pub struct EnvoyBuilder {
-    tools: Tools,
-    config: Value,
-    destinations: BTreeMap<String, SocketAddr>,
+    pub(super) tools: Tools,
+    pub(super) config: Value,
+    pub(super) destinations: BTreeMap<String, SocketAddr>,
+    modules: BTreeMap<String, PathBuf>,
     workers: usize,
     log_level: String,
     dynamic: bool,
+    listeners_in_file: bool,
+    drain_time: Option<Duration>,
     wishes: Option<Ports>,
 }
 
@@ -46,24 +50,31 @@ impl EnvoyBuilder {
             .with_context(|| format!("can't read {}", path.display()))?;
         let config = serde_saphyr::from_str(&text)
             .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-        Ok(Self {
+        Ok(Self::from_config(tools, config))
+    }
+
+    /// An Envoy with a configuration that was made here, moved likewise.
+    pub fn from_config(tools: &Tools, config: Value) -> Self {
+        Self {
             tools: tools.clone(),
             config,
             destinations: BTreeMap::new(),
+            modules: BTreeMap::new(),
             workers: 2,
             log_level: "info".into(),
             dynamic: false,
+            listeners_in_file: false,
+            drain_time: None,
             wishes: None,
-        })
+        }
     }
 
-    /// Applies the EnvoyFilter in the YAML file at `path`, as istiod would.
-    pub fn envoy_filter(mut self, path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("can't read {}", path.display()))?;
-        let filter = serde_saphyr::from_str(&text)
-            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-        apply_envoy_filter(&mut self.config, &filter)?;
+    /// Applies the resources in the YAML file at `path`, as Istio would.
+    pub fn istio(mut self, path: &Path) -> Result<Self> {
+        for manifest in Manifest::read(path)? {
+            istio::apply(&mut self.config, manifest.value())
+                .with_context(|| path.display().to_string())?;
+        }
         Ok(self)
     }
 
@@ -106,6 +117,12 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Has the plugin called `name` run another module than the one at hand.
+    pub fn module_of(mut self, name: &str, module: &Path) -> Self {
+        self.modules.insert(name.into(), module.into());
+        self
+    }
+
     /// Worker threads; two otherwise.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
@@ -121,6 +138,27 @@ impl EnvoyBuilder {
     /// Whether the filter can be configured anew ([`Envoy::reload`]).
     pub fn dynamic(mut self, dynamic: bool) -> Self {
         self.dynamic = dynamic;
+        self
+    }
+
+    /// Has the filter asked for under this name: `source` is the JSON of an
+    /// ExtensionConfigSource. Whoever is behind it must bring everything, the module's
+    /// place and the configuration.
+    pub fn discover(mut self, name: &str, source: &Value) -> Self {
+        config::discover_wasm_filters(&mut self.config, name, source);
+        self
+    }
+
+    /// Whether its listeners can be changed ([`Envoy::set_listeners`]).
+    pub fn listeners_in_file(mut self, listeners_in_file: bool) -> Self {
+        self.listeners_in_file = listeners_in_file;
+        self
+    }
+
+    /// How long connections may stay that an update of a listener has overtaken, in whole
+    /// seconds; ten minutes otherwise.
+    pub fn drain_time(mut self, drain_time: Duration) -> Self {
+        self.drain_time = Some(drain_time);
         self
     }
 
@@ -158,7 +196,7 @@ impl EnvoyBuilder {
 
     fn prepare(mut self, home: &TempDir, admin: SocketAddr) -> Result<Prepared> {
         if config::has_plugin(&mut self.config) {
-            config::set_module(&mut self.config, self.tools.module()?);
+            config::set_module(&mut self.config, self.tools.module()?, &self.modules);
         }
         self.destinations.insert("admin".into(), admin);
         config::set_endpoints(&mut self.config, &self.destinations);
@@ -170,6 +208,9 @@ impl EnvoyBuilder {
         } else {
             vec![]
         };
+        if self.listeners_in_file {
+            listeners::move_to_file(&mut self.config, home.path())?;
+        }
         let path = home.path().join("envoy.json");
         std::fs::write(&path, serde_json::to_vec_pretty(&self.config)?)
             .with_context(|| format!("can't write {}", path.display()))?;
@@ -178,6 +219,9 @@ impl EnvoyBuilder {
         command.arg("--config-path").arg(path);
         command.args(["--concurrency", &self.workers.to_string()]);
         command.args(["--log-level", &self.log_level]);
+        if let Some(drain_time) = self.drain_time {
+            command.args(["--drain-time-s", &drain_time.as_secs().to_string()]);
+        }
         // On every start Envoy lists all that it is built from; spare the reader that.
         command.args(["--component-log-level", "main:warning"]);
         // Without hot restart no two Envoys can be in each other's way, and a
@@ -203,6 +247,7 @@ struct Prepared {
     filters: Vec<DynamicFilter>,
 }
 
-fn home() -> Result<TempDir> {
+/// A folder for what one Envoy writes.
+pub(super) fn home() -> Result<TempDir> {
     tempfile::Builder::new().prefix("testbed-envoy-").tempdir().context("no temporary directory")
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -21,10 +21,11 @@ pub enum PluginConfig {
     Text(String),
 }
 
-/// Points every Wasm plugin at `module`.
-pub fn set_module(config: &mut Value, module: &Path) {
-    let module = module.to_string_lossy();
+/// Points every Wasm plugin at `module`, or at that of `others` which has its name.
+pub fn set_module(config: &mut Value, module: &Path, others: &BTreeMap<String, PathBuf>) {
     each_plugin(config, &mut |plugin| {
+        let other = plugin.get("name").and_then(|name| others.get(name.as_str()?));
+        let module = other.map_or(module, PathBuf::as_path).to_string_lossy();
         if let Some(local) = plugin.pointer_mut("/vm_config/code/local") {
             *local = json!({ "filename": module });
         }
@@ -87,6 +88,19 @@ pub fn take_wasm_filters(
         }
     });
     taken
+}
+
+/// Puts in place of every Wasm filter one that is called `name` and asks `source`, an
+/// ExtensionConfigSource, for what it is.
+pub fn discover_wasm_filters(config: &mut Value, name: &str, source: &Value) {
+    each_hcm(config, &mut |hcm| {
+        let filters = hcm.get_mut("http_filters").and_then(Value::as_array_mut);
+        for filter in filters.into_iter().flatten() {
+            if filter.get("typed_config").is_some_and(|config| is_a(config, ".Wasm")) {
+                *filter = json!({ "name": name, "config_discovery": source });
+            }
+        }
+    });
 }
 
 /// The host name of endpoints that lead to the first listener.
@@ -165,6 +179,44 @@ pub fn set_endpoints(config: &mut Value, destinations: &BTreeMap<String, SocketA
     });
 }
 
+/// Lets an Envoy that has a host of its own be reached there, and look up `applications`
+/// by name; of a name with `_grpc` behind it the host is the name before that. Endpoints
+/// whose host name is `admin` lead to its own `admin` port. Returns its listeners' names.
+pub fn settle_on_host(
+    config: &mut Value,
+    applications: &BTreeMap<String, SocketAddr>,
+    admin: u16,
+) -> Vec<String> {
+    let inside = SocketAddr::from((Ipv4Addr::LOCALHOST, admin));
+    let clusters = config.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
+    for cluster in clusters.into_iter().flatten() {
+        let name = cluster["name"].as_str().unwrap_or_default().to_owned();
+        let mut named = false;
+        each_endpoint_of(cluster, &mut |socket| {
+            let host = socket["address"].as_str().unwrap_or_default();
+            if host == "admin" {
+                *socket = socket_address(inside);
+                return;
+            }
+            let found = [host, &*name].into_iter().find_map(|key| applications.get_key_value(key));
+            if let Some((key, address)) = found {
+                let host = key.strip_suffix("_grpc").unwrap_or(key);
+                *socket = json!({ "address": host, "port_value": address.port() });
+                named = true;
+            }
+        });
+        if named {
+            cluster["type"] = json!("STRICT_DNS");
+            cluster["dns_lookup_family"] = json!("V4_ONLY");
+        }
+    }
+    let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, admin));
+    config["admin"] = json!({ "address": { "socket_address": socket_address(everywhere) } });
+    let listeners = config.pointer("/static_resources/listeners").and_then(Value::as_array);
+    let names = listeners.into_iter().flatten().filter_map(|listener| listener["name"].as_str());
+    names.map(str::to_owned).collect()
+}
+
 fn socket_address(address: SocketAddr) -> Value {
     json!({ "address": address.ip().to_string(), "port_value": address.port() })
 }
@@ -194,16 +246,20 @@ fn each_endpoint(config: &mut Value, edit: &mut dyn FnMut(&str, &mut Value)) {
     let clusters = config.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
     for cluster in clusters.into_iter().flatten() {
         let name = cluster["name"].as_str().unwrap_or_default().to_owned();
-        each_object(cluster, &mut |object| {
-            // Other addresses in a cluster are not where it leads to.
-            if let Some(socket) = object
-                .get_mut("endpoint")
-                .and_then(|endpoint| endpoint.pointer_mut("/address/socket_address"))
-            {
-                edit(&name, socket);
-            }
-        });
+        each_endpoint_of(cluster, &mut |socket| edit(&name, socket));
     }
+}
+
+fn each_endpoint_of(cluster: &mut Value, edit: &mut dyn FnMut(&mut Value)) {
+    each_object(cluster, &mut |object| {
+        // Other addresses in a cluster are not where it leads to.
+        if let Some(socket) = object
+            .get_mut("endpoint")
+            .and_then(|endpoint| endpoint.pointer_mut("/address/socket_address"))
+        {
+            edit(socket);
+        }
+    });
 }
 
 /// Calls `edit` with every object in `value`, the outer before the inner.
@@ -244,6 +300,18 @@ mod tests {
         })
     }
 
+    #[test]
+    fn only_wasm_filters_are_discovered() {
+        let router = json!({ "name": "router", "typed_config": { "@type": "x/y.v3.Router" } });
+        let wasm = json!({ "name": "wasm", "typed_config": { "@type": "x/y.v3.Wasm" } });
+        let mut config =
+            json!({ "@type": "x/y.v3.HttpConnectionManager", "http_filters": [wasm, router] });
+        discover_wasm_filters(&mut config, "shop.heartbeat", &json!({ "type_urls": [] }));
+        let discovered =
+            json!({ "name": "shop.heartbeat", "config_discovery": { "type_urls": [] } });
+        assert_eq!(config["http_filters"], json!([discovered, router]));
+    }
+
     fn endpoint(config: &Value, cluster: usize) -> &Value {
         &config["static_resources"]["clusters"][cluster]["lb"][0]["endpoint"]["address"]["socket_address"]
     }
@@ -261,6 +329,25 @@ mod tests {
         assert_eq!(*endpoint(&config, 2), socket_address(admin));
         assert_eq!(*endpoint(&config, 3), socket_address(admin));
         assert_eq!(config["admin"]["address"]["socket_address"], socket_address(admin));
+    }
+
+    #[test]
+    fn on_a_host_of_its_own_it_looks_applications_up_by_name() {
+        let mut config = config();
+        let anywhere = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        let applications =
+            BTreeMap::from([("app".into(), anywhere(8080)), ("self_grpc".into(), anywhere(8081))]);
+        config["static_resources"]["clusters"][3]["name"] = json!("self_grpc");
+        let listeners = settle_on_host(&mut config, &applications, 9901);
+        assert_eq!(listeners, ["edge", "inside"]);
+        assert_eq!(*endpoint(&config, 0), json!({ "address": "app", "port_value": 8080 }));
+        assert_eq!(*endpoint(&config, 1), json!({ "address": "app", "port_value": 8080 }));
+        assert_eq!(*endpoint(&config, 3), json!({ "address": "self", "port_value": 8081 }));
+        let admin = json!({ "address": "127.0.0.1", "port_value": 9901 });
+        assert_eq!(*endpoint(&config, 2), admin);
+        let kind = |cluster: usize| &config["static_resources"]["clusters"][cluster]["type"];
+        assert_eq!([kind(0), kind(1), kind(3)], [&json!("STRICT_DNS"); 3]);
+        assert_eq!(config["admin"]["address"]["socket_address"]["address"], "0.0.0.0");
     }
 
     #[test]
@@ -299,7 +386,7 @@ mod tests {
     #[test]
     fn plugins_and_connection_managers_are_found_where_they_are() {
         let mut config = config();
-        set_module(&mut config, Path::new("new.wasm"));
+        set_module(&mut config, Path::new("new.wasm"), &BTreeMap::new());
         set_plugin_config(&mut config, &PluginConfig::Text("{}".into()));
         merge_hcm(&mut config, &json!({ "b": 2 }));
         let hcm = config["static_resources"]["listeners"][0]["filter"].clone();

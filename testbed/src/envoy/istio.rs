@@ -1,27 +1,84 @@
-//! What istiod makes of an EnvoyFilter, as far as ours need it.
-//! <https://istio.io/latest/docs/reference/config/networking/envoy-filter/>
+//! What istiod and Istio's agent make of a resource, as far as ours need it.
+//! <https://istio.io/latest/docs/reference/config/>
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
 
-/// Applies an EnvoyFilter to a static configuration, whose first listener stands for
-/// the sidecar's inbound ones.
-pub fn apply_envoy_filter(config: &mut Value, filter: &Value) -> Result<()> {
+/// Where the HTTP connection manager of the first listener is, which stands for the
+/// sidecar's inbound ones.
+const INBOUND: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+
+/// Applies a resource to a static configuration.
+pub fn apply(config: &mut Value, resource: &Value) -> Result<()> {
+    match resource["kind"].as_str().unwrap_or_default() {
+        "EnvoyFilter" => apply_envoy_filter(config, resource),
+        "Telemetry" => apply_telemetry(config, resource),
+        kind => bail!("nothing here knows what Istio makes of a {kind:?}"),
+    }
+}
+
+fn apply_envoy_filter(config: &mut Value, filter: &Value) -> Result<()> {
     let patches = filter.pointer("/spec/configPatches").and_then(Value::as_array);
-    for told in patches.context("this is no EnvoyFilter")? {
+    let mut extensions = vec![];
+    for told in patches.context("this EnvoyFilter has no patches")? {
         let value = told["patch"]["value"].clone();
         let to = told["applyTo"].as_str().unwrap_or_default();
         match (to, told["patch"]["operation"].as_str().unwrap_or_default()) {
             ("LISTENER", "ADD") => items(config, "/static_resources/listeners")?.push(value),
             ("CLUSTER", "ADD") => items(config, "/static_resources/clusters")?.push(value),
+            ("EXTENSION_CONFIG", "ADD") => extensions.push(value),
+            ("HTTP_FILTER", "INSERT_FIRST") => {
+                items(config, &format!("{INBOUND}/http_filters"))?.insert(0, value);
+            }
             ("HTTP_ROUTE", "INSERT_FIRST") => {
-                let hosts = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts";
-                for host in items(config, hosts)? {
+                for host in items(config, &format!("{INBOUND}/route_config/virtual_hosts"))? {
                     items(host, "/routes")?.insert(0, value.clone());
                 }
             }
             (to, operation) => bail!("nothing here knows {operation} of {to}"),
         }
+    }
+    extensions.into_iter().try_for_each(|extension| deliver(config, extension))
+}
+
+/// Puts an extension where filters ask for it by name, with the module in a file,
+/// as the agent has fetched it.
+fn deliver(config: &mut Value, mut extension: Value) -> Result<()> {
+    let code = extension.pointer_mut("/typed_config/config/vm_config/code");
+    let code = code.context("an EXTENSION_CONFIG without a module")?;
+    ensure!(code.pointer("/remote/http_uri/uri").is_some(), "the agent is told no URI");
+    *code = json!({ "local": { "filename": "" } });
+    let mut asked = false;
+    for filter in items(config, &format!("{INBOUND}/http_filters"))? {
+        if filter["name"] == extension["name"] && filter.get("config_discovery").is_some() {
+            *filter = extension.clone();
+            asked = true;
+        }
+    }
+    ensure!(asked, "no filter asks for the EXTENSION_CONFIG {}", extension["name"]);
+    Ok(())
+}
+
+fn apply_telemetry(config: &mut Value, telemetry: &Value) -> Result<()> {
+    let told = telemetry.pointer("/spec/accessLogging").and_then(Value::as_array);
+    let manager = config.pointer_mut(INBOUND).context("no HTTP connection manager")?;
+    for log in told.context("nothing here knows a Telemetry but for access logs")? {
+        let expression = log.pointer("/filter/expression").context("a log without a filter")?;
+        let list = manager.as_object_mut().context("no object")?.entry("access_log");
+        let list = list.or_insert_with(|| json!([])).as_array_mut().context("no list")?;
+        list.push(json!({
+            "name": "envoy.access_loggers.stdout",
+            "filter": { "extension_filter": {
+                "name": "envoy.access_loggers.extension_filters.cel",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+                    "expression": expression,
+                },
+            } },
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+            },
+        }));
     }
     Ok(())
 }
@@ -34,25 +91,65 @@ fn items<'a>(config: &'a mut Value, pointer: &str) -> Result<&'a mut Vec<Value>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
-    fn filter(to: &str, operation: &str) -> Value {
-        let patch = json!({ "operation": operation, "value": { "name": "new" } });
-        json!({ "spec": { "configPatches": [{ "applyTo": to, "patch": patch }] } })
+    fn filter(patches: &[(&str, &str, Value)]) -> Value {
+        let patches: Vec<_> = patches
+            .iter()
+            .map(|(to, operation, value)| {
+                json!({ "applyTo": to, "patch": { "operation": operation, "value": value } })
+            })
+            .collect();
+        json!({ "kind": "EnvoyFilter", "spec": { "configPatches": patches } })
+    }
+
+    fn inbound() -> Value {
+        let manager = json!({ "typed_config": { "http_filters": [{ "name": "router" }] } });
+        json!({ "static_resources": { "listeners": [{ "filter_chains": [{ "filters": [manager] }] }] } })
     }
 
     #[test]
     fn a_cluster_is_added_behind_the_others() {
         let mut config = json!({ "static_resources": { "clusters": [{ "name": "old" }] } });
-        apply_envoy_filter(&mut config, &filter("CLUSTER", "ADD")).unwrap();
+        apply(&mut config, &filter(&[("CLUSTER", "ADD", json!({ "name": "new" }))])).unwrap();
         assert_eq!(config["static_resources"]["clusters"][1]["name"], "new");
     }
 
     #[test]
+    fn an_extension_is_delivered_to_the_filter_that_asks_for_it() {
+        let code = json!({ "remote": { "http_uri": { "uri": "oci://x" } } });
+        let extension = json!({ "name": "wasm", "typed_config": { "config": { "vm_config": { "code": code } } } });
+        let asking = json!({ "name": "wasm", "config_discovery": {} });
+        let told = ("EXTENSION_CONFIG", "ADD", extension);
+        let mut config = inbound();
+        let patches = [told.clone(), ("HTTP_FILTER", "INSERT_FIRST", asking)];
+        apply(&mut config, &filter(&patches)).unwrap();
+        let filters = config.pointer(INBOUND).unwrap()["http_filters"].clone();
+        let filename = "/typed_config/config/vm_config/code/local/filename";
+        assert_eq!(filters[0].pointer(filename), Some(&json!("")));
+        assert_eq!(filters[1]["name"], "router");
+
+        let error = apply(&mut inbound(), &filter(&[told])).unwrap_err();
+        assert!(error.to_string().contains("no filter asks"), "{error}");
+    }
+
+    #[test]
+    fn a_telemetry_adds_a_log_with_its_filter() {
+        let log = json!({ "filter": { "expression": "false" } });
+        let telemetry = json!({ "kind": "Telemetry", "spec": { "accessLogging": [log] } });
+        let mut config = inbound();
+        apply(&mut config, &telemetry).unwrap();
+        let expression =
+            format!("{INBOUND}/access_log/0/filter/extension_filter/typed_config/expression");
+        assert_eq!(config.pointer(&expression), Some(&json!("false")));
+    }
+
+    #[test]
     fn what_nothing_here_knows_is_an_error() {
-        let error = apply_envoy_filter(&mut json!({}), &filter("CLUSTER", "MERGE")).unwrap_err();
+        let error = apply(&mut json!({}), &filter(&[("CLUSTER", "MERGE", json!({}))])).unwrap_err();
         assert!(error.to_string().contains("MERGE of CLUSTER"));
-        assert!(apply_envoy_filter(&mut json!({}), &json!({})).is_err());
-        assert!(apply_envoy_filter(&mut json!({}), &filter("LISTENER", "ADD")).is_err());
+        for wrong in [json!({}), json!({ "kind": "EnvoyFilter" }), json!({ "kind": "Telemetry" })] {
+            assert!(apply(&mut inbound(), &wrong).is_err(), "{wrong}");
+        }
+        assert!(apply(&mut json!({}), &filter(&[("LISTENER", "ADD", json!({}))])).is_err());
     }
 }

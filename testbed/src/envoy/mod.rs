@@ -21,10 +21,12 @@ mod admin;
 mod builder;
 mod config;
 mod dynamic;
+mod hosted;
 mod istio;
+mod listeners;
 mod memory;
 pub mod merge;
-mod port;
+pub(crate) mod port;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -10,6 +10,7 @@ use super::order::Order;
 use super::role::Role;
 use crate::app::behaviour::Behaviour;
 use crate::app::{Addresses, Application};
+use crate::hosts::Hosts;
 use crate::tools::Tools;
 
 /// Every application that a scenario has.
@@ -41,6 +42,21 @@ impl Cast {
         Ok(Self { actors })
     }
 
+    /// Takes over the application that has a host of its own.
+    pub async fn on_hosts(scenario: &Scenario, hosts: &Hosts, tools: &Tools) -> Result<Self> {
+        let role = Role::App;
+        let behaviour = scenario.behaviour(role).unwrap_or_default();
+        let mut app = Application::on_host(hosts.host(role.key()).await?, tools).await?;
+        app.behave(&behaviour).await?;
+        if let Some(first) = &scenario.hosts {
+            app.befall(first.app, tools).await?;
+        }
+        // What reached it in earlier scenarios is no business of this one.
+        app.take_seen().await?;
+        let ignores = scenario.ignores(role).to_vec();
+        Ok(Self { actors: BTreeMap::from([(role, Actor { app, behaviour, ignores })]) })
+    }
+
     /// Where they listen, by name.
     pub fn addresses(&self) -> impl Iterator<Item = (&'static str, &Addresses)> {
         self.actors.iter().map(|(role, actor)| (role.key(), &actor.app.addresses))
@@ -58,6 +74,14 @@ impl Cast {
             Order::Restart => {
                 actor.app.restart(tools).await?;
                 actor.app.behave(&actor.behaviour).await
+            }
+            Order::Befall(condition) => {
+                let id = actor.app.id();
+                actor.app.befall(*condition, tools).await?;
+                if actor.app.id() != id {
+                    actor.app.behave(&actor.behaviour).await?;
+                }
+                Ok(())
             }
         }
     }

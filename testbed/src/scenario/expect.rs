@@ -20,7 +20,7 @@ use crate::client::{grpc, http};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
-    status: Option<u16>,
+    status: Option<OneOrMany<u16>>,
     headers: ExpectHeaders,
     body: Option<Pattern>,
     body_base64: Option<Base64>,
@@ -35,7 +35,7 @@ pub struct Expect {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExpectGrpc {
-    code: Option<String>,
+    code: Option<OneOrMany<String>>,
     message: Option<Pattern>,
     serving: Option<OneOrMany<String>>,
     services: Option<BTreeMap<String, String>>,
@@ -62,7 +62,7 @@ fn once() -> usize {
 impl Expect {
     /// Success.
     pub fn ok() -> Self {
-        Self { status: Some(200), ..Self::default() }
+        Self { status: Some(OneOrMany::One(200)), ..Self::default() }
     }
 
     /// Everything that is wrong with `answer`, or with the lack of it.
@@ -82,11 +82,8 @@ impl Expect {
 
     fn answer_faults(&self, answer: &http::Response) -> Vec<String> {
         let mut faults = Vec::new();
-        if let Some(status) = self.status.filter(|status| *status != answer.status) {
-            let body = cut(&answer.text());
-            faults
-                .push(format!("status: expected {status}, got {} with body {body}", answer.status));
-        }
+        let status = self.status.as_ref().and_then(|any| any.fault("status", &answer.status));
+        faults.extend(status.map(|fault| format!("{fault} with body {}", cut(&answer.text()))));
         faults.extend(header_faults("header", &self.headers, &answer.headers));
         if let Some(body) = self.body.as_ref().filter(|body| !body.is(&answer.text())) {
             faults.push(format!("body: expected {body}, got {}", cut(&answer.text())));
@@ -118,15 +115,14 @@ impl Expect {
 impl ExpectGrpc {
     /// Success.
     pub fn ok() -> Self {
-        Self { code: Some("OK".into()), ..Self::default() }
+        Self { code: Some(OneOrMany::One("OK".into())), ..Self::default() }
     }
 
     /// Everything that is wrong with `answer`.
     pub fn faults(&self, answer: &grpc::Answer) -> Vec<String> {
         let mut faults = Vec::new();
-        if let Some(code) = self.code.as_ref().filter(|code| **code != answer.code) {
-            faults.push(format!("code: expected {code}, got {}: {}", answer.code, answer.message));
-        }
+        let code = self.code.as_ref().and_then(|any| any.fault("code", &answer.code));
+        faults.extend(code.map(|fault| format!("{fault}: {}", answer.message)));
         if let Some(message) = self.message.as_ref().filter(|message| !message.is(&answer.message))
         {
             faults.push(format!("message: expected {message}, got {:?}", answer.message));

@@ -15,6 +15,7 @@ use super::template;
 use crate::app::behaviour::{Behaviour, Deviation, ServingStatus};
 use crate::client::tls::Authority;
 use crate::envoy::{EnvoyBuilder, PluginConfig};
+use crate::hosts::Condition;
 use crate::tools::{self, Tools};
 
 /// A scenario.
@@ -23,6 +24,11 @@ use crate::tools::{self, Tools};
 pub struct Scenario {
     /// The rule that it tells.
     pub name: String,
+    /// Whether it keeps the machine so busy that it would disturb others.
+    #[serde(default)]
+    pub alone: bool,
+    /// If it is about hosts, those of `testbed/compose.yaml`: what they are like at first.
+    pub hosts: Option<HostsAtFirst>,
     config: Option<Value>,
     /// How Envoy is started.
     #[serde(default)]
@@ -47,6 +53,19 @@ pub struct Scenario {
     #[serde(default)]
     pub(super) log_never: Vec<Pattern>,
     pub(super) refused: Option<Vec<Pattern>>,
+}
+
+/// What the hosts are like when Envoy starts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostsAtFirst {
+    pub(super) app: Condition,
+}
+
+impl Default for HostsAtFirst {
+    fn default() -> Self {
+        Self { app: Condition::Well }
+    }
 }
 
 /// How Envoy is started.
@@ -93,7 +112,7 @@ impl EnvoyOptions {
         };
         let builder = EnvoyBuilder::new(tools, &self.path())?;
         let builder = match &self.istio {
-            Some(file) => builder.envoy_filter(&tools::envoy_configs().join("istio").join(file))?,
+            Some(file) => builder.istio(&tools::envoy_configs().join("istio").join(file))?,
             None => builder,
         };
         Ok(builder
@@ -127,7 +146,19 @@ impl Scenario {
             self.config.is_none() || !self.envoy.shipped_config,
             "config and envoy.shipped_config exclude each other"
         );
+        ensure!(
+            self.hosts.is_none() || (self.dependency.is_none() && self.refused.is_none()),
+            "the dependency has no host, and no host refuses to start"
+        );
         for step in &self.steps {
+            let name = step.action.name();
+            match step.action.needs_hosts() {
+                Some(true) => ensure!(self.hosts.is_some(), "{name} needs hosts: {{}}"),
+                Some(false) => {
+                    ensure!(self.hosts.is_none(), "{name} and hosts exclude each other");
+                }
+                None => {}
+            }
             if let Action::Traffic(traffic) = &step.action {
                 traffic.check().with_context(|| step.action.name())?;
             }

@@ -65,6 +65,37 @@ fn the_documented_table_is_one() {
     assert_eq!((names.len(), names[4]), (8, "probe_forward_check_there"));
 }
 
+/// The scenario that the module's documentation tells hosts with.
+#[test]
+fn the_documented_scenario_about_hosts_is_one() {
+    let documentation = include_str!("mod.rs").split("```yaml\n").nth(3).unwrap();
+    let lines = documentation.lines().take_while(|line| !line.contains("```"));
+    let told: Vec<_> = lines.map(|line| line.trim_start_matches("//!")).collect();
+    let all = read(&format!("scenarios:\n{}", told.join("\n"))).unwrap();
+    assert_eq!(all.iter().filter(|told| told.hosts.is_some()).count(), 1);
+}
+
+#[test]
+fn hosts_and_processes_are_told_apart() {
+    for (steps, reason) in [
+        ("{host_app: stopped}", "host_app needs hosts"),
+        ("{prometheus: up, yields: 1}", "prometheus needs hosts"),
+    ] {
+        let fault = fault(&format!("scenarios: [{{name: a, steps: [{steps}]}}]"));
+        assert!(fault.contains(reason), "{steps}: {fault}");
+    }
+    for steps in ["{signal_app: STOP}", "{restart_app: {}}", "{reload: {}}", "{baseline: {}}"] {
+        let fault = fault(&format!("scenarios: [{{name: a, hosts: {{}}, steps: [{steps}]}}]"));
+        assert!(fault.contains("and hosts exclude each other"), "{steps}: {fault}");
+    }
+    for key in ["dependency: {}", "refused: []"] {
+        assert!(fault(&format!("scenarios: [{{name: a, hosts: {{}}, {key}}}]")).contains("host"));
+    }
+    let condition = "{name: a, hosts: {}, steps: [{host_app: drunk}]}";
+    assert!(fault(&format!("scenarios: [{condition}]")).contains("drunk"));
+    assert!(fault("scenarios: [{name: a, hosts: {app: mute, db: well}}]").contains("db"));
+}
+
 #[test]
 fn strings_are_templates_and_bytes_are_escapes() {
     let text =

@@ -8,6 +8,8 @@
 //! scenarios:
 //!   - name: get_health_is_forwarded_as_a_probe   # the rule, in snake_case
 //!
+//!     alone: true                 # run it after all others: it keeps the machine busy
+//!
 //!     # The filter's configuration; a string is passed on as it is. Without
 //!     # this key the filter gets none at all.
 //!     config: { probes: [] }
@@ -15,7 +17,8 @@
 //!     envoy:
 //!       file: static/envoy.yaml     # below testbed/scenarios or envoy-config; this is the default
 //!       shipped_config: true        # keep the configuration that stands in the file
-//!       istio: grpc-responder.yaml  # an EnvoyFilter in envoy-config/istio, applied as istiod would
+//!       istio: grpc-responder.yaml  # a file in envoy-config/istio, applied as istiod would:
+//!                                   # EnvoyFilters, and the access logs of a Telemetry
 //!       workers: 2
 //!       log_level: info
 //!       hcm: {}                     # merged into every HTTP connection manager
@@ -55,7 +58,7 @@
 //!         throughout: 2s            # repeat for so long, after that: it must stay as expected
 //!         leave_after: 200ms        # instead of expect: close the connection, answered or not
 //!         expect:
-//!           status: 200
+//!           status: 200             # or any of several: [503, 504]
 //!           headers: { x-heartbeat-status: ready, x-heartbeat-probe: null, x-many: [a, b],
 //!                      age: { at_least: 1, at_most: 3 } }
 //!           body: "ok\n"
@@ -128,9 +131,10 @@
 //!                                   # gets the filter from a file then (ECDS); times: 20 for more,
 //!                                   # every: 1s from one to the next
 //!       - reload: { config: {}, refused: ["probes[0].timeout"] }   # Envoy must keep the old one
-//!       - baseline: {}              # remember how much memory Envoy takes
+//!       - baseline: {}              # remember how much memory Envoy takes, and its series
 //!       - wait: 1s
 //!       - admin: POST /healthcheck/fail
+//!         within: 1s                # also repeated until it is as expected
 //!         expect: { body: "OK\n" }
 //!
 //!         # Any step may also say what it leads to:
@@ -149,6 +153,7 @@
 //!         dependency_sees: []       # also dependency_counts, dependency_pace
 //!         metrics: {}               # as below
 //!         memory: { envoy_grows_at_most: 20MiB }   # since the baseline
+//!         series: { grow_by_at_most: 0 }           # so many that weren't there at the baseline
 //!
 //!     # After the steps, waited for up to two seconds.
 //!     metrics: { 'heartbeat_probe_total{outcome="pass",probe="health"}': 2, heartbeat_x: null,
@@ -192,12 +197,33 @@
 //! holds. A cell without a line, two lines that are equally about a cell, a line
 //! that is chosen for none, and an axis by which nothing differs are errors.
 //!
+//! What befalls a host can't be told of processes. A scenario about hosts has those of
+//! `testbed/compose.yaml` and runs only there (`make testbed`): an Envoy with two workers
+//! and an application, which find each other by name, and a Prometheus.
+//!
+//! ```yaml
+//!   - name: probes_of_a_lost_host_fail_in_time
+//!     hosts: {}                     # { app: nameless }: what the application's host is like at first
+//!     config: { probes: [] }        # and as above, but for refused, the dependency, and the
+//!                                   # steps signal_app, restart_app, reload and baseline
+//!     steps:
+//!       - host_app: stopped         # or paused, unplugged, mute, slow, nameless; and well again:
+//!                                   # testbed/src/hosts/condition.rs tells what they mean
+//!       - { send: GET /health, within: 5s, expect: { status: [503, 504] } }
+//!       - prometheus: heartbeat_health_score   # an expression, asked by the second
+//!         yields: { at_most: 599 }  # one value, or null for none
+//!         within: 10s
+//!       - host_app: well            # one that was stopped behaves as told last
+//! ```
+//!
 //! Wherever text is expected, `~` begins a regular expression that must be
 //! found in it, and `null` for a header, a trailer or a series means that it
 //! must be absent. Header values are Latin-1: `"\xFF"` is that one byte.
 //! A stopped application notes requests when it continues, and one that was
 //! started once more has forgotten all paces.
-//! `${repeat a 61440}` in any string stands for so many times that text. In
+//! `${repeat a 61440}` in any string stands for so many times that text, and
+//! `${random}` in a header of a `load` or a `rate` for letters, digits and other
+//! characters that are new with every request. In
 //! `patch`, `hcm` and `filter_chain`, `${tls.ca}`, `${tls.server.cert}` and
 //! `${tls.server.key}` stand for the files of an authority that is made for the
 //! run, which also certifies the clients of `as`.
@@ -218,6 +244,7 @@ mod order;
 mod pace;
 mod pattern;
 mod pool;
+mod random;
 mod rate;
 mod raw;
 mod repeat;
@@ -241,7 +268,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::format::Scenario;
-pub use self::run::run;
+pub use self::run::{run, run_on};
 
 /// A scenario and the stem of the file that tells it.
 #[derive(Debug)]

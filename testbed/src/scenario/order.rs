@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::role::Role;
 use crate::app::behaviour::{Behaviour, Deviation, ServingStatus};
+use crate::hosts::Condition;
 
 /// What an application is told.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub enum Order {
     Signal(ProcessSignal),
     /// Start once more, on the same ports.
     Restart,
+    /// This befalls your host.
+    Befall(Condition),
 }
 
 /// Another behaviour of an application.
@@ -54,6 +57,14 @@ struct Restart {
     _nothing: Nothing,
 }
 
+/// What befalls an application's host.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Befall {
+    #[serde(rename = "host_app")]
+    condition: Condition,
+}
+
 /// `{}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,12 +74,13 @@ pub struct Nothing {}
 type Read = fn(Value) -> serde_json::Result<Order>;
 
 /// The kinds of orders by the verb in their key.
-const KINDS: [(&str, Read); 3] = [
+const KINDS: [(&str, Read); 4] = [
     ("set", |told| serde_json::from_value(told).map(|set: Set| Order::Set(set.behaviour()))),
     ("signal", |told| {
         serde_json::from_value(told).map(|told: SendSignal| Order::Signal(told.signal.into()))
     }),
     ("restart", |told| serde_json::from_value(told).map(|_: Restart| Order::Restart)),
+    ("host", |told| serde_json::from_value(told).map(|told: Befall| Order::Befall(told.condition))),
 ];
 
 /// Every key that tells an order, whose it is, and how it is read.
@@ -90,6 +102,7 @@ impl Order {
             Self::Set(_) => "set",
             Self::Signal(_) => "signal",
             Self::Restart => "restart",
+            Self::Befall(_) => "host",
         }
     }
 }

@@ -85,6 +85,17 @@ impl<T> OneOrMany<T> {
     }
 }
 
+impl<T: PartialEq + fmt::Display> OneOrMany<T> {
+    /// What is wrong with `got` if it should be any of them.
+    pub fn fault(&self, what: &str, got: &T) -> Option<String> {
+        if self.as_slice().contains(got) {
+            return None;
+        }
+        let expected: Vec<_> = self.as_slice().iter().map(T::to_string).collect();
+        Some(format!("{what}: expected {}, got {got}", expected.join(" or ")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +110,17 @@ mod tests {
         assert!(!pattern("ok").is("ok\n"));
         assert!(pattern("ok").is_in("not ok"));
         assert!(!pattern("ok").is_in("no"));
+    }
+
+    #[test]
+    fn any_of_several_will_do() {
+        let either = OneOrMany::Many(vec![503, 504]);
+        assert_eq!(either.fault("status", &504), None);
+        assert_eq!(either.fault("status", &200).unwrap(), "status: expected 503 or 504, got 200");
+        assert_eq!(
+            OneOrMany::One(503).fault("status", &504).unwrap(),
+            "status: expected 503, got 504"
+        );
     }
 
     #[test]

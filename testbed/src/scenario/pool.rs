@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::expect::Expect;
+use super::random;
 use super::tally::Tally;
 use crate::client::connection::KeepAlive;
 use crate::client::http::{Request, Version};
@@ -84,7 +85,7 @@ impl Shared {
             }
             sent_at = self.start.elapsed();
             let (request, expect) = &kinds[*kind];
-            let answer = connection.send(request).await;
+            let answer = connection.send(&random::fill(request, number)).await;
             let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
             tallies[*kind].note(&answer, expect);
         }

@@ -9,8 +9,26 @@ use super::report::Report;
 use super::stage::Stage;
 use crate::client::tls::Authority;
 use crate::envoy::Refused;
+use crate::hosts::Hosts;
 use crate::open_files;
+use crate::prometheus::Prometheus;
 use crate::tools::Tools;
+
+/// Runs `scenario` on real hosts; the error tells all that isn't as it should be.
+pub async fn run_on(scenario: &Scenario, tools: &Tools, hosts: &Hosts) -> Result<()> {
+    let authority = Authority::new()?;
+    let cast = Cast::on_hosts(scenario, hosts, tools).await?;
+    let mut envoy =
+        scenario.envoy.builder(tools, &authority)?.plugin_config(scenario.plugin_config());
+    for (name, addresses) in cast.addresses() {
+        envoy = envoy.application(name, addresses);
+    }
+    let envoy = envoy.start_on(hosts).await?;
+    let prometheus = Prometheus::on_host(&hosts.host("prometheus").await?, tools).await?;
+    let mut stage = Stage::new(scenario, tools, authority, cast, envoy);
+    stage.prometheus = Some(prometheus);
+    stage.play().await
+}
 
 /// Runs `scenario`; the error tells all that isn't as it should be.
 pub async fn run(scenario: &Scenario, tools: &Tools) -> Result<()> {

@@ -16,12 +16,13 @@ use super::report::Report;
 use super::request::Way;
 use super::role::Role;
 use super::span::{Amount, Span};
-use super::step::{Action, After, Reconfigure, Step};
+use super::step::{Action, After, Query, Reconfigure, Step};
 use crate::client::http;
 use crate::client::peer::Peer;
 use crate::client::tls::Authority;
 use crate::envoy::{Envoy, Reloaded};
-use crate::metrics::name_of;
+use crate::metrics::{Metrics, name_of};
+use crate::prometheus::Prometheus;
 use crate::size::Size;
 use crate::tools::Tools;
 
@@ -36,10 +37,18 @@ pub struct Stage<'a> {
     authority: Authority,
     cast: Cast,
     envoy: Envoy,
-    /// Envoy's memory at the `baseline`.
-    baseline: u64,
+    /// On real hosts there is one.
+    pub(super) prometheus: Option<Prometheus>,
+    baseline: Baseline,
     background: Vec<Background>,
     report: Report,
+}
+
+/// Envoy at the `baseline`.
+#[derive(Default)]
+struct Baseline {
+    memory: u64,
+    metrics: Metrics,
 }
 
 /// A step that goes on in the background.
@@ -66,7 +75,8 @@ impl<'a> Stage<'a> {
             authority,
             cast,
             envoy,
-            baseline: 0,
+            prometheus: None,
+            baseline: Baseline::default(),
             background: vec![],
             report: Report::default(),
         }
@@ -148,14 +158,38 @@ impl<'a> Stage<'a> {
             }
             Action::Order(role, order) => self.cast.obey(*role, order, self.tools).await?,
             Action::Reload(step) => return self.reload(&step.reload).await,
-            Action::Baseline(_) => self.baseline = self.envoy.memory()?,
+            Action::Baseline(_) => {
+                let metrics = self.envoy.prometheus().await?;
+                self.baseline = Baseline { memory: self.envoy.memory()?, metrics };
+            }
             Action::Wait(step) => tokio::time::sleep(step.wait.0).await,
             Action::Admin(step) => {
-                let answer = http::fetch(self.envoy.admin, &step.request()).await;
-                return Ok(step.expect.faults(&answer));
+                let ask = async || {
+                    let answer = http::fetch(self.envoy.admin, &step.request()).await;
+                    Ok(step.expect.faults(&answer))
+                };
+                return repeat(step.within, ask).await;
             }
+            Action::Query(step) => return self.query(step).await,
         }
         Ok(vec![])
+    }
+
+    async fn query(&self, step: &Query) -> Result<Vec<String>> {
+        let prometheus = self.prometheus.as_ref().context("there is no Prometheus")?;
+        repeat(step.within, async || {
+            let samples = prometheus.query(&step.prometheus).await?;
+            Ok(match &samples[..] {
+                [] => step.yields.fault(&step.prometheus, None).into_iter().collect(),
+                [sample] => {
+                    step.yields.fault(&step.prometheus, Some(sample.value)).into_iter().collect()
+                }
+                several => {
+                    vec![format!("{}: one value expected, got {several:?}", step.prometheus)]
+                }
+            })
+        })
+        .await
     }
 
     async fn reload(&mut self, step: &Reconfigure) -> Result<Vec<String>> {
@@ -195,14 +229,22 @@ impl<'a> Stage<'a> {
         after: &After,
         before: &BTreeMap<Role, Before>,
     ) -> Result<Vec<String>> {
-        let After { arrivals, metrics, memory } = after;
+        let After { arrivals, metrics, memory, series } = after;
         let mut faults = self.cast.faults(arrivals, before).await?;
         faults.extend(self.metric_faults(metrics).await?);
         if let Some(memory) = memory {
-            let grown = Size(self.envoy.memory()?.saturating_sub(self.baseline));
+            let grown = Size(self.envoy.memory()?.saturating_sub(self.baseline.memory));
             let most = memory.envoy_grows_at_most;
             if grown > most {
                 faults.push(format!("Envoy's memory: expected {most} more at most, got {grown}"));
+            }
+        }
+        if let Some(series) = series {
+            let new = self.envoy.prometheus().await?.beyond(&self.baseline.metrics);
+            let most = series.grow_by_at_most;
+            if new.len() > most {
+                let (got, some) = (new.len(), new.get(..5).unwrap_or(&new).join(", "));
+                faults.push(format!("series: expected {most} more at most, got {got}: {some}"));
             }
         }
         Ok(faults)

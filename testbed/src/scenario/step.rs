@@ -40,6 +40,7 @@ pub enum Action {
     Baseline(Baseline),
     Wait(Wait),
     Admin(Box<Admin>),
+    Query(Query),
 }
 
 /// What any step may lead to.
@@ -50,6 +51,7 @@ pub struct After {
     pub(super) arrivals: BTreeMap<Role, Arrivals>,
     pub(super) metrics: BTreeMap<String, Amount>,
     pub(super) memory: Option<Memory>,
+    pub(super) series: Option<SeriesGrowth>,
 }
 
 /// What Envoy's memory may have come to since the `baseline`.
@@ -57,6 +59,13 @@ pub struct After {
 #[serde(deny_unknown_fields)]
 pub struct Memory {
     pub(super) envoy_grows_at_most: Size,
+}
+
+/// How many series Envoy may have beyond those at the `baseline`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeriesGrowth {
+    pub(super) grow_by_at_most: usize,
 }
 
 /// `join`: the end of what goes on in the background.
@@ -85,7 +94,7 @@ pub struct Reconfigure {
     pub(super) refused: Option<Vec<Pattern>>,
 }
 
-/// `baseline`: Envoy's memory as it is now.
+/// `baseline`: Envoy's memory and its series as they are now.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
@@ -109,20 +118,32 @@ pub struct Wait {
 #[serde(deny_unknown_fields)]
 pub struct Admin {
     admin: RequestLine,
+    pub(super) within: Option<Span>,
     #[serde(default = "Expect::ok")]
     pub(super) expect: Expect,
+}
+
+/// `prometheus`: what Prometheus makes of what it has scraped from Envoy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// The expression.
+    pub(super) prometheus: String,
+    pub(super) yields: Amount,
+    pub(super) within: Option<Span>,
 }
 
 /// Reads an action that is neither traffic nor an order.
 type Read = fn(Value) -> serde_json::Result<Action>;
 
 /// The actions by the key that tells them; those of [`traffic::KINDS`] and [`order::keys`] besides.
-const ACTIONS: [(&str, Read); 5] = [
+const ACTIONS: [(&str, Read); 6] = [
     ("join", |told| serde_json::from_value(told).map(Action::Join)),
     ("reload", |told| serde_json::from_value(told).map(Action::Reload)),
     ("baseline", |told| serde_json::from_value(told).map(Action::Baseline)),
     ("wait", |told| serde_json::from_value(told).map(Action::Wait)),
     ("admin", |told| serde_json::from_value(told).map(|step| Action::Admin(Box::new(step)))),
+    ("prometheus", |told| serde_json::from_value(told).map(Action::Query)),
 ];
 
 impl Action {
@@ -136,6 +157,19 @@ impl Action {
             Self::Baseline(_) => "baseline".into(),
             Self::Wait(_) => "wait".into(),
             Self::Admin(step) => format!("admin {}", step.request()),
+            Self::Query(_) => "prometheus".into(),
+        }
+    }
+
+    /// Whether it needs hosts, if it isn't the same with and without them.
+    pub fn needs_hosts(&self) -> Option<bool> {
+        match self {
+            Self::Order(_, Order::Befall(_)) | Self::Query(_) => Some(true),
+            // What is a process elsewhere is a host there, and its memory out of sight.
+            Self::Order(_, Order::Signal(_) | Order::Restart)
+            | Self::Reload(_)
+            | Self::Baseline(_) => Some(false),
+            _ => None,
         }
     }
 
@@ -178,7 +212,7 @@ impl TryFrom<Map<String, Value>> for Step {
             arrivals.extend(Arrivals::take(&mut told, role)?.map(|taken| (role, taken)));
         }
         let mut after = Map::new();
-        for key in ["metrics", "memory"] {
+        for key in ["metrics", "memory", "series"] {
             after.extend(told.remove_entry(key));
         }
         let after = After { arrivals, ..serde_json::from_value(after.into())? };
@@ -231,7 +265,8 @@ pub fn check_order(steps: &[Step]) -> Result<()> {
             Action::Baseline(_) => baseline = true,
             _ => {}
         }
-        ensure!(baseline || after.memory.is_none(), "memory is compared with a baseline before");
+        let compared = after.memory.is_some() || after.series.is_some();
+        ensure!(baseline || !compared, "memory and series are compared with a baseline before");
     }
     Ok(())
 }

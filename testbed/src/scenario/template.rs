@@ -1,4 +1,4 @@
-//! Templates in strings: `${repeat TEXT COUNT}`, the words of a table, and,
+//! Templates in strings: `${repeat TEXT COUNT}`, `${random}`, the words of a table, and,
 //! where Envoy's configuration is patched, `${tls.ca}`, `${tls.server.cert}`,
 //! `${tls.server.key}`.
 
@@ -33,13 +33,14 @@ fn meaning(template: &str, authority: Option<&Authority>) -> Result<String> {
         ["repeat", part, count] => {
             part.repeat(count.parse().with_context(|| format!("${{{template}}}"))?)
         }
+        [super::random::NAME] => super::random::TEMPLATE.to_owned(),
         [name] if FILES.contains(&name) => match authority {
             Some(authority) => authority.path(&name["tls.".len()..]).display().to_string(),
             None => format!("${{{name}}}"),
         },
         _ => bail!(
             "unknown template ${{{template}}}; there are ${{repeat TEXT COUNT}}, ${{tls.ca}}, \
-             ${{tls.server.cert}}, ${{tls.server.key}}, and what a table names"
+             ${{tls.server.cert}}, ${{tls.server.key}}, ${{random}} in a header of a load, and what a table names"
         ),
     })
 }

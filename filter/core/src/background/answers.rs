@@ -3,8 +3,9 @@
 use super::{Background, Subject, UnderWay};
 use crate::callout::{CallAnswer, CallToken, Heard};
 use crate::config::{CheckCall, CheckRule};
-use crate::evidence::check::{CheckState, Observation, Position};
+use crate::evidence::check::{CheckResult, CheckState, Observation, Position};
 use crate::evidence::{Admin, Check, admin};
+use crate::score::Sample;
 use crate::state::SharedStore;
 use crate::time::Nanos;
 
@@ -34,10 +35,11 @@ impl Background {
             return;
         };
         let UnderWay { question, asked, late, .. } = self.under_way.swap_remove(place);
-        let heard = match self.rule_of(question).map(|rule| &rule.call) {
-            Some(CheckCall::Grpc(check)) => Heard::read_check(answer, &check.service),
-            _ => Heard::read(answer),
+        let service = match self.rule_of(question).map(|rule| &rule.call) {
+            Some(CheckCall::Grpc(check)) => Some(check.service.as_str()),
+            _ => None,
         };
+        let heard = Heard::read(answer, service);
         let took = now.saturating_sub(asked);
         let timeout = self.questions.get(question).map_or(0, |question| question.timeout);
         if late {
@@ -76,6 +78,12 @@ impl Background {
                 let Some(check) = evidence.checks.get(place) else { return false };
                 let rule = &check.rule;
                 let observation = Observation::judge(rule, heard, took, now);
+                self.tally(check, &observation, *heard == Heard::Timeout);
+                if let Some(score) = &evidence.score {
+                    let good = observation.healthy;
+                    let sample = if good { Sample::answered(took) } else { Sample::lost() };
+                    score.record_check(place, &sample, store, now);
+                }
                 let change = |state: &mut CheckState| state.record(rule, observation.clone());
                 let settled = self.settle(check, &observation, change, store, now);
                 let fell = settled.before == Position::Up && settled.after == Position::Down;
@@ -90,6 +98,16 @@ impl Background {
                 .is_some_and(|admin| self.settle_admin(admin, heard, body, store, now)),
             None => false,
         }
+    }
+
+    /// Counts what came of asking.
+    pub(super) fn tally(&mut self, check: &Check, observation: &Observation, timed_out: bool) {
+        let result = match observation.healthy {
+            _ if timed_out => CheckResult::Timeout,
+            true => CheckResult::Pass,
+            false => CheckResult::Fail,
+        };
+        self.signals.raise.push(check.result_metric(result));
     }
 
     /// Has an observation change a check's state, and shows and says its position
@@ -142,8 +160,11 @@ impl Background {
             Heard::Health(status) => Err(status.word().to_owned()),
             Heard::TooLarge(size) => Err(format!("the answer is too large: {size} bytes")),
         };
+        let mut earlier = None;
         let settled = admin.state.update(store, now, |state| {
             let before = state.failures;
+            let kept = self.evidence.score.as_ref().and_then(|_| state.fresh(&admin.rule, now));
+            earlier = kept.cloned();
             match &view {
                 Ok(view) => {
                     state.seen = Some((view.clone(), now));
@@ -153,6 +174,9 @@ impl Background {
             }
             ((before, state.failures, state.seen.is_some()), true)
         });
+        if let (Some(score), Some(earlier), Ok(view)) = (&self.evidence.score, &earlier, &view) {
+            score.record_view(earlier, view, store, now);
+        }
         let cluster = &admin.rule.cluster;
         match (settled, &view) {
             (Ok((before, 0, _)), Ok(_)) if before >= UNREACHABLE => {

@@ -7,13 +7,15 @@
 
 mod answers;
 mod round;
+mod score;
 mod watch;
 
 use crate::callout::{CallToken, Caller, Heard, HttpCall};
 use crate::config::{CheckCall, CheckRule};
 use crate::decision::Signals;
-use crate::evidence::{Evidence, admin};
+use crate::evidence::Evidence;
 use crate::grpc::{CHECK_PATH, framed, request};
+use crate::loads::Loads;
 use crate::state::{Cell, Lease, SharedStore, update};
 use crate::time::{Nanos, is_due, nanos};
 use round::{Jitter, Round};
@@ -36,6 +38,10 @@ pub struct Background {
     look_at: Nanos,
     holds_lease: bool,
     share_at: Nanos,
+    score_at: Nanos,
+    loads: Rc<Loads>,
+    /// The question that is asked first where several are due.
+    turn: usize,
     jitter: Jitter,
     signals: Signals,
 }
@@ -80,7 +86,7 @@ const LONGEST_WATCHED_LEASE: Nanos = 500_000_000;
 impl Background {
     /// The background work for some evidence. `token` must differ from that of
     /// every other VM of the process.
-    pub fn new(evidence: Rc<Evidence>, token: u64) -> Self {
+    pub fn new(evidence: Rc<Evidence>, loads: Rc<Loads>, token: u64) -> Self {
         let checks = evidence.checks.iter().enumerate().map(|(place, check)| {
             let rule = &check.rule;
             Question::new(Subject::Check(place), call_of(rule), rule.interval, rule.timeout)
@@ -89,7 +95,7 @@ impl Background {
             let call = HttpCall {
                 cluster: admin.rule.cluster.clone(),
                 host: admin.rule.cluster.clone(),
-                path: admin::path(&admin.clusters),
+                path: admin.path.clone(),
                 grpc: None,
                 timeout: admin.rule.timeout,
             };
@@ -110,6 +116,9 @@ impl Background {
             look_at: 0,
             holds_lease: false,
             share_at: 0,
+            score_at: 0,
+            loads,
+            turn: 0,
             jitter: Jitter::new(token),
             signals: Signals::default(),
             evidence,
@@ -125,6 +134,7 @@ impl Background {
             self.evidence.share(store, now);
             self.share_at = now.saturating_add(period);
         }
+        self.keep_score(store, now);
         if self.questions.is_empty() {
             return;
         }
@@ -132,24 +142,24 @@ impl Background {
         if is_due(self.look_at, 2 * self.lease, now) {
             self.look_at_lease(store, now);
         }
-        if self.holds_lease {
-            for place in 0..self.questions.len() {
-                self.ask(place, caller, store, now);
-            }
+        // One call in each callback: Envoy keeps what comes of it at once until the end
+        // of the callback, and never gets over that where another call then leads back
+        // into the module, as a filter of the cluster that is called.
+        if !self.ask_one(caller, store, now) {
+            self.tend_watches(caller, now);
         }
-        self.tend_watches(caller, now);
     }
 
-    /// How long nothing is due; `None` for ever.
+    /// How long nothing is due; zero where something is left to be done; `None` for ever.
     pub fn next_tick(&self, now: Nanos) -> Option<Duration> {
         let sharing = self.evidence.counts_traffic().then_some(self.share_at);
+        let score = self.evidence.score.as_ref().map(|_| self.score_at);
         let lease = (!self.questions.is_empty()).then_some(self.look_at);
-        let waiting = |place: usize| self.under_way.iter().any(|call| call.question == place);
         let rounds = self
             .questions
             .iter()
             .enumerate()
-            .filter(|(place, _)| self.holds_lease && !waiting(*place))
+            .filter(|(place, _)| self.holds_lease && !self.awaits_answer(*place))
             .map(|(_, question)| question.due);
         let calls = self
             .under_way
@@ -157,8 +167,8 @@ impl Background {
             .filter(|call| !call.late)
             .filter_map(|call| Some(call.asked + self.questions.get(call.question)?.timeout));
         let watches = self.watches.iter().filter(|_| self.holds_lease).filter_map(Watch::due);
-        let next =
-            sharing.into_iter().chain(lease).chain(rounds).chain(calls).chain(watches).min()?;
+        let next = sharing.into_iter().chain(score).chain(lease);
+        let next = next.chain(rounds).chain(calls).chain(watches).min()?;
         Some(Duration::from_nanos(next.saturating_sub(now)))
     }
 
@@ -187,22 +197,41 @@ impl Background {
         };
     }
 
-    fn ask(&mut self, place: usize, caller: &impl Caller, store: &impl SharedStore, now: Nanos) {
-        let waiting = self.under_way.iter().any(|call| call.question == place);
-        let Some(question) = self.questions.get_mut(place) else { return };
+    /// Whether a call is under way for a question.
+    fn awaits_answer(&self, question: usize) -> bool {
+        self.under_way.iter().any(|call| call.question == question)
+    }
+
+    /// Asks the first question that is due, by turns; `false` where none is.
+    fn ask_one(&mut self, caller: &impl Caller, store: &impl SharedStore, now: Nanos) -> bool {
+        let count = self.questions.len();
+        let mut places = (self.turn..count).chain(0..self.turn.min(count));
+        let asked = self.holds_lease.then(|| places.find(|it| self.ask(*it, caller, store, now)));
+        let Some(Some(place)) = asked else { return false };
+        self.turn = place + 1;
+        true
+    }
+
+    /// Asks a question where it is due.
+    fn ask(
+        &mut self,
+        place: usize,
+        caller: &impl Caller,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> bool {
+        let waiting = self.awaits_answer(place);
+        let Some(question) = self.questions.get_mut(place) else { return false };
         if waiting || !is_due(question.due, question.interval, now) {
-            return;
+            return false;
         }
-        let Some(round) = question.subject.round(&self.evidence) else { return };
+        let Some(round) = question.subject.round(&self.evidence) else { return false };
         let jitter = self.jitter.below(question.interval / 10);
-        let claimed = update::<Round, _>(store, round, now, |round| {
-            let claimed = round.claim(question.interval, jitter, now);
-            ((claimed, round.due()), claimed)
-        });
-        let Ok((claimed, due)) = claimed else { return };
+        let claimed = round::claim(store, round, question.interval, jitter, now);
+        let Ok((claimed, due)) = claimed else { return false };
         question.due = due;
         if !claimed {
-            return;
+            return false;
         }
         match caller.http_call(&question.call) {
             Ok(token) => {
@@ -215,6 +244,7 @@ impl Background {
                 }
             }
         }
+        true
     }
 
     /// Nothing was asked, so the next round may come sooner.

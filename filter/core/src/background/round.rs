@@ -1,6 +1,6 @@
 //! The rounds of a question, which all VMs of the process share.
 
-use crate::state::{Decoder, Encoder, State};
+use crate::state::{Cell, Decoder, Encoder, Refusal, SharedStore, State, update};
 use crate::time::{Nanos, is_due};
 
 /// When a question is to be asked next.
@@ -33,6 +33,24 @@ impl Round {
     pub(super) fn hurry(&mut self, due: Nanos) {
         self.due = self.due.min(due);
     }
+}
+
+/// Claims the round that is due, for this VM and nobody else: whether it is this one's,
+/// and when the next is due. See [`Round::claim`].
+///
+/// # Errors
+/// It could not be written.
+pub(super) fn claim(
+    store: &impl SharedStore,
+    cell: &Cell,
+    interval: Nanos,
+    sooner: Nanos,
+    now: Nanos,
+) -> Result<(bool, Nanos), Refusal> {
+    update::<Round, _>(store, cell, now, |round| {
+        let claimed = round.claim(interval, sooner, now);
+        ((claimed, round.due()), claimed)
+    })
 }
 
 impl State for Round {

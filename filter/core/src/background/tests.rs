@@ -1,9 +1,13 @@
 //! Several VMs of one process, and what they ask.
 
+mod turns;
 mod watch;
 
 use super::*;
 use crate::callout::{CallAnswer, Refusal, StreamToken, WatchCall};
+use crate::evidence::Check;
+use crate::evidence::check::CheckResult;
+use crate::loads::Seen;
 use crate::policy::{Policy, Surroundings};
 use crate::request::ResponseHead;
 use crate::state::fake::FakeStore;
@@ -40,6 +44,8 @@ struct Process {
     asked: RefCell<Vec<Nanos>>,
     log: Vec<String>,
     gauges: Vec<u64>,
+    /// How often asking has come to each result.
+    results: [usize; 3],
     /// Whether Envoy opens streams.
     takes_watches: bool,
     /// When it was to open one.
@@ -151,6 +157,7 @@ impl Process {
             asked: RefCell::default(),
             log: Vec::new(),
             gauges: Vec::new(),
+            results: [0; 3],
             takes_watches: true,
             opened: RefCell::default(),
             open: RefCell::default(),
@@ -161,10 +168,12 @@ impl Process {
     }
 
     fn start_vm(&mut self) {
-        let surroundings = Surroundings { service_cluster: String::new(), plugin: "hb".into() };
+        let surroundings = Surroundings { plugin: "hb".into(), ..Surroundings::default() };
         let policy = Policy::from_bytes(self.policy_text.as_bytes(), &surroundings).unwrap();
+        policy.loads().register("hb", &mut Seen::default(), &self.store, self.now);
         let token = 7_919 * (self.vms.len() as u64 + 1);
-        let background = Background::new(Rc::clone(policy.evidence()), token);
+        let background =
+            Background::new(Rc::clone(policy.evidence()), Rc::clone(policy.loads()), token);
         let ticks_at = background.next_tick(0).map(|_| self.now);
         self.vms.push(Some(Vm { background, ticks_at, coming: Vec::new() }));
     }
@@ -202,6 +211,13 @@ impl Process {
         let signals = vm.background.take_signals();
         self.log.extend(signals.log);
         self.gauges.extend(signals.set.into_iter().map(|(_, value)| value));
+        for metric in signals.raise {
+            let place_in = |check: &Check| {
+                CheckResult::ALL.into_iter().position(|it| check.result_metric(it) == metric)
+            };
+            let place = vm.background.evidence.checks.iter().find_map(place_in).unwrap();
+            self.results[place] += 1;
+        }
     }
 
     /// The times between the calls.
@@ -238,6 +254,35 @@ const CHECK: &str = r#"{"checks":[{"name":"db","http":{"cluster":"db","path":"/p
 fn nothing_is_done_where_nothing_is_configured() {
     let process = Process::new("{}", 1);
     assert!(process.vms[0].as_ref().unwrap().ticks_at.is_none());
+}
+
+#[test]
+fn every_answer_of_a_check_is_counted_once_and_so_is_every_refusal() {
+    let mut process = Process::new(CHECK, 3);
+    process.run(20 * SECOND);
+    let asked = process.asked.borrow().len();
+    assert_eq!(process.results, [asked, 0, 0]);
+
+    process.manner = Manner::Hangs;
+    process.run(20 * SECOND);
+    while !process.vms[process.holder()].as_ref().unwrap().background.under_way.is_empty() {
+        process.run(MS);
+    }
+    let [passed, failed, timed_out] = process.results;
+    let asked = process.asked.borrow().len();
+    assert_eq!((passed + timed_out, failed), (asked, 0), "late answers count no more");
+    assert!(timed_out >= 20, "{timed_out}");
+
+    let before = process.results;
+    process.manner = Manner::Refused(Refusal::NotSent);
+    process.run(20 * SECOND);
+    let [passed, failed, timed_out] = process.results;
+    assert!(failed >= 20, "{failed}");
+    assert_eq!([passed, 0, timed_out], before);
+    process.manner = Manner::Answers("503", MS);
+    let asked = process.asked.borrow().len();
+    process.run(20 * SECOND);
+    assert_eq!(process.results[1] - failed, process.asked.borrow().len() - asked);
 }
 
 #[test]
@@ -373,12 +418,12 @@ fn ordinary_requests_are_shared_by_every_vm_on_its_tick() {
     let mut process = Process::new(text, 2);
     process.run(SECOND);
     for vm in process.vms.iter().flatten() {
-        (0..50).for_each(|_| vm.background.evidence.tally.count(Some(503), None, || false));
+        (0..50).for_each(|_| vm.background.evidence.tally.count(true));
     }
     process.run(SECOND);
     let policy = Policy::from_bytes(
         text.as_bytes(),
-        &Surroundings { service_cluster: String::new(), plugin: "hb".into() },
+        &Surroundings { plugin: "hb".into(), ..Surroundings::default() },
     );
     let config = crate::config::Config::parse(text.as_bytes()).unwrap();
     let evidence = policy.unwrap().evidence().clone();
@@ -386,3 +431,5 @@ fn ordinary_requests_are_shared_by_every_vm_on_its_tick() {
     let report = evidence.report(&items, &process.store, process.now);
     assert_eq!(report.findings[0].output, "100 of 100 requests failed in 10.0 s: 100 %");
 }
+
+mod score;

@@ -68,10 +68,11 @@ impl Watch {
         (self.stream.is_none() || self.distrusted).then_some(self.open_at)
     }
 
-    fn open(&mut self, caller: &impl Caller, jitter: &mut Jitter, now: Nanos) {
+    /// Opens it where that is due.
+    fn open(&mut self, caller: &impl Caller, jitter: &mut Jitter, now: Nanos) -> bool {
         let longest = self.interval.saturating_mul(MISSING_FOR);
         if self.due().is_none() || !is_due(self.open_at, longest, now) {
-            return;
+            return false;
         }
         self.cancel(caller);
         self.stream = caller.open_watch(&self.call);
@@ -80,6 +81,7 @@ impl Watch {
         if self.stream.is_none() {
             self.retry(jitter, now);
         }
+        true
     }
 
     fn cancel(&mut self, caller: &impl Caller) {
@@ -99,11 +101,13 @@ impl Watch {
 }
 
 impl Background {
-    /// Opens what is to be opened; gives up all where another VM has the lease.
+    /// Opens one that is to be opened; gives up all where another VM has the lease.
     pub(super) fn tend_watches(&mut self, caller: &impl Caller, now: Nanos) {
         for watch in &mut self.watches {
             if self.holds_lease {
-                watch.open(caller, &mut self.jitter, now);
+                if watch.open(caller, &mut self.jitter, now) {
+                    return;
+                }
             } else {
                 watch.cancel(caller);
                 (watch.open_at, watch.failures, watch.is_known_missing) = (0, 0, false);
@@ -203,6 +207,7 @@ impl Background {
             let change = |state: &mut CheckState| {
                 state.decide(observation.clone());
             };
+            self.tally(check, observation, false);
             self.settle(check, observation, change, store, now);
         }
     }

@@ -3,9 +3,9 @@
 //! A Check is an HTTP call like any other, so that all that Envoy says of those
 //! is known of it too. Only a Watch needs a gRPC stream of Envoy's.
 
-use super::{CallAnswer, Heard, LARGEST_BODY, TIMEOUT, own_words};
+use super::{CallAnswer, Heard, TIMEOUT, own_words};
 use crate::grpc::{Frame, FrameReader, ServingStatus, code, is_grpc, parse_status, request};
-use crate::headers::{CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, STATUS_CODE, UPSTREAM_SERVICE_TIME};
+use crate::headers::{CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, UPSTREAM_SERVICE_TIME};
 
 /// A Watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,15 +36,7 @@ impl WatchCall {
 }
 
 impl Heard {
-    /// The same for the answer to a Check of `service`.
-    pub fn read_check(answer: &impl CallAnswer, service: &str) -> Self {
-        let Some(http) = answer.header(STATUS_CODE).and_then(|_| answer.status()) else {
-            return Self::Nothing("Envoy reset the call".to_owned());
-        };
-        let size = answer.body_size();
-        if size > LARGEST_BODY {
-            return Self::TooLarge(size);
-        }
+    pub(super) fn of_check(answer: &impl CallAnswer, http: u16, service: &str) -> Self {
         let status = answer.trailer(GRPC_STATUS).or_else(|| answer.header(GRPC_STATUS));
         if answer.header(UPSTREAM_SERVICE_TIME).is_none() {
             let message = answer.header(GRPC_MESSAGE).unwrap_or_else(|| answer.body());
@@ -140,7 +132,7 @@ mod tests {
     }
 
     fn heard(answer: Answer) -> Heard {
-        Heard::read_check(&answer, "orders")
+        Heard::read(&answer, Some("orders"))
     }
 
     fn reason(answer: Answer) -> String {

@@ -2,6 +2,7 @@
 
 use super::guards::positive;
 use super::matching::exact_path;
+use super::names::{plain_name, refuse_twins};
 use super::reader::{Object, Reader};
 use super::statuses::{StatusPattern, status_pattern};
 use crate::units::parse_duration;
@@ -87,7 +88,6 @@ const DEFAULT_FALL: u32 = 3;
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 const MOST_IN_A_ROW: u32 = 1_000;
 const MOST_CHECKS: usize = 64;
-const LONGEST_NAME: usize = 64;
 /// Longer than any that is in use; its length fits one byte of a message.
 const LONGEST_SERVICE: usize = 120;
 /// What [`crate::callout::WatchCall`] can hold.
@@ -100,12 +100,7 @@ pub(super) fn read(list: &Reader<'_>) -> Option<Vec<CheckRule>> {
         list.error(format!("has {} items; keep {MOST_CHECKS} at most", items.len()));
     }
     let rules: Vec<Option<CheckRule>> = items.iter().map(read_check).collect();
-    for (index, (item, rule)) in items.iter().zip(&rules).enumerate() {
-        let Some(CheckRule { name, .. }) = rule else { continue };
-        if rules.iter().take(index).flatten().any(|other| other.name == *name) {
-            item.error(format!("the name {name:?} is taken by an earlier check; choose another"));
-        }
-    }
+    refuse_twins("check", &items, &rules, |rule| &rule.name);
     rules.into_iter().collect()
 }
 
@@ -223,18 +218,13 @@ pub(super) fn cluster_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Names stand in stat names and in JSON keys, beside those of other evidence.
+/// A check stands in JSON beside other evidence, and must not be called like it.
 fn check_name(text: &str) -> Result<String, String> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if text.is_empty() || text.len() > LONGEST_NAME || !text.bytes().all(plain) {
-        return Err(format!(
-            "is not a check name; write 1 to {LONGEST_NAME} letters, digits, \"_\" or \"-\""
-        ));
-    }
-    if matches!(text, "server" | "traffic") {
+    let name = plain_name("check", text)?;
+    if matches!(text, "server" | "traffic" | "score") {
         return Err("is what other evidence is called; choose another".to_owned());
     }
-    Ok(text.to_owned())
+    Ok(name)
 }
 
 /// A path, and a query string where there is one.

@@ -1,78 +1,139 @@
 //! `counters`: what the owner of a service wants counted.
 
-use super::matchers::{self, HeaderMatcher};
-use super::reader::Reader;
-use super::statuses::{StatusPattern, status_pattern};
+mod labels;
+mod series;
+#[cfg(test)]
+mod tests;
+mod when;
 
-/// A custom counter.
+pub use labels::{Label, LabelSource};
+pub use when::When;
+
+use super::matchers::header_name;
+use super::names::refuse_twins;
+use super::reader::{Object, Reader};
+use crate::metrics::MetricKind;
+
+/// A metric of the owner's own.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CounterRule {
     /// The metric's name, as Prometheus shows it.
     pub name: String,
-    /// Conditions on the request's headers; all must hold.
-    pub request_headers: Vec<HeaderMatcher>,
-    /// Conditions on the response's status, one of which must hold; empty means any.
-    pub response_status: Vec<StatusPattern>,
+    /// What the metric does with a value.
+    pub kind: MetricKind,
+    /// The value that a request has; `None` is 1.
+    pub value: Option<ValueSource>,
+    /// Which requests have a say.
+    pub when: When,
+    /// What the metric is divided by.
+    pub labels: Vec<Label>,
+}
+
+/// Where a request's value is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueSource {
+    /// From its first byte to the end of the answer, in milliseconds.
+    DurationMs,
+    /// The bytes of its body.
+    RequestBytes,
+    /// The bytes of the answer's body.
+    ResponseBytes,
+    /// A number in a header of the response, by the header's name.
+    ResponseHeader(String),
 }
 
 /// Prefixes of the filter's own metrics.
 const RESERVED: [&str; 2] = ["heartbeat_", "app_health_"];
+/// What Prometheus puts behind a histogram's name.
+const OF_HISTOGRAMS: [&str; 3] = ["_bucket", "_sum", "_count"];
 const LONGEST_NAME: usize = 128;
 
 /// Reads the list of counters.
 pub(super) fn read(list: &Reader<'_>) -> Option<Vec<CounterRule>> {
     let items = list.list()?;
     let rules: Vec<Option<CounterRule>> = items.iter().map(read_counter).collect();
-    for (index, (item, rule)) in items.iter().zip(&rules).enumerate() {
+    refuse_twins("counter", &items, &rules, |rule| &rule.name);
+    refuse_parts_of_histograms(&items, &rules);
+    labels::refuse_endings(&items);
+    let rules: Vec<CounterRule> = rules.into_iter().collect::<Option<_>>()?;
+    series::limit_all(list, &rules)?;
+    Some(rules)
+}
+
+fn read_counter(reader: &Reader<'_>) -> Option<CounterRule> {
+    let object = reader.object(&["name", "type", "value", "when", "labels"])?;
+    let name = object
+        .required("name", r#""name": "payment_request_success""#)
+        .and_then(|name| name.parsed(metric_name));
+    let kind = object.or_default("type", MetricKind::Counter, |kind| {
+        kind.one_of(&[
+            ("counter", MetricKind::Counter),
+            ("gauge", MetricKind::Gauge),
+            ("histogram", MetricKind::Histogram),
+        ])
+    });
+    let value = object.optional("value", read_value);
+    refuse_missing_value(&object, kind);
+    let example = r#""when": { "response": { "status": ["2xx"] } }"#;
+    let when = object.required("when", example).and_then(|when| when::read(&when));
+    let labels = object.or_default("labels", Vec::new(), labels::read);
+    Some(CounterRule { name: name?, kind: kind?, value: value?, when: when?, labels: labels? })
+}
+
+fn read_value(reader: &Reader<'_>) -> Option<ValueSource> {
+    if reader.text().is_some() {
+        return reader
+            .one_of(&[
+                ("duration_ms", &ValueSource::DurationMs),
+                ("request_bytes", &ValueSource::RequestBytes),
+                ("response_bytes", &ValueSource::ResponseBytes),
+            ])
+            .cloned();
+    }
+    let object = reader.object(&["response_header"])?;
+    let header = object.required("response_header", r#""response_header": "x-amount""#)?;
+    header.parsed(header_name).map(ValueSource::ResponseHeader)
+}
+
+fn refuse_missing_value(counter: &Object<'_>, kind: Option<MetricKind>) {
+    let what = match kind {
+        Some(MetricKind::Gauge) => "a gauge",
+        Some(MetricKind::Histogram) => "a histogram",
+        _ => return,
+    };
+    if counter.get("value").is_none() {
+        counter.error(format!(r#"is {what} of nothing; add "value": "duration_ms""#));
+    }
+}
+
+/// A name that Prometheus gives to a part of a histogram can't be another metric's.
+fn refuse_parts_of_histograms(items: &[Reader<'_>], rules: &[Option<CounterRule>]) {
+    let is_histogram = |name: &str| {
+        let mut rules = rules.iter().flatten();
+        rules.any(|rule| rule.kind == MetricKind::Histogram && rule.name == name)
+    };
+    for (item, rule) in items.iter().zip(rules) {
         let Some(rule) = rule else { continue };
-        let earlier = rules.iter().take(index).flatten().any(|other| other.name == rule.name);
-        if earlier {
+        let mut wholes = OF_HISTOGRAMS.iter().filter_map(|part| rule.name.strip_suffix(part));
+        if let Some(whole) = wholes.find(|whole| is_histogram(whole)) {
             item.error(format!(
-                "the name {:?} is taken by an earlier counter; choose another",
+                "the name {:?} is a part of the histogram {whole:?}; choose another",
                 rule.name
             ));
         }
     }
-    rules.into_iter().collect()
 }
 
-fn read_counter(reader: &Reader<'_>) -> Option<CounterRule> {
-    let object = reader.object(&["name", "when"])?;
-    let name = object
-        .required("name", r#""name": "payment_request_success""#)
-        .and_then(|name| name.parsed(metric_name));
-    let example = r#""when": { "response": { "status": ["2xx"] } }"#;
-    let when = object.required("when", example).and_then(|when| read_when(&when));
-    let (request_headers, response_status) = when?;
-    Some(CounterRule { name: name?, request_headers, response_status })
-}
-
-fn read_when(reader: &Reader<'_>) -> Option<(Vec<HeaderMatcher>, Vec<StatusPattern>)> {
-    let object = reader.object(&["request", "response"])?;
-    let request_headers = match object.get("request") {
-        Some(request) => request
-            .object(&["headers"])
-            .and_then(|request| request.required("headers", r#""headers": [...]"#))
-            .and_then(|list| matchers::read_list(&list)),
-        None => Some(Vec::new()),
-    };
-    let response_status = match object.get("response") {
-        Some(response) => response
-            .object(&["status"])
-            .and_then(|response| response.required("status", r#""status": ["200"]"#))
-            .and_then(|list| list.list_of(status_pattern)),
-        None => Some(Vec::new()),
-    };
-    Some((request_headers?, response_status?))
-}
-
-/// A metric name (Prometheus data model), without the colon, which Prometheus
-/// keeps for recording rules.
-fn metric_name(text: &str) -> Result<String, String> {
+/// A name as Prometheus takes it for metrics and labels, but without the colon,
+/// which it keeps for recording rules.
+fn is_prometheus_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let starts_with_digit = text.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
-    if text.is_empty() || text.len() > LONGEST_NAME || starts_with_digit || !text.bytes().all(plain)
-    {
+    text.bytes().all(plain) && text.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
+}
+
+/// A metric name (Prometheus data model).
+fn metric_name(text: &str) -> Result<String, String> {
+    if text.len() > LONGEST_NAME || !is_prometheus_name(text) {
         return Err(r#"is not a metric name; write it like "payment_request_success""#.to_owned());
     }
     if let Some(prefix) = RESERVED.into_iter().find(|prefix| text.starts_with(prefix)) {
@@ -80,5 +141,22 @@ fn metric_name(text: &str) -> Result<String, String> {
             "is reserved: {prefix}* are the filter's own metrics; choose another name"
         ));
     }
+    if ends_like_a_status(text) {
+        return Err(
+            "would lose its end: Envoy takes that for a status; choose another name".to_owned()
+        );
+    }
     Ok(text.to_owned())
+}
+
+/// Whether a name ends in `_rq_200` or `_rq_2xx`, which Envoy's own tag regexes
+/// make a label of, whoever's the metric is.
+/// <https://github.com/envoyproxy/envoy/blob/main/source/common/config/well_known_names.cc>
+fn ends_like_a_status(name: &str) -> bool {
+    let Some((_, [class, rest @ ..])) = name.rsplit_once("_rq_").map(|(a, b)| (a, b.as_bytes()))
+    else {
+        return false;
+    };
+    class.is_ascii_digit()
+        && (rest == b"xx" || (rest.len() == 2 && rest.iter().all(u8::is_ascii_digit)))
 }

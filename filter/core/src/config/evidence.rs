@@ -4,6 +4,7 @@ use super::checks::cluster_name;
 use super::guards::positive;
 use super::reader::{Object, Reader};
 use crate::format::Format;
+use crate::score::FAULTLESS;
 use crate::units::{Share, parse_share};
 use std::time::Duration;
 
@@ -71,6 +72,8 @@ pub enum Basis {
     Cluster(ClusterRule),
     /// The ordinary requests.
     Traffic(TrafficRule),
+    /// The health score: the least that it must be.
+    Score(u16),
 }
 
 /// How many hosts of a cluster must be healthy.
@@ -97,7 +100,6 @@ pub struct TrafficRule {
 
 const MOST_CONDITIONS: usize = 64;
 const MOST_REQUESTS: u32 = 1_000_000_000;
-const DEFAULT_MIN_HEALTHY: &str = "50%";
 const DEFAULT_MIN_REQUESTS: u32 = 20;
 const DEFAULT_WINDOW: Duration = Duration::from_secs(10);
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
@@ -134,14 +136,13 @@ fn read_when(list: &Reader<'_>) -> Option<Vec<Condition>> {
     conditions.into_iter().collect()
 }
 
-const BASES: [&str; 4] = ["check", "server", "cluster", "traffic"];
+const BASES: [&str; 5] = ["check", "server", "cluster", "traffic", "score"];
 
 fn read_condition(reader: &Reader<'_>) -> Option<Condition> {
-    let keys = ["check", "server", "cluster", "traffic", "min_healthy", "severity", "on_stale"];
+    let keys =
+        ["check", "server", "cluster", "traffic", "score", "min_healthy", "severity", "on_stale"];
     let object = reader.object(&keys)?;
-    let severity = object.or_default("severity", Severity::Fail, |reader| {
-        reader.one_of(&[("fail", Severity::Fail), ("warn", Severity::Warn)])
-    });
+    let severity = read_severity(&object);
     let on_stale = object.or_default("on_stale", OnStale::Warn, |reader| {
         reader.one_of(&[("warn", OnStale::Warn), ("fail", OnStale::Fail)])
     });
@@ -149,7 +150,9 @@ fn read_condition(reader: &Reader<'_>) -> Option<Condition> {
     let basis = match given.as_slice() {
         [one] => read_basis(&object, one),
         [] => {
-            object.error(r#"looks at nothing; add "check", "server", "cluster" or "traffic""#);
+            object.error(
+                r#"looks at nothing; add "check", "server", "cluster", "traffic" or "score""#,
+            );
             None
         }
         [first, second, ..] => {
@@ -166,6 +169,22 @@ fn read_condition(reader: &Reader<'_>) -> Option<Condition> {
     Some(Condition { basis: basis?, severity: severity?, on_stale: on_stale? })
 }
 
+/// Reads `severity`, which stands beside what is looked at; with `score` it may
+/// also stand inside.
+fn read_severity(object: &Object<'_>) -> Option<Severity> {
+    let inside = object.get("score").and_then(|score| score.member("severity"));
+    let reader = match (object.get("severity"), inside) {
+        (Some(_), Some(inside)) => {
+            inside.error("stands outside of \"score\" too; keep one");
+            return None;
+        }
+        (outside, inside) => outside.or(inside),
+    };
+    reader.map_or(Some(Severity::Fail), |reader| {
+        reader.one_of(&[("fail", Severity::Fail), ("warn", Severity::Warn)])
+    })
+}
+
 fn read_basis(object: &Object<'_>, key: &str) -> Option<Basis> {
     let reader = object.get(key)?;
     match key {
@@ -173,13 +192,20 @@ fn read_basis(object: &Object<'_>, key: &str) -> Option<Basis> {
         "server" => reader.one_of(&[("live", ())]).map(|()| Basis::Server),
         "cluster" => {
             let name = reader.parsed(cluster_name);
-            let default = parse_share(DEFAULT_MIN_HEALTHY).ok()?;
+            let half = Share::WHOLE.half();
             let min_healthy =
-                object.or_default("min_healthy", default, |reader| reader.parsed(parse_share));
+                object.or_default("min_healthy", half, |reader| reader.parsed(parse_share));
             Some(Basis::Cluster(ClusterRule { name: name?, min_healthy: min_healthy? }))
         }
+        "score" => read_score(&reader).map(Basis::Score),
         _ => read_traffic(&reader).map(Basis::Traffic),
     }
+}
+
+fn read_score(reader: &Reader<'_>) -> Option<u16> {
+    let object = reader.object(&["min", "severity"])?;
+    let min = object.required("min", r#""min": 600"#)?.count(u32::from(FAULTLESS))?;
+    u16::try_from(min).ok()
 }
 
 fn read_traffic(reader: &Reader<'_>) -> Option<TrafficRule> {
@@ -207,7 +233,8 @@ fn read_traffic(reader: &Reader<'_>) -> Option<TrafficRule> {
     })
 }
 
-fn window(text: &str) -> Result<Duration, String> {
+/// How long to look back.
+pub(super) fn window(text: &str) -> Result<Duration, String> {
     let window = positive(text)?;
     if !(SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&window) {
         return Err(r#"is out of range; write "1s" to "1h""#.to_owned());
@@ -223,6 +250,7 @@ impl Basis {
             Self::Server => "server".to_owned(),
             Self::Cluster(rule) => format!("cluster:{}", rule.name),
             Self::Traffic(_) => "traffic".to_owned(),
+            Self::Score(_) => "score".to_owned(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Header matchers, alike for probes and counters.
 
 use super::reader::Reader;
-use crate::request::RequestHead;
+use crate::request::Headers;
 
 /// A condition on one header.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,18 +30,17 @@ pub enum HeaderTest {
 }
 
 impl HeaderMatcher {
-    /// Whether a request fulfils the condition.
+    /// Whether a message fulfils the condition.
     ///
     /// Of a header that stands there several times, any value will do. An absent
     /// header fulfils no condition on its value, and every negated one.
-    pub fn matches(&self, request: &impl RequestHead) -> bool {
-        let first = request.header(&self.name);
+    pub fn matches<'a>(&'a self, headers: &impl Headers<'a>) -> bool {
+        let first = headers.first(&self.name);
         let holds = match (&self.test, &first) {
             (HeaderTest::Present(wanted), value) => value.is_some() == *wanted,
             (_, None) => false,
             (test, Some(value)) => {
-                test.holds(value)
-                    || request.header_values(&self.name).iter().any(|value| test.holds(value))
+                test.holds(value) || headers.all(&self.name).iter().any(|value| test.holds(value))
             }
         };
         holds != self.not
@@ -108,7 +107,7 @@ fn read(reader: &Reader<'_>) -> Option<HeaderMatcher> {
 }
 
 /// A field name (RFC 9110, section 5.1), folded to lower case as Envoy does.
-fn header_name(text: &str) -> Result<String, String> {
+pub(super) fn header_name(text: &str) -> Result<String, String> {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if text.is_empty() || !text.bytes().all(token) {
         return Err(r#"is not a header name; write it like "user-agent""#.to_owned());
@@ -136,7 +135,8 @@ mod tests {
             Some(value) => request.with("x-a", value),
             None => request,
         };
-        HeaderMatcher { name: "x-a".into(), test, not: false }.matches(&request)
+        let matcher = HeaderMatcher { name: "x-a".into(), test, not: false };
+        matcher.matches(&request)
     }
 
     #[test]

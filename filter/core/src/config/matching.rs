@@ -117,6 +117,15 @@ impl HttpMatch {
 }
 
 impl PathMatch {
+    /// Whether a path fulfils it.
+    pub fn matches(&self, path: &[u8]) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exact(exact) => path == exact.as_bytes(),
+            Self::Prefix(prefix) => within(path, prefix.as_bytes()),
+        }
+    }
+
     fn shadows(&self, later: &Self) -> bool {
         match (self, later) {
             (Self::Any, _) => true,
@@ -131,9 +140,16 @@ impl PathMatch {
 
 /// Reads `match`.
 pub(super) fn read(reader: &Reader<'_>) -> Option<Match> {
-    let object = reader.object(&["path", "path_prefix", "methods", "headers", "grpc"])?;
-    let Some(grpc) = object.get("grpc") else { return read_http(&object).map(Match::Http) };
-    for key in ["path", "path_prefix", "methods", "headers"] {
+    let [path, path_prefix, methods, headers] = HTTP_KEYS;
+    let object = reader.object(&[path, path_prefix, methods, headers, "grpc"])?;
+    let Some(grpc) = object.get("grpc") else {
+        let somewhere = [path, path_prefix, headers].iter().any(|key| object.get(key).is_some());
+        if !somewhere {
+            object.error(r#"recognises nothing; add "path": "/health""#);
+        }
+        return read_http(&object).filter(|_| somewhere).map(Match::Http);
+    };
+    for key in HTTP_KEYS {
         if let Some(other) = object.get(key) {
             other.error("can't stand beside \"grpc\"; write a probe of its own");
         }
@@ -141,7 +157,11 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<Match> {
     read_grpc(&grpc).map(Match::Grpc)
 }
 
-fn read_http(object: &Object<'_>) -> Option<HttpMatch> {
+/// The keys that [`read_http`] reads.
+pub(super) const HTTP_KEYS: [&str; 4] = ["path", "path_prefix", "methods", "headers"];
+
+/// Reads conditions on a request; without any it takes all.
+pub(super) fn read_http(object: &Object<'_>) -> Option<HttpMatch> {
     let path = match (object.get("path"), object.get("path_prefix")) {
         (Some(path), None) => path.parsed(exact_path).map(PathMatch::Exact),
         (None, Some(prefix)) => prefix.parsed(path_prefix).map(|prefix| match prefix {
@@ -152,11 +172,7 @@ fn read_http(object: &Object<'_>) -> Option<HttpMatch> {
             prefix.error("can't stand beside \"path\"; keep one of them");
             None
         }
-        (None, None) if object.get("headers").is_some() => Some(PathMatch::Any),
-        (None, None) => {
-            object.error(r#"recognises nothing; add "path": "/health""#);
-            None
-        }
+        (None, None) => Some(PathMatch::Any),
     };
     let methods = match object.get("methods") {
         Some(list) => list.list_of(http_method),

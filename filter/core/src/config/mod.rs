@@ -11,13 +11,15 @@ mod evidence;
 mod guards;
 mod matchers;
 mod matching;
+mod names;
 mod probes;
 mod reader;
+mod score;
 mod statuses;
 mod tree;
 
 pub use checks::{AdminRule, CheckCall, CheckRule, GrpcCheck, HttpCheck, Initial};
-pub use counters::CounterRule;
+pub use counters::{CounterRule, Label, LabelSource, ValueSource, When};
 pub use errors::{ConfigError, ConfigErrors};
 pub use evidence::{
     Basis, ClusterRule, Condition, Details, OnStale, RespondRule, Severity, TrafficRule,
@@ -26,6 +28,7 @@ pub use guards::{AllowRule, BreakerRule, CacheRule, LimitRule, OnLimit, Otherwis
 pub use matchers::{HeaderMatcher, HeaderTest};
 pub use matching::{GrpcMatch, GrpcMethod, HttpMatch, Match, PathMatch, ServicePattern};
 pub use probes::{Action, Connection, ProbeRule};
+pub use score::{Alpn, ProtocolRule, ScoreRule, Side, TlsVersion, Weight};
 pub use statuses::StatusPattern;
 
 use reader::{Object, Reader};
@@ -48,6 +51,8 @@ pub struct Config {
     /// The path whose route leads to the loopback responder, which brings messages
     /// of gRPC on their way; `None` where there is no responder.
     pub grpc_replies: Option<String>,
+    /// The health score; nobody keeps one where it isn't given.
+    pub score: Option<ScoreRule>,
     /// Custom counters.
     pub counters: Vec<CounterRule>,
 }
@@ -72,13 +77,15 @@ impl Config {
     }
 
     fn read(root: &Reader<'_>) -> Option<Self> {
-        let object = root.object(&["probes", "checks", "admin", "grpc_replies", "counters"])?;
+        let object =
+            root.object(&["probes", "checks", "admin", "score", "grpc_replies", "counters"])?;
         let probes = match object.get("probes") {
             Some(list) => probes::read(&list),
             None => Some(default_probes()),
         };
         let checks = object.or_default("checks", Vec::new(), checks::read);
         let admin = object.optional("admin", checks::read_admin);
+        let score = object.optional("score", score::read);
         let grpc_replies = object.optional("grpc_replies", |reader| {
             let object = reader.object(&["path"])?;
             let example = r#""path": "/.heartbeat/grpc""#;
@@ -90,6 +97,7 @@ impl Config {
             probes: probes?,
             checks: checks?,
             admin: admin?,
+            score: score?,
             grpc_replies: grpc_replies?,
             counters: counters?,
         })
@@ -110,6 +118,9 @@ fn refuse_dangling(root: &Object<'_>) {
                 item.error(no_such_check(name, &names));
             }
             let needs_admin = ["server", "cluster"].iter().any(|key| item.member(key).is_some());
+            if item.member("score").is_some() && root.get("score").is_none() {
+                item.error(r#"needs the score; add "score": {} to the configuration"#);
+            }
             if needs_admin && root.get("admin").is_none() {
                 item.error(
                     r#"needs the admin interface; add "admin": { "cluster": "envoy_admin" } to the configuration"#,

@@ -3,6 +3,7 @@
 use super::evidence::{self, RespondRule};
 use super::guards::{self, AllowRule, BreakerRule, CacheRule, LimitRule};
 use super::matching::{self, Match};
+use super::names::{plain_name, refuse_twins};
 use super::reader::{Object, Reader};
 use crate::units::parse_duration;
 use std::time::Duration;
@@ -58,7 +59,6 @@ pub enum Connection {
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 const MOST_RETRIES: u32 = 10;
-const LONGEST_NAME: usize = 64;
 
 const KEYS: [&str; 14] = [
     "name",
@@ -81,14 +81,11 @@ const KEYS: [&str; 14] = [
 pub(super) fn read(list: &Reader<'_>) -> Option<Vec<ProbeRule>> {
     let items = list.list()?;
     let rules: Vec<Option<ProbeRule>> = items.iter().map(read_rule).collect();
+    refuse_twins("probe", &items, &rules, |rule| &rule.name);
     for (index, (item, rule)) in items.iter().zip(&rules).enumerate() {
         let Some(rule) = rule else { continue };
-        let earlier = || rules.iter().take(index).flatten();
-        if earlier().any(|other| other.name == rule.name) {
-            let name = &rule.name;
-            item.error(format!("the name {name:?} is taken by an earlier probe; choose another"));
-        }
-        if let Some(shadow) = earlier().find(|other| other.matcher.shadows(&rule.matcher)) {
+        let mut earlier = rules.iter().take(index).flatten();
+        if let Some(shadow) = earlier.find(|other| other.matcher.shadows(&rule.matcher)) {
             let shadow = &shadow.name;
             item.error(format!(
                 "is never reached: {shadow:?} takes all that it matches; put it before {shadow:?}, or remove it"
@@ -100,8 +97,9 @@ pub(super) fn read(list: &Reader<'_>) -> Option<Vec<ProbeRule>> {
 
 fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
     let object = reader.object(&KEYS)?;
-    let name =
-        object.required("name", r#""name": "liveness""#).and_then(|name| name.parsed(probe_name));
+    let name = object
+        .required("name", r#""name": "liveness""#)
+        .and_then(|name| name.parsed(|text| plain_name("probe", text)));
     let matcher = object
         .required("match", r#""match": { "path": "/health" }"#)
         .and_then(|reader| matching::read(&reader));
@@ -191,17 +189,6 @@ fn refuse_contradictions(rule: &Object<'_>, action: &Action, matcher: &Match) {
             reader.error(format!("has no effect on {what}; leave it out"));
         }
     }
-}
-
-/// Names stand in header values and stat names, which leaves these characters.
-fn probe_name(text: &str) -> Result<String, String> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if text.is_empty() || text.len() > LONGEST_NAME || !text.bytes().all(plain) {
-        return Err(format!(
-            "is not a probe name; write 1 to {LONGEST_NAME} letters, digits, \"_\" or \"-\""
-        ));
-    }
-    Ok(text.to_owned())
 }
 
 fn timeout(text: &str) -> Result<Option<Duration>, String> {

@@ -22,16 +22,15 @@ impl<'a> Reader<'a> {
 
     /// Notes a mistake about this value.
     pub(crate) fn error(&self, problem: impl Into<String>) {
-        self.errors
-            .borrow_mut()
-            .0
-            .push(ConfigError { place: self.place.clone(), problem: problem.into() });
+        note(self.errors, &self.place, problem.into());
     }
 
+    #[inline(never)]
     fn wrong_type(&self, wanted: &str) {
         self.error(format!("is {}; write {wanted}", self.json.kind()));
     }
 
+    #[inline(never)]
     pub(crate) fn string(&self) -> Option<&'a str> {
         match self.json {
             Json::String(text) => Some(text),
@@ -62,6 +61,20 @@ impl<'a> Reader<'a> {
         self.whole_number(1, max)
     }
 
+    /// A number from `min` to `max`.
+    pub(crate) fn number(&self, min: u32, max: u32) -> Option<f64> {
+        let Json::Number(number) = self.json else {
+            self.wrong_type("a number");
+            return None;
+        };
+        let range = f64::from(min)..=f64::from(max);
+        let value = number.as_f64().filter(|value| range.contains(value));
+        if value.is_none() {
+            self.error(format!("{number} is out of range; write a number from {min} to {max}"));
+        }
+        value
+    }
+
     fn whole_number(&self, min: u32, max: u32) -> Option<u32> {
         let Json::Number(number) = self.json else {
             self.wrong_type("a number");
@@ -81,7 +94,12 @@ impl<'a> Reader<'a> {
     /// A string that `parse` understands; its error says how to mend it.
     pub(crate) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         let text = self.string()?;
-        parse(text).map_err(|problem| self.error(format!("{text:?} {problem}"))).ok()
+        parse(text).map_err(|problem| self.not_understood(text, &problem)).ok()
+    }
+
+    #[inline(never)] // Or else every call of `parsed` has its own copy.
+    fn not_understood(&self, text: &str, problem: &str) {
+        self.error(format!("{text:?} {problem}"));
     }
 
     /// One word of a closed list.
@@ -89,10 +107,15 @@ impl<'a> Reader<'a> {
         let text = self.string()?;
         let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
-            let known: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
-            self.error(format!("{text:?} isn't known; write {}", known.join(" or ")));
+            self.not_known(text, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>());
         }
         found
+    }
+
+    #[inline(never)]
+    fn not_known(&self, text: &str, words: &[&str]) {
+        let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+        self.error(format!("{text:?} isn't known; write {}", words.join(" or ")));
     }
 
     /// The items of a list.
@@ -141,6 +164,13 @@ impl<'a> Reader<'a> {
         self.list().unwrap_or_default()
     }
 
+    /// A look at the members of an object, without a word where it is none.
+    pub(crate) fn entries(&self) -> Vec<(&'a str, Reader<'a>)> {
+        let Json::Object(members) = self.json else { return Vec::new() };
+        let object = Object { members, place: self.place.clone(), errors: self.errors };
+        members.iter().map(|(key, json)| (key.as_str(), object.reader(key, json))).collect()
+    }
+
     /// A look at a member of an object, without a word where it isn't there.
     pub(crate) fn member(&self, key: &str) -> Option<Reader<'a>> {
         let Json::Object(members) = self.json else { return None };
@@ -149,20 +179,41 @@ impl<'a> Reader<'a> {
 
     /// The members of an object, which may hold the keys `known` and no others.
     pub(crate) fn object(&self, known: &[&str]) -> Option<Object<'a>> {
+        let (object, members) = self.members()?;
+        for (key, reader) in members {
+            if !known.contains(&key) {
+                reader.error(unknown_key(key, known));
+            }
+        }
+        Some(object)
+    }
+
+    /// The members of an object that names its keys itself, and must have some.
+    pub(crate) fn map(&self) -> Option<Vec<(&'a str, Reader<'a>)>> {
+        let (_, members) = self.members()?;
+        if members.is_empty() {
+            self.error("is empty; name at least one, or leave the key out");
+            return None;
+        }
+        Some(members)
+    }
+
+    /// The members of an object: all in one, and each once.
+    fn members(&self) -> Option<(Object<'a>, Vec<(&'a str, Reader<'a>)>)> {
         let Json::Object(members) = self.json else {
             self.wrong_type("an object");
             return None;
         };
         let object = Object { members, place: self.place.clone(), errors: self.errors };
-        for (index, (key, _)) in members.iter().enumerate() {
-            let reader = object.reader(key, self.json);
-            if members.iter().take(index).any(|(earlier, _)| earlier == key) {
+        let mut readers: Vec<(&str, Reader<'_>)> = Vec::new();
+        for (key, reader) in self.entries() {
+            if readers.iter().any(|(earlier, _)| *earlier == key) {
                 reader.error("stands here twice; keep one");
-            } else if !known.contains(&key.as_str()) {
-                reader.error(unknown_key(key, known));
+            } else {
+                readers.push((key, reader));
             }
         }
-        Some(object)
+        Some((object, readers))
     }
 }
 
@@ -175,12 +226,14 @@ pub(crate) struct Object<'a> {
 
 impl<'a> Object<'a> {
     /// The value of a key, where it is given.
+    #[inline(never)]
     pub(crate) fn get(&self, key: &str) -> Option<Reader<'a>> {
         let (_, json) = self.members.iter().find(|(name, _)| name == key)?;
         Some(self.reader(key, json))
     }
 
     /// The value of a key that must be given; `example` shows how.
+    #[inline(never)]
     pub(crate) fn required(&self, key: &str, example: &str) -> Option<Reader<'a>> {
         let found = self.get(key);
         if found.is_none() {
@@ -191,10 +244,7 @@ impl<'a> Object<'a> {
 
     /// Notes a mistake about the object as a whole.
     pub(crate) fn error(&self, problem: impl Into<String>) {
-        self.errors
-            .borrow_mut()
-            .0
-            .push(ConfigError { place: self.place.clone(), problem: problem.into() });
+        note(self.errors, &self.place, problem.into());
     }
 
     /// The value of a key that may be absent, by `read`: `Some(None)` where it
@@ -221,6 +271,11 @@ impl<'a> Object<'a> {
         let dot = if self.place.is_empty() { "" } else { "." };
         Reader { json, place: format!("{}{dot}{key}", self.place), errors: self.errors }
     }
+}
+
+#[inline(never)]
+fn note(errors: &RefCell<ConfigErrors>, place: &str, problem: String) {
+    errors.borrow_mut().0.push(ConfigError { place: place.to_owned(), problem });
 }
 
 fn unknown_key(key: &str, known: &[&str]) -> String {

@@ -5,6 +5,7 @@ use super::*;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 mod evidence;
+mod score;
 
 /// The mistakes of a configuration, as they are logged.
 fn mistakes(json: &str) -> Vec<String> {
@@ -51,10 +52,7 @@ fn counters_alone_leave_the_default_probes() {
     );
     let config = config.unwrap();
     assert_eq!(config.probes.len(), 7);
-    assert_eq!(
-        config.counters[0].response_status,
-        [StatusPattern::Class(2), StatusPattern::Code(304)]
-    );
+    assert_eq!(config.counters[0].when.status, [StatusPattern::Class(2), StatusPattern::Code(304)]);
 }
 
 #[test]
@@ -71,7 +69,7 @@ fn every_mistake_is_reported_at_once_with_place_and_mend() {
     assert_eq!(
         mistakes(json),
         [
-            "colour: unknown key; known here: probes, checks, admin, grpc_replies, counters",
+            "colour: unknown key; known here: probes, checks, admin, score, grpc_replies, counters",
             r#"probes[1].match.path: "b" is not a path; write "/b""#,
             r#"probes[1].match.methods[0]: "get" is not a method; write "GET""#,
             r#"probes[1].timeout: "3 sec" is not a duration; write "3s""#,
@@ -206,6 +204,9 @@ fn a_name_must_be_safe_in_a_header_and_in_a_stat() {
     for name in ["", "a b", "a.b", "a;b", "ü", &"x".repeat(65)] {
         let json = format!(r#"{{"probes":[{{"name":"{name}","match":{{"path":"/h"}}}}]}}"#);
         assert!(mistakes(&json)[0].contains("is not a probe name"), "{name}");
+        let json =
+            format!(r#"{{"checks":[{{"name":"{name}","http":{{"cluster":"c","path":"/"}}}}]}}"#);
+        assert!(mistakes(&json)[0].contains("is not a check name"), "{name}");
     }
 }
 
@@ -230,7 +231,13 @@ fn a_condition_that_is_given_is_not_empty() {
     let counter =
         |when: &str| mistakes(&format!(r#"{{"counters":[{{"name":"c","when":{when}}}]}}"#));
     assert!(counter(r#"{"response":{"status":[]}}"#)[0].contains("is empty"));
-    assert!(counter(r#"{"response":{}}"#)[0].contains("has no \"status\""));
+    assert_eq!(
+        counter(r#"{"request":{},"response":{}}"#),
+        [
+            "counters[0].when.request: has no condition; add one of path, path_prefix, methods, headers, or leave the key out",
+            "counters[0].when.response: has no condition; add one of status, headers, grpc_status, or leave the key out",
+        ]
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What Envoy's admin interface shows of the proxy and of its clusters.
 
-use crate::config::AdminRule;
+use super::sliding::Sums;
+use crate::config::{AdminRule, Side};
+use crate::score::Handshakes;
 use crate::state::{Decoder, Encoder, State};
 use crate::time::{Nanos, nanos};
 use serde::Deserialize;
@@ -15,6 +17,10 @@ pub struct Membership {
     pub healthy: u64,
     /// Those that are healthy, but degraded.
     pub degraded: u64,
+    /// How many requests went to them, ever.
+    pub requests: u64,
+    /// How many connections to them were tried, ever, and how many came to nothing.
+    pub connections: Handshakes,
 }
 
 /// What was seen at one moment.
@@ -26,6 +32,16 @@ pub struct View {
     /// The clusters that are asked for, in their order; `None` for one that
     /// Envoy doesn't know.
     pub clusters: Vec<Option<Membership>>,
+    /// The handshakes of clients, ever.
+    pub handshakes: Handshakes,
+}
+
+impl View {
+    /// The connections to all of the clusters, ever.
+    pub fn connections(&self) -> Handshakes {
+        let connections = self.clusters.iter().flatten().map(|cluster| cluster.connections);
+        connections.fold(Handshakes::default(), |all, more| all.and(&more))
+    }
 }
 
 /// What all workers know of the admin interface.
@@ -49,15 +65,27 @@ impl AdminState {
 const LIVE: &str = "server.live";
 const STOPPED: &str = "listener_manager.listener_stopped";
 
-/// The path that shows what is needed of these clusters.
+/// The path that shows what is needed of these clusters: their hosts, and where
+/// there is a score what it needs of connections too.
 /// <https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--stats>
-pub fn path(clusters: &[String]) -> String {
+pub fn path(clusters: &[String], score: Option<Side>) -> String {
     let names: Vec<String> = clusters.iter().map(|name| escape(&stat_name(name))).collect();
     let mut filter = r"^(server\.live|listener_manager\.listener_stopped".to_owned();
     if !names.is_empty() {
-        // Istio ends the names of its clusters with a semicolon.
         let names = names.join("|");
-        filter.push_str(&format!(r"|cluster\.({names});?\.membership_(total|healthy|degraded)"));
+        let more = if score.is_some() {
+            "|upstream_(rq_total|cx_(total|connect_fail|protocol_error))"
+        } else {
+            ""
+        };
+        // Istio ends the names of its clusters with a semicolon.
+        filter.push_str(&format!(
+            r"|cluster\.({names});?\.(membership_(total|healthy|degraded){more})"
+        ));
+    }
+    if score == Some(Side::Both) {
+        filter.push_str(r"|http\..+\.downstream_cx_(total|protocol_error)");
+        filter.push_str(r"|listener\..+\.ssl\.(connection_error|fail_verify_.+)");
     }
     filter.push_str(")$");
     format!("/stats?format=json&filter={}", percent_encode(&filter))
@@ -125,10 +153,33 @@ pub fn read(body: &[u8], clusters: &[String]) -> Result<View, String> {
             total: gauge("membership_total")?,
             healthy: gauge("membership_healthy")?,
             degraded: gauge("membership_degraded").unwrap_or_default(),
+            requests: gauge("upstream_rq_total").unwrap_or_default(),
+            connections: Handshakes {
+                tried: gauge("upstream_cx_total").unwrap_or_default(),
+                failed: gauge("upstream_cx_connect_fail")
+                    .unwrap_or_default()
+                    .saturating_add(gauge("upstream_cx_protocol_error").unwrap_or_default()),
+            },
         })
     };
     let clusters = clusters.iter().map(membership).collect();
-    Ok(View { live: live != 0 && stopped == 0, clusters })
+    let handshakes = handshakes(&stats.stats);
+    Ok(View { live: live != 0 && stopped == 0, clusters, handshakes })
+}
+
+/// The connections of clients that HTTP connection managers had, and those of them
+/// whose TLS or HTTP came to nothing. Those of the admin interface are its own.
+fn handshakes(stats: &[Stat]) -> Handshakes {
+    let mut all = Handshakes::default();
+    for Stat { name, value } in stats.iter().filter(|stat| !stat.name.starts_with("http.admin.")) {
+        let (tried, failed) = match name {
+            name if name.starts_with("http.") && name.ends_with("_cx_total") => (*value, 0),
+            name if name.starts_with("http.") || name.starts_with("listener.") => (0, *value),
+            _ => continue,
+        };
+        all = all.and(&Handshakes { tried, failed });
+    }
+    all
 }
 
 impl State for AdminState {
@@ -143,8 +194,11 @@ impl State for AdminState {
             for cluster in &view.clusters {
                 to.optional(cluster.as_ref(), |to, hosts| {
                     to.number(hosts.total).number(hosts.healthy).number(hosts.degraded);
+                    to.number(hosts.requests);
+                    encode(hosts.connections, to);
                 });
             }
+            encode(view.handshakes, to);
         });
     }
 
@@ -159,11 +213,22 @@ impl State for AdminState {
                         total: from.number()?,
                         healthy: from.number()?,
                         degraded: from.number()?,
+                        requests: from.number()?,
+                        connections: decode(from)?,
                     })
                 })
             });
-            Some((View { live, clusters: clusters.collect::<Option<_>>()? }, at))
+            let clusters = clusters.collect::<Option<_>>()?;
+            Some((View { live, clusters, handshakes: decode(from)? }, at))
         });
         Some(Self { seen: seen?, failures })
     }
+}
+
+fn encode(handshakes: Handshakes, to: &mut Encoder) {
+    to.number(handshakes.tried).number(handshakes.failed);
+}
+
+fn decode(from: &mut Decoder<'_>) -> Option<Handshakes> {
+    Some(Handshakes { tried: from.number()?, failed: from.number()? })
 }

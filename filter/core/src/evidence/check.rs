@@ -30,6 +30,31 @@ pub struct CheckState {
     pub last: Option<Observation>,
 }
 
+/// What came of asking once, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckResult {
+    /// A good answer.
+    Pass,
+    /// A bad answer, or none that says anything.
+    Fail,
+    /// No answer in time.
+    Timeout,
+}
+
+impl CheckResult {
+    /// Every result, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Pass, Self::Fail, Self::Timeout];
+
+    /// The word for metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
 /// What came of asking once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {

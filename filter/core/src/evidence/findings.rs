@@ -7,6 +7,7 @@ use super::{Admin, Check, Evidence, Item, Source, Traffic};
 use crate::config::{ClusterRule, OnStale, Severity};
 use crate::outcome::Verdict;
 use crate::report::{Finding, Subject};
+use crate::score::{AxisName, Scored};
 use crate::state::SharedStore;
 use crate::time::{Nanos, nanos};
 use crate::units::Share;
@@ -52,6 +53,10 @@ impl Evidence {
                 .traffic
                 .get(*place)
                 .map(|traffic| traffic.statement(&traffic.window.read(store, now), now)),
+            Source::Score(min) => self
+                .score
+                .as_ref()
+                .map(|score| score_statement(*min, &score.scored.read(store, now), now)),
         };
         item.weigh(statement.unwrap_or_else(Statement::nothing))
     }
@@ -156,7 +161,7 @@ impl Admin {
 /// <https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/http/health_check/v3/health_check.proto>
 fn judge_hosts(rule: &ClusterRule, hosts: Option<Membership>) -> (Holds, String, Option<u64>) {
     let none_needed = rule.min_healthy == Share::default();
-    let Some(Membership { total, healthy, degraded }) = hosts else {
+    let Some(Membership { total, healthy, degraded, .. }) = hosts else {
         let holds = if none_needed { Holds::Yes } else { Holds::No };
         let output = "Envoy's statistics know no such cluster".to_owned();
         return (holds, output, None);
@@ -202,6 +207,27 @@ impl Traffic {
         let observed = Some(count.error_rate().percent());
         Statement { subject: Subject::Traffic, holds, output, observed, at: Some(now) }
     }
+}
+
+/// What the score says to a rule that wants at least `min`, or wants nothing.
+fn score_statement(min: Option<u16>, scored: &Scored, now: Nanos) -> Statement {
+    let axes = AxisName::ALL.iter().zip(scored.axes);
+    let spoken = axes.filter_map(|(axis, value)| Some(format!("{} {}", axis.word(), value?)));
+    let spoken = spoken.collect::<Vec<_>>().join(", ");
+    let (holds, output) = match scored.score {
+        _ if scored.at == 0 => (Holds::Stale, "not worked out yet".to_owned()),
+        _ if !scored.is_fresh(now) => {
+            (Holds::Stale, format!("not worked out for {}", seconds(now, scored.at)))
+        }
+        None => (Holds::Yes, "too little to go by".to_owned()),
+        Some(score) => match min.filter(|min| score < *min) {
+            Some(min) => (Holds::No, format!("{score}, below {min}: {spoken}")),
+            None => (Holds::Yes, format!("{score}: {spoken}")),
+        },
+    };
+    let holds = if min.is_none() { Holds::Yes } else { holds };
+    let (observed, at) = (scored.score.map(u64::from), (scored.at > 0).then_some(scored.at));
+    Statement { subject: Subject::Score, holds, output, observed, at }
 }
 
 /// How long ago something was, in words.

@@ -7,7 +7,9 @@
 pub mod admin;
 pub mod check;
 mod findings;
+mod ordinary;
 mod shared;
+pub mod sliding;
 pub mod traffic;
 
 pub use shared::Shared;
@@ -16,10 +18,11 @@ use crate::config::{Action, AdminRule, Basis, CheckRule, ClusterRule, Condition,
 use crate::config::{OnStale, ProbeRule, Severity, TrafficRule};
 use crate::policy::MetricIndex;
 use crate::report::Report;
+use crate::score::{self, Keeper};
 use crate::state::{Cell, Cells, SharedStore, fingerprint};
 use crate::time::Nanos;
 use admin::AdminState;
-use check::CheckState;
+use check::{CheckResult, CheckState};
 use std::time::Duration;
 use traffic::{Count, Tally, Window};
 
@@ -32,7 +35,9 @@ pub struct Evidence {
     pub admin: Option<Admin>,
     traffic: Vec<Traffic>,
     /// What this worker has counted of ordinary requests.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
+    /// The health score, where the configuration wants one.
+    pub score: Option<Keeper>,
     /// The VM that gathers it.
     pub(crate) gatherer: Cell,
 }
@@ -47,12 +52,21 @@ pub struct Check {
     pub(crate) metric: MetricIndex,
 }
 
+impl Check {
+    /// The metric that counts what came of asking.
+    pub(crate) fn result_metric(&self, result: CheckResult) -> MetricIndex {
+        self.metric + 1 + result as usize
+    }
+}
+
 /// Envoy's admin interface.
 #[derive(Debug)]
 pub struct Admin {
     pub(crate) rule: AdminRule,
     /// The clusters whose hosts are of interest.
     pub(crate) clusters: Vec<String>,
+    /// What is asked.
+    pub(crate) path: String,
     pub(crate) state: Shared<AdminState>,
     pub(crate) round: Cell,
 }
@@ -72,6 +86,14 @@ pub(crate) struct Item {
     on_stale: OnStale,
 }
 
+impl Item {
+    /// The score, whatever it is.
+    fn score() -> Self {
+        let (severity, on_stale) = (Severity::Warn, OnStale::Warn);
+        Self { name: "score".to_owned(), source: Source::Score(None), severity, on_stale }
+    }
+}
+
 /// Where the facts of an item are, by its place in [`Evidence`].
 #[derive(Debug)]
 enum Source {
@@ -79,27 +101,46 @@ enum Source {
     Server,
     Cluster(usize, ClusterRule),
     Traffic(usize),
+    /// The least that the score must be; `None` where it is only shown.
+    Score(Option<u16>),
+}
+
+/// Where the metrics of evidence begin.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EvidenceMetrics {
+    /// Those of the checks, as [`of_check`](crate::metrics::of_check) makes them.
+    pub checks: MetricIndex,
+    /// Those of the score, where there is one.
+    pub score: MetricIndex,
 }
 
 impl Evidence {
     /// Makes room for the evidence of a configuration. `plugin` tells its plugin
-    /// from the others of the proxy; the metrics of its checks begin at `metric`.
-    pub fn compile(config: &Config, plugin: &str, metric: MetricIndex) -> Self {
+    /// from the others of the proxy.
+    pub fn compile(config: &Config, plugin: &str, metrics: EvidenceMetrics) -> Self {
         let cell = |kind: &str, name: &str, fingerprint: u64| {
             Cells::new(format!("heartbeat/{plugin}/{kind}/{name}"), fingerprint).scope(&[])
         };
         // What is known of a check outlives a change of its pace.
-        let checks = config.checks.iter().zip(metric..).map(|(rule, metric)| Check {
+        let checks =
+            config.checks.iter().zip((metrics.checks..).step_by(1 + CheckResult::ALL.len()));
+        let checks = checks.map(|(rule, metric)| Check {
             rule: rule.clone(),
             state: Shared::new(cell("check", &rule.name, fingerprint(&rule.call))),
             round: cell("round", &rule.name, fingerprint(rule)),
             metric,
         });
         let clusters = clusters_of_interest(config);
+        let score = config
+            .score
+            .as_ref()
+            .map(|rule| Keeper::new(rule, &config.checks, &clusters, cell, metrics.score));
+        let side = config.score.as_ref().map(|rule| rule.protocol.handshakes);
         let admin = config.admin.as_ref().map(|rule| {
-            let print = fingerprint(&(rule, &clusters));
+            let print = fingerprint(&(rule, &clusters, side));
             Admin {
                 rule: rule.clone(),
+                path: admin::path(&clusters, side),
                 clusters,
                 state: Shared::new(cell("admin", "", print)),
                 round: cell("admin-round", "", print),
@@ -116,6 +157,7 @@ impl Evidence {
             admin,
             traffic: traffic.collect(),
             tally: Tally::default(),
+            score,
             gatherer: cell("gatherer", "", print),
         }
     }
@@ -136,6 +178,7 @@ impl Evidence {
                 Basis::Traffic(_) => Source::Traffic(
                     traffic_rules(config).position(|(probe, _)| probe == rule.name)?,
                 ),
+                Basis::Score(min) => Source::Score(Some(*min)),
             };
             Some(Item {
                 name: condition.basis.name(),
@@ -152,23 +195,31 @@ impl Evidence {
         let from_admin = |item: &Item| matches!(item.source, Source::Server | Source::Cluster(..));
         let admin = self.admin.as_ref().filter(|_| items.iter().any(from_admin));
         let seen = admin.map(|admin| (admin, admin.state.read(store, now)));
-        let findings = items.iter().map(|item| self.finding(item, seen.as_ref(), store, now));
+        // Where a score is kept it is shown, also by rules that don't rest on it.
+        let rests_on_score = items.iter().any(|item| matches!(item.source, Source::Score(_)));
+        let score = self.score.as_ref().filter(|_| !rests_on_score).map(|_| Item::score());
+        let items = items.iter().chain(&score);
+        let findings = items.map(|item| self.finding(item, seen.as_ref(), store, now));
         Report { at: now, findings: findings.collect() }
     }
 
     /// Whether ordinary requests are to be counted.
     pub fn counts_traffic(&self) -> bool {
-        !self.traffic.is_empty()
+        !self.traffic.is_empty() || self.score.is_some()
     }
 
     /// How often what was counted is to be shared; `None` where nothing is.
     pub fn share_every(&self) -> Option<Duration> {
-        let shortest = self.traffic.iter().map(|traffic| traffic.rule.window).min()?;
-        Some((shortest / 20).min(Duration::from_secs(1)))
+        let windows = self.traffic.iter().map(|traffic| traffic.rule.window / 20);
+        let for_score = self.score.iter().map(|_| score::EVERY);
+        Some(windows.chain(for_score).min()?.min(Duration::from_secs(1)))
     }
 
     /// Shares what this worker has counted.
     pub fn share(&self, store: &impl SharedStore, now: Nanos) {
+        if let Some(score) = &self.score {
+            score.share(store, now);
+        }
         let count = self.tally.take();
         if count == Count::default() {
             return;
@@ -192,13 +243,17 @@ fn traffic_rules(config: &Config) -> impl Iterator<Item = (&str, &TrafficRule)> 
     })
 }
 
-fn clusters_of_interest(config: &Config) -> Vec<String> {
-    let mut clusters = Vec::new();
-    for (_, condition) in conditions(config) {
-        if let Basis::Cluster(rule) = &condition.basis
-            && !clusters.contains(&rule.name)
-        {
-            clusters.push(rule.name.clone());
+/// The clusters whose hosts are of interest.
+pub(crate) fn clusters_of_interest(config: &Config) -> Vec<String> {
+    let mut clusters: Vec<String> = Vec::new();
+    let in_conditions = conditions(config).filter_map(|(_, condition)| match &condition.basis {
+        Basis::Cluster(rule) => Some(&rule.name),
+        _ => None,
+    });
+    let in_score = config.score.iter().flat_map(|rule| &rule.clusters);
+    for name in in_conditions.chain(in_score) {
+        if !clusters.contains(name) {
+            clusters.push(name.clone());
         }
     }
     clusters

@@ -2,7 +2,7 @@
 
 use super::admin::{Membership, View};
 use super::check::{Observation, Position};
-use super::traffic::Reading;
+use super::traffic::{Reading, Window, judge};
 use super::*;
 use crate::callout::Heard;
 use crate::config::Initial;
@@ -27,6 +27,10 @@ fn config(when: &str) -> Config {
     Config::parse(text.as_bytes()).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
+fn hosts_of(total: u64, healthy: u64, degraded: u64) -> Membership {
+    Membership { total, healthy, degraded, ..Membership::default() }
+}
+
 /// Some evidence, and a probe that rests on it.
 struct Scene {
     evidence: Evidence,
@@ -37,7 +41,7 @@ struct Scene {
 impl Scene {
     fn new(when: &str) -> Self {
         let config = config(when);
-        let evidence = Evidence::compile(&config, "hb", 0);
+        let evidence = Evidence::compile(&config, "hb", EvidenceMetrics::default());
         let items = evidence.items(&config.probes[0], &config);
         Self { evidence, items, store: FakeStore::default() }
     }
@@ -62,8 +66,8 @@ impl Scene {
     }
 
     fn counts(&self, requests: usize, errors: usize, now: Nanos) {
-        (0..requests - errors).for_each(|_| self.evidence.tally.count(Some(200), None, || false));
-        (0..errors).for_each(|_| self.evidence.tally.count(Some(503), None, || false));
+        (0..requests - errors).for_each(|_| self.evidence.tally.count(false));
+        (0..errors).for_each(|_| self.evidence.tally.count(true));
         self.evidence.share(&self.store, now);
     }
 
@@ -177,8 +181,8 @@ fn a_check_goes_stale_after_three_rounds_and_warns_unless_told_to_fail() {
 }
 
 fn view(live: bool, hosts: Option<[u64; 3]>) -> View {
-    let hosts = hosts.map(|[total, healthy, degraded]| Membership { total, healthy, degraded });
-    View { live, clusters: vec![hosts] }
+    let hosts = hosts.map(|[total, healthy, degraded]| hosts_of(total, healthy, degraded));
+    View { live, clusters: vec![hosts], ..View::default() }
 }
 
 #[test]
@@ -284,13 +288,16 @@ fn an_error_is_the_servers_fault() {
         other => panic!("{other:?}"),
     };
     let tally = Tally::default();
-    let http = |status| tally.count(status, None, || false);
-    let grpc = |code| tally.count(Some(200), Some(code), || false);
+    let count = |status, code, hurried| {
+        judge(status, code, || hurried).into_iter().for_each(|failed| tally.count(failed));
+    };
+    let http = |status| count(status, None, false);
+    let grpc = |code| count(Some(200), Some(code), false);
     [Some(404), Some(501), Some(505), None, Some(500)].into_iter().for_each(http);
     [0, 1, 3, 5, 7, 8, 12, 16].into_iter().for_each(grpc);
     [2, 4, 13, 14, 15].into_iter().for_each(grpc);
-    tally.count(Some(200), Some(4), || true); // The client's own deadline.
-    tally.count(Some(504), Some(4), || true);
+    count(Some(200), Some(4), true); // The client's own deadline.
+    count(Some(504), Some(4), true);
     let count = tally.take();
     assert_eq!(count, Count { requests: 19, errors: 6 });
     assert_eq!(tally.take(), Count::default());
@@ -309,13 +316,13 @@ fn a_window_keeps_no_more_than_its_slots() {
     let mut encoder = Encoder::default();
     window.encode(&mut encoder);
     let bytes = encoder.finish();
-    assert_eq!(bytes.len(), 8 * (3 + 3 * 10));
+    assert_eq!(bytes.len(), 8 * (3 + 4 * 10));
     assert_eq!(Window::decode(&mut Decoder::new(&bytes)), Some(window));
 }
 
 #[test]
 fn the_admin_interface_is_asked_for_exactly_these_clusters() {
-    let path = admin::path(&["a|b:80||c.d".into()]);
+    let path = admin::path(&["a|b:80||c.d".into()], None);
     let filter = path.strip_prefix("/stats?format=json&filter=").unwrap();
     let plain = [
         ("%5C", "\\"),
@@ -331,9 +338,9 @@ fn the_admin_interface_is_asked_for_exactly_these_clusters() {
         plain.iter().fold(filter.to_owned(), |text, (code, plain)| text.replace(code, plain));
     assert_eq!(
         filter,
-        r"^(server\.live|listener_manager\.listener_stopped|cluster\.(a\|b_80\|\|c\.d);?\.membership_(total|healthy|degraded))$"
+        r"^(server\.live|listener_manager\.listener_stopped|cluster\.(a\|b_80\|\|c\.d);?\.(membership_(total|healthy|degraded)))$"
     );
-    assert!(!admin::path(&[]).contains("membership"));
+    assert!(!admin::path(&[], None).contains("membership"));
 }
 
 #[test]
@@ -345,8 +352,8 @@ fn statistics_are_read_as_envoy_writes_them() {
         {"name":"listener_manager.listener_stopped","value":0},{"name":"server.live","value":1}]}"#;
     let clusters = ["nowhere".to_owned(), "a|b:80||c.d".to_owned()];
     let view = admin::read(body, &clusters).unwrap();
-    let hosts = Membership { total: 3, healthy: 2, degraded: 1 };
-    assert_eq!(view, View { live: true, clusters: vec![None, Some(hosts)] });
+    let hosts = hosts_of(3, 2, 1);
+    assert_eq!(view, View { live: true, clusters: vec![None, Some(hosts)], ..View::default() });
     let live = |body: &str| admin::read(body.as_bytes(), &[]).map(|view| view.live);
     assert_eq!(live(r#"{"stats":[{"name":"server.live","value":0}]}"#), Ok(false));
     let stopped = r#"{"stats":[{"name":"server.live","value":1},{"name":"listener_manager.listener_stopped","value":2}]}"#;

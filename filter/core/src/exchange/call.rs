@@ -7,6 +7,7 @@ use crate::decision::Decision;
 use crate::grpc::read_service;
 use crate::outcome::Outcome;
 use crate::probe::Admission;
+use crate::recognition::GrpcRule;
 use crate::replies::reply_violation;
 use crate::request::RequestHead;
 use crate::state::SharedStore;
@@ -55,7 +56,7 @@ impl Exchange {
         match service {
             Ok(service) => {
                 self.message_read = true;
-                let list = self.call.as_ref().is_some_and(|call| call.method == GrpcMethod::List);
+                let list = self.method() == Some(GrpcMethod::List);
                 self.service = (!list).then_some(service);
                 Some(self.on_request_headers(request, store, now, true))
             }
@@ -94,16 +95,24 @@ impl Exchange {
         fits.is_some()
     }
 
+    /// What it calls, where it is a call of gRPC.
+    pub(super) fn method(&self) -> Option<GrpcMethod> {
+        self.call.as_ref().map(|call| call.method)
+    }
+
     /// Whether it is a Watch.
     pub(super) fn is_watch(&self) -> bool {
-        self.call.as_ref().is_some_and(|call| call.method == GrpcMethod::Watch)
+        self.method() == Some(GrpcMethod::Watch)
+    }
+
+    /// The rule that was chosen, and the services that it is for.
+    pub(super) fn rule(&self) -> Option<&GrpcRule> {
+        self.call.as_ref()?.rules.iter().find(|rule| Rc::ptr_eq(&rule.probe, &self.probe))
     }
 
     /// The call's service, where the rule names it.
     pub(super) fn named_service(&self) -> Option<&str> {
         let service = self.service.as_deref()?;
-        let rules = &self.call.as_ref()?.rules;
-        let ours = rules.iter().find(|rule| Rc::ptr_eq(&rule.probe, &self.probe))?;
-        ours.names(service).then_some(service)
+        self.rule()?.names(service).then_some(service)
     }
 }

@@ -10,12 +10,13 @@ use super::{Exchange, Progress};
 use crate::cache::Answer;
 use crate::config::{Action, GrpcMethod};
 use crate::decision::{BodyEdit, Decision, HeaderEdits, Reply};
-use crate::grpc::{self, ServingStatus, check_answer, code, list_answer, unknown_to_watch};
+use crate::grpc::{self, ServingStatus, check_answer, code, list_answer};
 use crate::headers::{
     CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, MAX_RETRIES, METHOD,
     OF_GRPC, PATH, RESPONDER, STATUS_CODE, UPSTREAM_RQ_TIMEOUT_MS,
 };
 use crate::outcome::{Outcome, Verdict, details};
+use crate::probe::Probe;
 use crate::request::{RequestHead, ResponseHead};
 use crate::state::SharedStore;
 use crate::time::Nanos;
@@ -39,34 +40,21 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
     ) -> Decision {
-        let Some(call) = self.call.clone() else { return Decision::NotAProbe };
-        let evidence = &self.commons.evidence;
-        let verdict = evidence.report(&self.probe.items, store, now).verdict();
+        let Some(method) = self.method() else { return Decision::NotAProbe };
+        let verdict = self.verdict_of(&self.probe, store, now);
+        let said =
+            if self.knows_service() { verdict.into() } else { ServingStatus::ServiceUnknown };
+        if method == GrpcMethod::Check && said == ServingStatus::ServiceUnknown {
+            let reply = self.refuse(code::NOT_FOUND, "unknown service", details::RESPOND_UNKNOWN);
+            return self.answer(reply, Outcome::Fail);
+        }
         let head = self.probe.annotation(verdict);
-        let body = match call.method {
-            GrpcMethod::List => {
-                let known = call.rules.iter().filter(|rule| rule.probe.responds());
-                let known = known.flat_map(|rule| {
-                    let verdict = evidence.report(&rule.probe.items, store, now).verdict();
-                    rule.known_services().map(move |service| (service, verdict))
-                });
-                list_answer(known)
-            }
-            _ if self.knows_service() => check_answer(verdict),
-            GrpcMethod::Watch => unknown_to_watch(),
-            GrpcMethod::Check => {
-                let reply =
-                    self.refuse(code::NOT_FOUND, "unknown service", details::RESPOND_UNKNOWN);
-                return self.answer(reply, Outcome::Fail);
-            }
-        };
         if self.commons.grpc_replies.is_some() {
-            if self.is_watch() {
-                let said = match verdict {
-                    _ if !self.knows_service() => ServingStatus::ServiceUnknown,
-                    Verdict::Fail => ServingStatus::NotServing,
-                    Verdict::Pass | Verdict::Warn => ServingStatus::Serving,
-                };
+            let body = match method {
+                GrpcMethod::List => self.list(store, now),
+                GrpcMethod::Check | GrpcMethod::Watch => check_answer(said),
+            };
+            if method == GrpcMethod::Watch {
                 self.signals.raise.push(self.probe.watch_metric(said));
             }
             return self.send(body, code::OK, head, verdict.outcome());
@@ -77,6 +65,19 @@ impl Exchange {
             return self.answer(Reply { headers, ..reply }, Outcome::Fail);
         }
         self.forward(request, store, now, false)
+    }
+
+    fn verdict_of(&self, probe: &Probe, store: &impl SharedStore, now: Nanos) -> Verdict {
+        self.commons.evidence.report(&probe.items, store, now).verdict()
+    }
+
+    /// The answer to a List: all services that the proxy answers for.
+    fn list(&self, store: &impl SharedStore, now: Nanos) -> Vec<u8> {
+        let rules = self.call.iter().flat_map(|call| call.rules.iter());
+        list_answer(rules.filter(|rule| rule.probe.responds()).flat_map(|rule| {
+            let status = self.verdict_of(&rule.probe, store, now).into();
+            rule.known_services().map(move |service| (service, status))
+        }))
     }
 
     /// An answer that was kept.
@@ -120,7 +121,7 @@ impl Exchange {
     /// call that can't be one.
     pub(super) fn translate(&mut self, edits: &mut HeaderEdits) -> Option<Decision> {
         let path = self.probe.via_http.clone()?;
-        if self.call.as_ref().is_some_and(|call| call.method != GrpcMethod::Check) {
+        if self.method() != Some(GrpcMethod::Check) {
             let message = "only Check is answered here";
             let reply = self.refuse(code::UNIMPLEMENTED, message, details::UNTRANSLATABLE);
             return Some(self.answer(reply, Outcome::Fail));
@@ -135,11 +136,8 @@ impl Exchange {
     /// Whether the service that a call asks for is one that the rule answers for.
     /// Where the message can't be read, it is the server as a whole.
     fn knows_service(&self) -> bool {
-        let Some(service) = self.service.as_deref().filter(|service| !service.is_empty()) else {
-            return true;
-        };
-        let rules = self.call.as_ref().map(|call| call.rules.as_slice()).unwrap_or_default();
-        rules.iter().any(|rule| rule.probe.name == self.probe.name && rule.answers_for(service))
+        let service = self.service.as_deref().unwrap_or_default();
+        self.rule().is_some_and(|rule| rule.answers_for(service))
     }
 
     /// Whether the body of the request is not the application's to see.
@@ -177,7 +175,7 @@ impl Exchange {
                 let status = response.status().unwrap_or_default();
                 self.judge_for_breaker(store, now, Reason::Application, status);
                 let verdict = Answer::begun(response, status).verdict();
-                (check_answer(verdict), code::OK, self.conclude(verdict.outcome()))
+                (check_answer(verdict.into()), code::OK, self.conclude(verdict.outcome()))
             }
         };
         edits.remove.extend([CONTENT_LENGTH, RESPONDER]);
@@ -228,15 +226,14 @@ impl Exchange {
 
     /// Whether the answer to this call may be everyone's.
     pub(super) fn is_cacheable_call(&self) -> bool {
-        let Some(call) = &self.call else { return false };
         let cached = matches!(self.probe.action, Action::Cache(_));
         let sendable = self.commons.grpc_replies.is_some();
-        cached && sendable && self.message_read && call.method != GrpcMethod::Watch
+        cached && sendable && self.message_read && !self.is_watch()
     }
 
     /// What tells the answers to this call from those to others.
     pub(super) fn call_scope(&self) -> [&[u8]; 2] {
-        let list = self.call.as_ref().is_some_and(|call| call.method == GrpcMethod::List);
+        let list = self.method() == Some(GrpcMethod::List);
         let method: &[u8] = if list { b"List" } else { b"Check" };
         [method, self.service.as_deref().unwrap_or_default().as_bytes()]
     }
@@ -251,7 +248,6 @@ impl Exchange {
             code::OK => outcome != Outcome::Error,
             status => grpc::is_servers_fault(status),
         };
-        self.held.judged = true;
         if let Some(capture) = &mut self.held.capture {
             match sound {
                 true if outcome == Outcome::Pass => capture.judge(200, status),
@@ -259,11 +255,6 @@ impl Exchange {
                 false => capture.forget(),
             }
         }
-    }
-
-    /// Whether Envoy answered a call in the application's place.
-    pub(super) fn is_envoys(response: &impl ResponseHead) -> bool {
-        reason(response) != Reason::Application
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Exchange, Progress};
 use crate::breaker::{Breaker, Passage};
-use crate::cache::{Answer, Entry, Lookup};
+use crate::cache::{Answer, CacheResult, Entry, Lookup};
 use crate::capture::Capture;
 use crate::config::{Action, OnLimit, RespondRule};
 use crate::decision::{Decision, Reply};
@@ -183,10 +183,17 @@ impl Exchange {
             ((lookup, answer), lookup == Lookup::Refresh)
         });
         match looked {
-            Ok((Lookup::Fresh, Some(answer))) => self.serve(answer, details::CACHED, now),
-            Ok((Lookup::Stale, Some(answer))) => self.serve(answer, details::CACHED_STALE, now),
+            Ok((Lookup::Fresh, Some(answer))) => {
+                self.cached.get_or_insert(CacheResult::Fresh);
+                self.serve(answer, details::CACHED, now)
+            }
+            Ok((Lookup::Stale, Some(answer))) => {
+                self.cached.get_or_insert(CacheResult::Stale);
+                self.serve(answer, details::CACHED_STALE, now)
+            }
             Ok((Lookup::Refresh, fallback)) => {
                 self.held.refresh = true;
+                self.cached = Some(CacheResult::Fetched);
                 self.held.fallback = fallback;
                 self.forward(request, store, now, true)
             }
@@ -196,6 +203,7 @@ impl Exchange {
             // Whoever loses every race waits for one of the winners.
             Ok((Lookup::Wait | Lookup::Fresh | Lookup::Stale, _)) | Err(Refusal::Contended) => {
                 self.waits = true;
+                self.cached = Some(CacheResult::Waited);
                 Decision::Wait
             }
         }
@@ -278,6 +286,8 @@ impl Exchange {
             Passage::HalfOpen => (0, details::BREAKER_HALF_OPEN),
         };
         self.release_refresh(store, now);
+        // It was to fetch the answer, and doesn't.
+        self.cached = self.held.fallback.as_ref().map(|_| CacheResult::Stale);
         Some(match self.held.fallback.take() {
             Some(answer) => self.serve(answer, details::CACHED_STALE, now),
             None => self.answer(probe.reply_broken(retry_in, details, now), Outcome::Broken),

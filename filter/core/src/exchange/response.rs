@@ -8,7 +8,7 @@ use crate::decision::{BodyEdit, HeaderEdits};
 use crate::grpc;
 use crate::headers::{
     CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_ENCODING, GRPC_STATUS,
-    IMMEDIATE_HEALTH_CHECK_FAIL, STATUS_CODE,
+    IMMEDIATE_HEALTH_CHECK_FAIL, SCORE, STATUS_CODE,
 };
 use crate::outcome::{Outcome, Verdict};
 use crate::request::ResponseHead;
@@ -19,8 +19,34 @@ use crate::upstream::{Protocol, Upstream};
 impl Exchange {
     /// Judges the head of the answer, and says what the prober is told.
     ///
-    /// The proxy's own answers come by here too; they are annotated already.
+    /// The proxy's own answers come by here too; they are annotated already, but for
+    /// the score.
     pub fn on_response_headers(
+        &mut self,
+        response: &impl ResponseHead,
+        store: &impl SharedStore,
+        now: Nanos,
+        end_of_stream: bool,
+    ) -> HeaderEdits {
+        let mut edits = self.judge(response, store, now, end_of_stream);
+        if let Some(score) = self.shown_score(store, now) {
+            edits.set(SCORE, score.to_string());
+        }
+        edits
+    }
+
+    /// The score, where there is one and the prober may see it.
+    fn shown_score(&self, store: &impl SharedStore, now: Nanos) -> Option<u16> {
+        let denied = matches!(self.progress, Progress::Known(Outcome::Denied));
+        let keeper = self.commons.evidence.score.as_ref()?;
+        if denied || !self.probe.shows_score() {
+            return None;
+        }
+        let scored = keeper.scored.read(store, now);
+        scored.score.filter(|_| scored.is_fresh(now))
+    }
+
+    fn judge(
         &mut self,
         response: &impl ResponseHead,
         store: &impl SharedStore,
@@ -34,51 +60,60 @@ impl Exchange {
                 return edits;
             }
         }
-        if let (Progress::AwaitingGrpc(_), Some(capture)) = (&self.progress, &mut self.held.capture)
-        {
-            // What isn't gRPC's own, and sound, is nobody's health.
-            let is_grpc = response.status() == Some(200)
-                && response.header(CONTENT_TYPE).is_some_and(|kind| grpc::is_grpc(&kind))
-                && response.header(GRPC_ENCODING).is_none_or(|encoding| encoding == b"identity");
-            if is_grpc {
-                capture.begin(Answer::begun(response, 503), response);
-            }
-        }
         match &self.progress {
             Progress::Known(_) => HeaderEdits::default(),
             Progress::AwaitingHttp => self.judge_http(response, store, now, end_of_stream),
-            Progress::AwaitingGrpc(answer) => {
-                let status = response.header(GRPC_STATUS).and_then(|v| grpc::parse_status(&v));
-                let Some(status) = status else {
-                    // The verdict is in the messages: too late for a header.
-                    return self.probe.identification();
-                };
-                let reason = reason(response);
-                let outcome = answer.outcome(Some(status));
-                let failed = match reason {
-                    Reason::Timeout if self.held.callers_deadline => None,
-                    _ => grpc::is_servers_fault(status).then_some(true),
-                };
-                self.settle_breaker(store, now, failed);
-                if Self::is_envoys(response) {
-                    self.held.capture = None;
-                    let failure = Failure { status: http_status(status), at: now };
-                    let token = self.token;
-                    self.settle_refresh(store, now, |entry| entry.fail(token, failure));
-                }
-                if end_of_stream {
-                    self.capture_call(status);
-                    self.keep_captured(store, now);
-                }
-                if reason == Reason::Timeout {
-                    let mut edits = self.conclude(Outcome::Timeout);
-                    // Envoy reports its own timeout as UNAVAILABLE.
-                    edits.set(GRPC_STATUS, grpc::code::DEADLINE_EXCEEDED.to_string());
-                    return edits;
-                }
-                self.conclude(outcome)
-            }
+            Progress::AwaitingGrpc(_) => self.judge_call(response, store, now, end_of_stream),
         }
+    }
+
+    fn judge_call(
+        &mut self,
+        response: &impl ResponseHead,
+        store: &impl SharedStore,
+        now: Nanos,
+        end_of_stream: bool,
+    ) -> HeaderEdits {
+        let Progress::AwaitingGrpc(answer) = &self.progress else { return HeaderEdits::default() };
+        // What isn't gRPC's own, and sound, is nobody's health.
+        let is_sound = || {
+            response.status() == Some(200)
+                && response.header(CONTENT_TYPE).is_some_and(|kind| grpc::is_grpc(&kind))
+                && response.header(GRPC_ENCODING).is_none_or(|encoding| encoding == b"identity")
+        };
+        if let Some(capture) = self.held.capture.as_mut().filter(|_| is_sound()) {
+            capture.begin(Answer::begun(response, 503), response);
+        }
+        let Some(status) = response.header(GRPC_STATUS).and_then(|it| grpc::parse_status(&it))
+        else {
+            // The verdict is in the messages: too late for a header.
+            return self.probe.identification();
+        };
+        let reason = reason(response);
+        let outcome = match reason {
+            Reason::Timeout => Outcome::Timeout,
+            _ => answer.outcome(Some(status)),
+        };
+        let failed = match reason {
+            Reason::Timeout if self.held.callers_deadline => None,
+            _ => grpc::is_servers_fault(status).then_some(true),
+        };
+        self.settle_breaker(store, now, failed);
+        if reason != Reason::Application {
+            self.fail_refresh(store, now, http_status(status));
+        }
+        if end_of_stream {
+            self.capture_call(status);
+            self.keep_captured(store, now);
+        } else if let Some(capture) = &mut self.held.capture {
+            capture.forget(); // A status at both ends: which of them holds is nobody's to say.
+        }
+        let mut edits = self.conclude(outcome);
+        if reason == Reason::Timeout {
+            // Envoy reports its own timeout as UNAVAILABLE.
+            edits.set(GRPC_STATUS, grpc::code::DEADLINE_EXCEEDED.to_string());
+        }
+        edits
     }
 
     fn judge_http(
@@ -99,10 +134,7 @@ impl Exchange {
             _ => answer.verdict().outcome(),
         };
         if reason != Reason::Application && matches!(self.probe.action, Action::Cache(_)) {
-            self.held.capture = None;
-            // Tells those who wait that there is no answer.
-            let (token, failure) = (self.token, Failure { status, at: now });
-            self.settle_refresh(store, now, |entry| entry.fail(token, failure));
+            self.fail_refresh(store, now, status);
             // Without a body to replace, only an answer without one can stand there.
             let bodiless = self.held.replacement.is_some();
             let covers = |kept: &Answer| !end_of_stream || bodiless || kept.body.is_empty();
@@ -119,14 +151,17 @@ impl Exchange {
         self.conclude(outcome)
     }
 
+    /// Envoy's own answer is not the application's: tells those who wait that there is
+    /// none, only this HTTP status.
+    fn fail_refresh(&mut self, store: &impl SharedStore, now: Nanos, status: u16) {
+        self.held.capture = None;
+        let (token, failure) = (self.token, Failure { status, at: now });
+        self.settle_refresh(store, now, |entry| entry.fail(token, failure));
+    }
+
     /// All of the answer is there.
     pub(super) fn complete(&mut self, store: &impl SharedStore, now: Nanos) {
         self.held.complete = true;
-        if let (Progress::AwaitingGrpc(_), false, Some(capture)) =
-            (&self.progress, self.held.judged, &mut self.held.capture)
-        {
-            capture.forget();
-        }
         self.keep_captured(store, now);
         // What would have been a failure has been told already; a call of gRPC that
         // ends without a status is neither.
@@ -223,8 +258,11 @@ impl Exchange {
         }
         if let Progress::AwaitingGrpc(answer) = &mut self.progress {
             let bytes = read();
-            if let (Some(capture), Some((rule, _))) = (&mut self.held.capture, &self.probe.memory) {
-                capture.feed(&bytes, rule.max_body);
+            match (&mut self.held.capture, &self.probe.memory) {
+                // A call that ends here has no status, and can't be judged.
+                (Some(capture), _) if end_of_stream => capture.forget(),
+                (Some(capture), Some((rule, _))) => capture.feed(&bytes, rule.max_body),
+                _ => {}
             }
             let (watch, probe) = (answer.method() == GrpcMethod::Watch, &self.probe);
             let raise = &mut self.signals.raise;
@@ -250,16 +288,17 @@ impl Exchange {
         }
     }
 
-    /// The answer ends with trailers. `grpc_status` reads the one of that name.
+    /// The answer ends with trailers. `grpc_status`, the one of that name, is read where
+    /// it matters.
     pub fn on_response_trailers(
         &mut self,
         store: &impl SharedStore,
         now: Nanos,
-        grpc_status: impl FnOnce() -> Option<u32>,
+        grpc_status: impl FnOnce() -> Option<Vec<u8>>,
     ) {
         let concerned = self.held.passed_breaker || self.held.capture.is_some();
         if concerned && matches!(self.progress, Progress::AwaitingGrpc(_)) {
-            let status = grpc_status();
+            let status = grpc_status().and_then(|value| grpc::parse_status(&value));
             match status {
                 Some(status) => self.capture_call(status),
                 None => self.held.capture = None,

@@ -12,6 +12,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 mod cached;
 mod calls;
 mod guarded;
+mod plane;
 
 const SECOND: Nanos = 1_000_000_000;
 const NOW: Nanos = 1_000 * SECOND;
@@ -60,7 +61,11 @@ struct Proxy {
 
 impl Proxy {
     fn new(config: &str) -> Self {
-        let surroundings = Surroundings { service_cluster: "shop".into(), plugin: "hb".into() };
+        let surroundings = Surroundings {
+            service_cluster: "shop".into(),
+            plugin: "hb".into(),
+            ..Surroundings::default()
+        };
         let policy = Policy::from_bytes(config.as_bytes(), &surroundings).unwrap();
         Self { policy, store: FakeStore::default(), now: NOW, probes: 0 }
     }
@@ -102,13 +107,21 @@ impl Proxy {
         edits.set.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect()
     }
 
+    /// The series that is raised when the stream ends, without what precedes `label`.
+    fn ends_with(&self, exchange: &mut Exchange, label: &str) -> Vec<String> {
+        exchange.on_end(&Response::default(), &self.store, self.now, || None);
+        let raised = exchange.take_signals().raise.into_iter();
+        let names = raised.map(|metric| self.policy.metrics()[metric].name.clone());
+        names.filter_map(|name| Some(name.split_once(label)?.1.to_owned())).collect()
+    }
+
     /// The outcome that is counted when the stream ends with this trailer.
     fn ends(&self, exchange: &mut Exchange, grpc_status: Option<&str>) -> String {
         exchange
             .on_end(&Response::default(), &self.store, self.now, || grpc_status.map(Into::into));
         let raised = exchange.take_signals().raise;
         let name = &self.policy.metrics()[*raised.last().unwrap()].name;
-        name.split("outcome.=").nth(1).unwrap().split(';').next().unwrap().to_owned()
+        name.split("outcome=.=").nth(1).unwrap().split(';').next().unwrap().to_owned()
     }
 }
 
@@ -352,4 +365,29 @@ fn an_answer_of_the_proxy_itself_is_not_annotated_again() {
     let (mut exchange, _) = proxy.arrives(&get());
     assert_eq!(proxy.answered(&mut exchange, &Response::status("200")), Vec::<String>::new());
     assert_eq!(proxy.ends(&mut exchange, None), "pass");
+}
+
+/// What histograms count when a probe ends after `took` nanoseconds.
+fn durations(proxy: &mut Proxy, request: &FakeRequest, took: Nanos) -> Vec<(String, u64)> {
+    let (mut exchange, _) = proxy.arrives(request);
+    let end = proxy.now + took;
+    exchange.on_end(&Response::default(), &proxy.store, end, || None);
+    let recorded = exchange.take_signals().record.into_iter();
+    recorded.map(|(metric, ms)| (proxy.policy.metrics()[metric].name.clone(), ms)).collect()
+}
+
+#[test]
+fn how_long_a_probe_took_is_shown_in_rounded_milliseconds() {
+    let name = "probe=.=p;.;heartbeat_probe_duration_ms".to_owned();
+    let mut proxy = Proxy::with_probe(HTTP);
+    for (took, ms) in [(0, 0), (499_999, 0), (500_000, 1), (3 * SECOND, 3_000)] {
+        assert_eq!(durations(&mut proxy, &get(), took), [(name.clone(), ms)]);
+    }
+}
+
+#[test]
+fn how_long_a_watch_goes_on_is_its_clients_wish() {
+    let mut proxy = Proxy::with_probe(GRPC);
+    assert_eq!(durations(&mut proxy, &FakeRequest::grpc("Check"), SECOND).len(), 1);
+    assert_eq!(durations(&mut proxy, &FakeRequest::grpc("Watch"), SECOND), []);
 }

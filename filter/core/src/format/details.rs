@@ -18,7 +18,11 @@ impl Serialize for Details<'_> {
         details.serialize_entry("output", &finding.output)?;
         if let Some((name, unit, value)) = measured(finding) {
             let mut text = value.to_string();
-            text.push_str(if unit == "percent" { "%" } else { unit });
+            text.push_str(match unit {
+                "percent" => "%",
+                "points" => "",
+                unit => unit,
+            });
             details.serialize_entry(name, &text)?;
         }
         if let Some(at) = finding.at {

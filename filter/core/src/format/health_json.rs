@@ -90,7 +90,7 @@ fn check(finding: &Finding) -> Check<'_> {
         component_id: &finding.name,
         component_type: match finding.subject {
             Subject::Check | Subject::Cluster => "component",
-            Subject::Server | Subject::Traffic => "system",
+            Subject::Server | Subject::Traffic | Subject::Score => "system",
         },
         observed_value: measured.map(|(_, _, value)| value),
         observed_unit: measured.map(|(_, unit, _)| unit),

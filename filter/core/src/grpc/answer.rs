@@ -21,12 +21,7 @@ impl GrpcAnswer {
         Self { method, frames: FrameReader::default(), last: None }
     }
 
-    /// Takes the next piece of the answer's body.
-    pub fn feed(&mut self, bytes: &[u8]) {
-        self.hear(bytes, |_| {});
-    }
-
-    /// The same, and hands over what each message says.
+    /// Takes the next piece of the answer's body, and hands over what each message says.
     pub fn hear(&mut self, bytes: &[u8], mut heard: impl FnMut(ServingStatus)) {
         // A List answer is a map of any size; that it came is all that counts.
         if self.method == GrpcMethod::List {
@@ -82,7 +77,7 @@ mod tests {
 
     fn outcome(method: GrpcMethod, body: &[u8], status: Option<u32>) -> Outcome {
         let mut answer = GrpcAnswer::new(method);
-        answer.feed(body);
+        answer.hear(body, |_| {});
         answer.outcome(status)
     }
 

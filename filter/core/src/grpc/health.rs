@@ -1,5 +1,6 @@
 //! The messages of `grpc.health.v1.Health`.
 
+use crate::outcome::Verdict;
 use prost::Message;
 
 /// `grpc.health.v1.HealthCheckRequest`.
@@ -60,6 +61,16 @@ impl ServingStatus {
     }
 }
 
+impl From<Verdict> for ServingStatus {
+    /// It serves unless the verdict is `fail`.
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Pass | Verdict::Warn => Self::Serving,
+            Verdict::Fail => Self::NotServing,
+        }
+    }
+}
+
 /// A HealthCheckRequest for a service.
 pub fn request(service: &str) -> Vec<u8> {
     HealthCheckRequest { service: service.to_owned() }.encode_to_vec()
@@ -81,6 +92,13 @@ mod tests {
     fn a_request_names_its_service() {
         assert_eq!(framed(&request("")), [0, 0, 0, 0, 0]);
         assert_eq!(framed(&request("ab")), [0, 0, 0, 0, 4, 10, 2, b'a', b'b']);
+    }
+
+    #[test]
+    fn warn_is_serving_and_fail_is_not() {
+        assert_eq!(ServingStatus::from(Verdict::Pass), ServingStatus::Serving);
+        assert_eq!(ServingStatus::from(Verdict::Warn), ServingStatus::Serving);
+        assert_eq!(ServingStatus::from(Verdict::Fail), ServingStatus::NotServing);
     }
 
     #[test]

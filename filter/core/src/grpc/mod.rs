@@ -15,7 +15,7 @@ pub use call::{LONGEST_CALL, Violation, read_service};
 pub use deadline::parse_timeout;
 pub use frames::{Frame, FrameReader, LONGEST_MESSAGE};
 pub use health::{ServingStatus, framed, request};
-pub use message::{check_answer, list_answer, unknown_to_watch};
+pub use message::{check_answer, list_answer};
 
 use crate::config::GrpcMethod;
 
@@ -67,6 +67,11 @@ pub mod code {
     pub fn name(code: u32) -> &'static str {
         let place = usize::try_from(code).unwrap_or(usize::MAX);
         NAMES.get(place).copied().unwrap_or("an unknown status")
+    }
+
+    /// The status of that name.
+    pub fn by_name(name: &str) -> Option<u32> {
+        NAMES.iter().zip(0..).find(|(known, _)| **known == name).map(|(_, code)| code)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is a probe, and what isn't.
 
 use super::*;
+use crate::evidence::check::CheckResult;
 use crate::request::FakeRequest;
 use std::cell::RefCell;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -149,37 +150,44 @@ fn markers_on_an_ordinary_request_are_forged() {
 }
 
 #[test]
-fn every_probe_has_a_metric_of_its_own_for_every_outcome() {
+fn every_metric_is_found_by_its_number() {
     let policy = policy(
-        r#"{"probes":[{"name":"a","match":{"path":"/a"}},{"name":"b","match":{"path":"/b"}}],
-                            "counters":[{"name":"c","when":{}}]}"#,
+        r#"{"probes":[{"name":"a","match":{"path":"/a"},"breaker":{}},
+                      {"name":"b","match":{"path":"/b"},"action":"cache","breaker":{}},
+                      {"name":"w","match":{"grpc":{"methods":["Watch"]}}}],
+            "checks":[{"name":"x","http":{"cluster":"x","path":"/"}},
+                      {"name":"y","http":{"cluster":"y","path":"/"}}],
+            "counters":[{"name":"c","when":{},
+                         "labels":{"l":{"request_header":"x-l","values":["1","2"]}}}]}"#,
     );
-    let found = policy.recognise(&FakeRequest::new("GET", "/b")).unwrap();
+    let metrics = policy.metrics();
+    let probe = |path| policy.recognise(&FakeRequest::new("GET", path)).unwrap().probe;
+    let (a, b) = (probe("/a"), probe("/b"));
     for outcome in Outcome::ALL {
-        assert_eq!(
-            policy.metrics()[found.probe.metric(outcome)],
-            metrics::probe_total("b", outcome)
-        );
+        assert_eq!(metrics[b.metric(outcome)], metrics::probe_total("b", outcome));
     }
-    let mut names = policy.metrics().to_vec();
+    assert_eq!(metrics[b.duration_metric()], metrics::probe_duration_ms("b"));
+    for result in CacheResult::ALL {
+        assert_eq!(metrics[b.cache_metric(result)], metrics::cache_total("b", result));
+    }
+    for (probe, name) in [(a, "a"), (b, "b")] {
+        let found = [probe.breaker_metric(), probe.breaker_opened_metric()];
+        assert_eq!(found.map(|metric| metrics[metric].clone()), metrics::of_breaker(name));
+    }
+    for check in &policy.evidence().checks {
+        let results = CheckResult::ALL.map(|result| check.result_metric(result));
+        let found = [check.metric].into_iter().chain(results).map(|it| metrics[it].clone());
+        assert_eq!(found.collect::<Vec<_>>(), metrics::of_check(&check.rule.name));
+    }
+    let mut names: Vec<_> = metrics.iter().map(|metric| &metric.name).collect();
+    names.sort();
     names.dedup();
-    assert_eq!(names.len(), 2 + 2 * Outcome::ALL.len());
-}
-
-#[test]
-fn counters_are_found_by_the_number_of_their_metric() {
-    let policy = policy(
-        r#"{"counters":[{"name":"all","when":{}},
-                        {"name":"paid","when":{"response":{"status":["200"]}}}]}"#,
+    let (per_probe, said) = (Outcome::ALL.len() + 1, grpc::ServingStatus::ALL.len());
+    assert_eq!(
+        names.len(),
+        1 + 3 + 1 + 2 + 2 * 4 + 3 * per_probe + 2 * 2 + CacheResult::ALL.len() + said
     );
-    let raised = |status| -> Vec<String> {
-        let request = FakeRequest::new("GET", "/");
-        let raised = policy.counters_raised(&request, status);
-        raised.map(|metric| policy.metrics()[metric].name.clone()).collect()
-    };
-    assert_eq!(raised(Some(200)), ["all", "paid"]);
-    assert_eq!(raised(Some(500)), ["all"]);
-    assert_eq!(raised(None), ["all"]);
+    assert_eq!(names.len(), metrics.len(), "and no two are one");
 }
 
 #[test]

@@ -59,9 +59,17 @@ pub(super) struct Slot<'a, S> {
     version: Version,
 }
 
+/// Where the state of a scope stands, or may begin.
+struct Place<'a> {
+    key: &'a str,
+    version: Version,
+    /// Its bytes, where there is one.
+    state: Option<Vec<u8>>,
+}
+
 /// What stands in a cell.
-enum Content<S> {
-    Ours(S, Version),
+enum Content {
+    Ours(Vec<u8>, Version),
     Free(Version),
     /// In use, by another form of the rule.
     Older(Version),
@@ -97,27 +105,35 @@ impl Cell {
         store: &impl SharedStore,
         now: Nanos,
     ) -> Option<Slot<'_, S>> {
+        let Place { key, version, state } = self.place(store, now)?;
+        let state = state.and_then(|bytes| S::decode(&mut Decoder::new(&bytes)));
+        Some(Slot { state: state.unwrap_or_default(), cell: self, key, version })
+    }
+
+    // Knows nothing of the state, so that the module has it once.
+    #[inline(never)]
+    fn place(&self, store: &impl SharedStore, now: Nanos) -> Option<Place<'_>> {
         let [first, second] = &self.keys;
-        let slot = |key, version, state| Some(Slot { state, cell: self, key, version });
+        let place = |key, version, state| Some(Place { key, version, state });
         let at_first = self.content(store, first, now);
         if let Content::Ours(state, version) = at_first {
-            return slot(first, version, state);
+            return place(first, version, Some(state));
         }
         if let Content::Free(Version::ABSENT) = at_first {
-            return slot(first, Version::ABSENT, S::default());
+            return place(first, Version::ABSENT, None);
         }
         match (at_first, self.content(store, second, now)) {
-            (_, Content::Ours(state, version)) => slot(second, version, state),
-            (Content::Free(version), _) => slot(first, version, S::default()),
-            (_, Content::Free(version)) => slot(second, version, S::default()),
-            (Content::Older(version), _) => slot(first, version, S::default()),
-            (_, Content::Older(version)) => slot(second, version, S::default()),
+            (_, Content::Ours(state, version)) => place(second, version, Some(state)),
+            (Content::Free(version), _) => place(first, version, None),
+            (_, Content::Free(version)) => place(second, version, None),
+            (Content::Older(version), _) => place(first, version, None),
+            (_, Content::Older(version)) => place(second, version, None),
             _ => None,
         }
     }
 
-    fn content<S: State>(&self, store: &impl SharedStore, key: &str, now: Nanos) -> Content<S> {
-        let Some((bytes, version)) = store.read(key) else {
+    fn content(&self, store: &impl SharedStore, key: &str, now: Nanos) -> Content {
+        let Some((mut bytes, version)) = store.read(key) else {
             return Content::Free(Version::ABSENT);
         };
         let mut decoder = Decoder::new(&bytes);
@@ -125,8 +141,8 @@ impl Cell {
             return Content::Free(version);
         };
         if seal == self.seal {
-            return S::decode(&mut decoder)
-                .map_or(Content::Free(version), |state| Content::Ours(state, version));
+            let head = bytes.len() - decoder.left();
+            return Content::Ours(bytes.split_off(head), version);
         }
         // Another scope of the same rule keeps what it has. Another form of the rule
         // may still be at work beside this one, and keeps it while there is room.
@@ -137,14 +153,28 @@ impl Cell {
             true => Content::Older(version),
         }
     }
+
+    #[inline(never)]
+    fn write(
+        &self,
+        store: &impl SharedStore,
+        (key, version): (&str, Version),
+        expires: Nanos,
+        state: Encoder,
+    ) -> bool {
+        let mut encoder = Encoder::default();
+        encoder.number(expires).bytes(&self.seal);
+        let mut bytes = encoder.finish();
+        bytes.extend(state.finish());
+        store.write(key, &bytes, version)
+    }
 }
 
 impl<S: State> Slot<'_, S> {
     pub(super) fn store(&self, store: &impl SharedStore) -> bool {
-        let mut encoder = Encoder::default();
-        encoder.number(self.state.expires()).bytes(&self.cell.seal);
-        self.state.encode(&mut encoder);
-        store.write(self.key, &encoder.finish(), self.version)
+        let mut state = Encoder::default();
+        self.state.encode(&mut state);
+        self.cell.write(store, (self.key, self.version), self.state.expires(), state)
     }
 }
 

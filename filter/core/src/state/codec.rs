@@ -57,6 +57,11 @@ impl<'a> Decoder<'a> {
         Some(bytes)
     }
 
+    /// How many bytes are left.
+    pub fn left(&self) -> usize {
+        self.0.len()
+    }
+
     /// Something that may be absent.
     pub fn optional<T>(
         &mut self,

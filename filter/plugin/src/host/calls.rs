@@ -1,64 +1,104 @@
 //! Calls of the filter's own, through Envoy's clusters.
 
 use super::imports::*;
-use super::{OK, buffer, header, value_of};
+use super::{buffer, header, value_of};
+use crate::abi::{BufferType, MapType, Status};
 use heartbeat_core::ResponseHead;
 use heartbeat_core::callout::{CallAnswer, CallToken, Caller, HttpCall, Refusal};
 use heartbeat_core::callout::{StreamToken, WatchCall};
 use heartbeat_core::grpc::LONGEST_MESSAGE;
+use heartbeat_core::header_map;
 use heartbeat_core::headers::{AUTHORITY, CONTENT_TYPE, METHOD, PATH, TE, USER_AGENT};
-use proxy_wasm::types::{BufferType, MapType, Status as SdkStatus};
+use std::cell::Cell;
+
+thread_local! {
+    static CALLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a call is being made just now: the module is asked from within, as a filter
+/// of the cluster that the call goes to. Envoy keeps the call's answer for the end of
+/// the callback that made it, and looks at what it keeps at the end of every callback:
+/// an answer that comes meanwhile it finds again and again, and never goes on.
+pub fn is_calling() -> bool {
+    CALLING.get()
+}
+
+fn calling<T>(call: impl FnOnce() -> T) -> T {
+    let before = CALLING.replace(true);
+    let done = call();
+    CALLING.set(before);
+    done
+}
 
 /// Envoy's clusters.
 pub struct Clusters;
 
 impl Caller for Clusters {
-    // Only the SDK's own call makes its dispatcher pass the answer on. The statuses
-    // that it panics on aren't Envoy's: it gives these two, or OK.
-    #[allow(clippy::disallowed_methods)]
     fn http_call(&self, call: &HttpCall) -> Result<CallToken, Refusal> {
         let method = if call.grpc.is_some() { "POST" } else { "GET" };
         let mut headers = vec![
-            (METHOD, method),
-            (PATH, &*call.path),
-            (AUTHORITY, &*call.host),
-            (USER_AGENT, "heartbeat-filter"),
+            (METHOD, method.into()),
+            (PATH, call.path.as_bytes().to_vec()),
+            (AUTHORITY, call.host.as_bytes().to_vec()),
+            (USER_AGENT, "heartbeat-filter".into()),
         ];
         if call.grpc.is_some() {
-            headers.extend([(CONTENT_TYPE, "application/grpc"), (TE, "trailers")]);
+            headers.extend([(CONTENT_TYPE, "application/grpc".into()), (TE, "trailers".into())]);
         }
-        proxy_wasm::hostcalls::dispatch_http_call(
-            &call.cluster,
-            headers,
-            call.grpc.as_deref(),
-            vec![],
-            call.timeout,
-        )
-        .map(CallToken)
-        .map_err(|status| match status {
-            SdkStatus::InternalFailure => Refusal::NotSent,
-            _ => Refusal::UnknownCluster,
-        })
+        let (headers, trailers) = (header_map::serialize(&headers), header_map::serialize(&[]));
+        let body = call.grpc.as_deref().unwrap_or_default();
+        let mut token = 0;
+        // SAFETY: all slices and the token outlive the call.
+        let status = calling(|| unsafe {
+            proxy_http_call(
+                call.cluster.as_ptr(),
+                call.cluster.len(),
+                headers.as_ptr(),
+                headers.len(),
+                body.as_ptr(),
+                body.len(),
+                trailers.as_ptr(),
+                trailers.len(),
+                u32::try_from(call.timeout.as_millis()).unwrap_or(u32::MAX),
+                &mut token,
+            )
+        });
+        match status {
+            Status::OK => Ok(CallToken(token)),
+            Status::INTERNAL_FAILURE => Err(Refusal::NotSent),
+            _ => Err(Refusal::UnknownCluster),
+        }
     }
 
-    // As above; Envoy refuses a stream with ParseFailure or InternalFailure.
-    #[allow(clippy::disallowed_methods)]
     fn open_watch(&self, call: &WatchCall) -> Option<StreamToken> {
-        let token = proxy_wasm::hostcalls::open_grpc_stream(
-            &call.upstream,
-            "grpc.health.v1.Health",
-            "Watch",
-            vec![],
-        )
-        .ok()?;
+        let (service, method) = ("grpc.health.v1.Health", "Watch");
+        let metadata = header_map::serialize(&[]);
+        let mut token = 0;
+        // SAFETY: all slices and the token outlive the call.
+        let opened = calling(|| unsafe {
+            proxy_grpc_stream(
+                call.upstream.as_ptr(),
+                call.upstream.len(),
+                service.as_ptr(),
+                service.len(),
+                method.as_ptr(),
+                method.len(),
+                metadata.as_ptr(),
+                metadata.len(),
+                &mut token,
+            )
+        });
+        if opened != Status::OK {
+            return None;
+        }
         let message = &call.message;
         // Envoy forgets a stream that has ended on the other side only where it was
         // closed on this one; closing it with the message would not count.
         // SAFETY: the slice outlives the call; the rest are plain numbers.
-        let sent = unsafe {
-            proxy_grpc_send(token, message.as_ptr(), message.len(), false) == OK
-                && proxy_grpc_close(token) == OK
-        };
+        let sent = calling(|| unsafe {
+            proxy_grpc_send(token, message.as_ptr(), message.len(), false) == Status::OK
+                && proxy_grpc_close(token) == Status::OK
+        });
         let stream = StreamToken(token);
         if !sent {
             self.cancel(stream);
@@ -68,7 +108,7 @@ impl Caller for Clusters {
 
     fn cancel(&self, stream: StreamToken) {
         // SAFETY: passes a plain number.
-        unsafe { proxy_grpc_cancel(stream.0) };
+        calling(|| unsafe { proxy_grpc_cancel(stream.0) });
     }
 }
 

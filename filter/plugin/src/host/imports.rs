@@ -1,7 +1,6 @@
 //! The host calls that the filter makes, as the ABI declares them.
 
-use super::Status;
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -88,6 +87,29 @@ unsafe extern "C" {
     ) -> Status;
     pub fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
     pub fn proxy_set_effective_context(context_id: u32) -> Status;
+    pub fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout_milliseconds: u32,
+        token: *mut u32,
+    ) -> Status;
+    pub fn proxy_grpc_stream(
+        upstream: *const u8,
+        upstream_size: usize,
+        service: *const u8,
+        service_size: usize,
+        method: *const u8,
+        method_size: usize,
+        metadata: *const u8,
+        metadata_size: usize,
+        stream: *mut u32,
+    ) -> Status;
     pub fn proxy_grpc_send(
         stream: u32,
         message: *const u8,

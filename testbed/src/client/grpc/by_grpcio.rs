@@ -10,9 +10,9 @@ use tokio::process::Command;
 use super::{Answer, Call, output};
 use crate::client::peer::Peer;
 use crate::client::tls::SERVER;
-use crate::tools::Tools;
+use crate::tools::{self, Tools};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/grpcio_health.py");
+const SCRIPT: &str = "testbed/clients/grpcio_health.py";
 
 /// What the script reports.
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ pub async fn by_grpcio(tools: &Tools, peer: &Peer, call: &Call) -> Result<Answer
         .as_ref()
         .map(|tls| json!({ "server": SERVER, "authority": tls.authority, "shown": tls.shown }));
     let mut command = Command::new(tools.python()?);
-    command.arg(SCRIPT).arg(peer.address.to_string());
+    command.arg(tools::workspace().join(SCRIPT)).arg(peer.address.to_string());
     command.arg(serde_json::to_string(call)?).arg(serde_json::to_string(&tls)?);
     let output = output(&mut command, "the grpcio client").await?;
     if !output.status.success() {

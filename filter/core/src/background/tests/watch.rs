@@ -230,3 +230,13 @@ fn a_check_that_was_asked_before_the_watch_spoke_has_no_say() {
     process.run(200 * MS);
     assert_eq!(process.last(), (false, "NOT_SERVING".into()));
 }
+
+#[test]
+fn what_a_watch_shows_is_counted_too() {
+    let mut process = Process::watching(1);
+    process.run(10 * MS);
+    let [passed, failed, _] = process.results;
+    process.says(SERVING);
+    process.says(NOT_SERVING);
+    assert_eq!(process.results[..2], [passed + 1, failed + 1]);
+}

@@ -90,7 +90,7 @@ fn mistakes_in_when_are_named_with_their_mend() {
     assert_eq!(
         mistakes(&json),
         [
-            r#"probes[0].when[0]: looks at nothing; add "check", "server", "cluster" or "traffic""#,
+            r#"probes[0].when[0]: looks at nothing; add "check", "server", "cluster", "traffic" or "score""#,
             r#"probes[0].when[1]: looks at "check" and "server"; write an item for each"#,
             r#"probes[0].when[2].server: "up" isn't known; write "live""#,
             r#"probes[0].when[3].min_healthy: has no effect without "cluster"; leave it out"#,

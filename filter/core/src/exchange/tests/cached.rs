@@ -246,3 +246,45 @@ fn an_answer_for_everyone_is_not_bounded_by_the_deadline_of_one() {
     let (_, edits) = Proxy::with_probe(CACHE).forwards(&hasty);
     assert_eq!(value(&edits, "x-envoy-upstream-rq-timeout-ms"), Some("3000"));
 }
+
+/// What the cache did for a probe that ends now.
+fn result(proxy: &Proxy, exchange: &mut Exchange) -> Vec<String> {
+    proxy.ends_with(exchange, "result=.=")
+}
+
+#[test]
+fn what_the_cache_did_is_counted_once_for_each_probe() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut first, _) = proxy.forwards(&get());
+    let (mut second, _) = proxy.arrives(&get());
+    let (mut gone, _) = proxy.arrives(&get());
+    well(&proxy, &mut first);
+    second.on_wake(&get(), &proxy.store, NOW);
+    assert_eq!(result(&proxy, &mut first), ["fetched;.;heartbeat_cache_total"]);
+    assert_eq!(result(&proxy, &mut second), ["waited;.;heartbeat_cache_total"]);
+    assert_eq!(result(&proxy, &mut gone), ["waited;.;heartbeat_cache_total"]);
+    let (mut third, _) = proxy.arrives(&get());
+    assert_eq!(result(&proxy, &mut third), ["fresh;.;heartbeat_cache_total"]);
+    proxy.now += 2 * SECOND;
+    let (mut fourth, _) = proxy.forwards(&get());
+    let (mut fifth, _) = proxy.arrives(&get());
+    assert_eq!(result(&proxy, &mut fifth), ["stale;.;heartbeat_cache_total"]);
+    assert_eq!(result(&proxy, &mut fourth), ["fetched;.;heartbeat_cache_total"]);
+}
+
+#[test]
+fn who_takes_over_a_fetch_has_fetched() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut first, _) = proxy.forwards(&get());
+    let (mut second, _) = proxy.arrives(&get());
+    proxy.ends(&mut first, None);
+    second.on_wake(&get(), &proxy.store, NOW);
+    assert_eq!(result(&proxy, &mut second), ["fetched;.;heartbeat_cache_total"]);
+}
+
+#[test]
+fn of_a_probe_that_the_cache_has_no_say_in_nothing_is_counted() {
+    let mut proxy = Proxy::with_probe(CACHE);
+    let (mut post, _) = proxy.arrives(&FakeRequest::new("POST", "/h"));
+    assert_eq!(result(&proxy, &mut post), [""; 0]);
+}

@@ -14,7 +14,7 @@ fn message(service: &str) -> Vec<u8> {
 
 impl Proxy {
     /// A call arrives, and then its message.
-    fn called(&mut self, method: &str, service: &str) -> (Exchange, Decision) {
+    pub(super) fn called(&mut self, method: &str, service: &str) -> (Exchange, Decision) {
         self.probes += 1;
         let request = FakeRequest::grpc(method).with("cluster", "app");
         let recognised = self.policy.recognise(&request).unwrap();
@@ -38,8 +38,9 @@ impl Proxy {
         let head = Response::status("200");
         exchange.on_response_headers(&head, &self.store, self.now, false);
         exchange.on_response_body(|| body.to_vec(), &self.store, self.now, false);
-        exchange.on_response_trailers(&self.store, self.now, || Some(status));
-        exchange.on_end(&head, &self.store, self.now, || Some(status.to_string().into()));
+        let trailer = || Some(status.to_string().into());
+        exchange.on_response_trailers(&self.store, self.now, trailer);
+        exchange.on_end(&head, &self.store, self.now, trailer);
     }
 }
 
@@ -94,7 +95,7 @@ fn a_call_whose_message_cant_be_read_in_time_gets_the_first_rule_for_all() {
     assert!(matches!(decision, Decision::Forward(_)));
     proxy.answered_call(&mut exchange, &NOT_SERVING, 0);
     let raised = exchange.take_signals().raise;
-    assert!(proxy.policy.metrics()[raised[0]].name.contains("probe.=b;"));
+    assert!(proxy.policy.metrics()[raised[0]].name.contains("probe=.=b;"));
 }
 
 #[test]

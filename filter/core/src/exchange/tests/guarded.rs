@@ -33,7 +33,8 @@ fn an_answer_that_breaks_off_is_an_error_and_the_breaker_knows_whose() {
             let end = Response::default().because(details);
             exchange.on_end(&end, &proxy.store, NOW, || None);
             let raised = exchange.take_signals().raise;
-            assert!(proxy.policy.metrics()[raised[0]].name.contains("outcome.=error;"));
+            let outcome = *raised.last().unwrap();
+            assert!(proxy.policy.metrics()[outcome].name.contains("outcome=.=error;"));
         }
         proxy.arrives(&get()).1
     };
@@ -257,4 +258,23 @@ fn a_cluster_that_speaks_http2_to_all_fails_one_probe_whoever_asks() {
         let (_, edits) = proxy.forwards(&get().with("protocol", second));
         assert_eq!(value(&edits, "connection"), None, "{first}, then {second}");
     }
+}
+
+#[test]
+fn it_is_counted_how_often_a_breaker_opens() {
+    let mut proxy = Proxy::with_probe(BREAKER);
+    let mut opened = Vec::new();
+    let mut probe = |proxy: &mut Proxy, response: &Response| {
+        let (mut exchange, _) = proxy.forwards(&get());
+        proxy.answered(&mut exchange, response);
+        let raised = proxy.ends_with(&mut exchange, "probe=.=p;.;");
+        opened.push(raised.contains(&"heartbeat_breaker_opened_total".to_owned()));
+    };
+    probe(&mut proxy, &unreachable());
+    probe(&mut proxy, &unreachable());
+    proxy.now += 5 * SECOND;
+    probe(&mut proxy, &unreachable()); // the trial
+    proxy.now += 5 * SECOND;
+    probe(&mut proxy, &Response::status("200"));
+    assert_eq!(opened, [false, true, true, false]);
 }

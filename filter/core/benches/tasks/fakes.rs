@@ -1,0 +1,84 @@
+//! A host that costs next to nothing.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use heartbeat_core::state::{SharedStore, Version};
+use heartbeat_core::{RequestHead, ResponseHead};
+
+/// A request whose headers cost little to read.
+pub struct Request {
+    path: String,
+}
+
+impl Request {
+    pub fn get(path: &str) -> Self {
+        Self { path: path.to_owned() }
+    }
+}
+
+impl RequestHead for Request {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        match name {
+            ":path" => Some(self.path.clone().into()),
+            ":method" => Some(b"GET".to_vec()),
+            ":authority" => Some(b"app".to_vec()),
+            _ => None,
+        }
+    }
+
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        self.header(name).into_iter().collect()
+    }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn peer_uri_san(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        Some(b"app".to_vec())
+    }
+
+    fn protocol(&self) -> Option<Vec<u8>> {
+        Some(b"HTTP/1.1".to_vec())
+    }
+}
+
+/// The application's answer: 200, and some text.
+pub struct Response;
+
+impl ResponseHead for Response {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        match name {
+            ":status" => Some(b"200".to_vec()),
+            "content-type" => Some(b"text/plain".to_vec()),
+            _ => None,
+        }
+    }
+
+    fn code_details(&self) -> Option<Vec<u8>> {
+        Some(b"via_upstream".to_vec())
+    }
+}
+
+/// Shared data of one worker.
+#[derive(Default)]
+pub struct Store(RefCell<BTreeMap<String, (Vec<u8>, u32)>>);
+
+impl SharedStore for Store {
+    fn read(&self, key: &str) -> Option<(Vec<u8>, Version)> {
+        let values = self.0.borrow();
+        values.get(key).map(|(value, version)| (value.clone(), Version(*version)))
+    }
+
+    fn write(&self, key: &str, value: &[u8], _: Version) -> bool {
+        let mut values = self.0.borrow_mut();
+        let version = values.get(key).map_or(1, |(_, version)| version + 1);
+        values.insert(key.to_owned(), (value.to_vec(), version));
+        true
+    }
+}

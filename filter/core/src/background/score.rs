@@ -1,0 +1,36 @@
+//! Works the health score out, every so often, for the whole process.
+
+use super::{Background, round};
+use crate::score::EVERY;
+use crate::state::SharedStore;
+use crate::time::{Nanos, is_due, nanos};
+
+impl Background {
+    /// Works the score out where it is due and nobody else has. Only the latest
+    /// configuration shows its own: an older one may still be at work beside it.
+    pub(super) fn keep_score(&mut self, store: &impl SharedStore, now: Nanos) {
+        let Some(keeper) = &self.evidence.score else { return };
+        let period = nanos(EVERY);
+        if !is_due(self.score_at, period, now) {
+            return;
+        }
+        let claimed = round::claim(store, &keeper.round, period, 0, now);
+        let (claimed, due) = claimed.unwrap_or((false, now.saturating_add(period)));
+        self.score_at = due;
+        if !claimed {
+            return;
+        }
+        let admin = self.evidence.admin.as_ref();
+        let seen = admin.map(|admin| (admin, admin.state.read(store, now)));
+        let view = seen.as_ref().and_then(|(admin, state)| state.fresh(&admin.rule, now));
+        let scored = keeper.work_out(view, store, now);
+        // Where it can't be written, it is stale before long.
+        let _ = keeper.scored.update(store, now, |kept| {
+            *kept = scored;
+            ((), true)
+        });
+        if self.loads.is_latest(store, now) {
+            keeper.show(&scored, &mut self.signals);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! How many series counters may have: all of them exist from the start, in every
+//! worker, whatever the requests are like.
+
+use super::{CounterRule, Label};
+use crate::config::reader::Reader;
+
+/// The most series of one metric.
+const MOST_OF_ONE: usize = 64;
+/// The most series of all counters together.
+const MOST_OF_ALL: usize = 512;
+
+impl CounterRule {
+    /// How many series it has: one for each combination of its labels' values, with
+    /// `other` among them.
+    pub fn series(&self) -> usize {
+        count(&self.labels)
+    }
+}
+
+fn count(labels: &[Label]) -> usize {
+    labels.iter().fold(1, |count, label| count.saturating_mul(label.values.len() + 1))
+}
+
+/// Refuses a counter with too many series, with the arithmetic.
+pub(super) fn limit_one(place: &Reader<'_>, labels: &[Label]) -> Option<()> {
+    let series = count(labels);
+    if series <= MOST_OF_ONE {
+        return Some(());
+    }
+    let factors: Vec<String> =
+        labels.iter().map(|label| format!("({} + 1)", label.values.len())).collect();
+    let factors = factors.join(" × ");
+    let series = if series < usize::MAX { series.to_string() } else { "far too many".to_owned() };
+    place.error(format!(
+        "{factors} = {series} series, and a metric may have {MOST_OF_ONE}; name fewer values"
+    ));
+    None
+}
+
+/// Refuses counters with too many series together, with the arithmetic.
+pub(super) fn limit_all(place: &Reader<'_>, rules: &[CounterRule]) -> Option<()> {
+    let all: usize = rules.iter().map(CounterRule::series).sum();
+    if all <= MOST_OF_ALL {
+        return Some(());
+    }
+    let each: Vec<String> =
+        rules.iter().map(|rule| format!("{} ({})", rule.series(), rule.name)).collect();
+    let each = each.join(" + ");
+    place.error(format!(
+        "{each} = {all} series, and all counters together may have {MOST_OF_ALL}; name fewer values, or count less"
+    ));
+    None
+}

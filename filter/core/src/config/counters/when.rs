@@ -1,0 +1,62 @@
+//! `when`: which requests a counter counts.
+
+use crate::config::matchers::{self, HeaderMatcher};
+use crate::config::matching::{self, HTTP_KEYS, HttpMatch, PathMatch};
+use crate::config::reader::Reader;
+use crate::config::statuses::{StatusPattern, status_pattern};
+use crate::grpc::code;
+
+/// Which requests have a say: all conditions must hold.
+#[derive(Debug, PartialEq, Eq)]
+pub struct When {
+    /// Conditions on the request.
+    pub request: HttpMatch,
+    /// The statuses of the response, one of which must be its; empty means any.
+    pub status: Vec<StatusPattern>,
+    /// Conditions on the response's headers.
+    pub response_headers: Vec<HeaderMatcher>,
+    /// The gRPC statuses, one of which must be the call's; empty means any.
+    pub grpc_status: Vec<u32>,
+}
+
+const RESPONSE_KEYS: [&str; 3] = ["status", "headers", "grpc_status"];
+
+/// Reads `when`.
+pub(super) fn read(reader: &Reader<'_>) -> Option<When> {
+    let object = reader.object(&["request", "response"])?;
+    let anything = HttpMatch { path: PathMatch::Any, methods: Vec::new(), headers: Vec::new() };
+    let request = object.or_default("request", anything, |request| {
+        let object = request.object(&HTTP_KEYS)?;
+        refuse_nothing(request, &HTTP_KEYS);
+        matching::read_http(&object)
+    });
+    let (mut status, mut headers, mut grpc_status) = <(Option<Vec<_>>, _, _)>::default();
+    if let Some(response) = object.get("response") {
+        let object = response.object(&RESPONSE_KEYS)?;
+        refuse_nothing(&response, &RESPONSE_KEYS);
+        status = object.optional("status", |list| list.list_of(status_pattern))?;
+        headers = object.optional("headers", matchers::read_list)?;
+        grpc_status = object.optional("grpc_status", |list| list.list_of(grpc_code))?;
+    }
+    Some(When {
+        request: request?,
+        status: status.unwrap_or_default(),
+        response_headers: headers.unwrap_or_default(),
+        grpc_status: grpc_status.unwrap_or_default(),
+    })
+}
+
+/// An object without a condition is half a thought.
+fn refuse_nothing(reader: &Reader<'_>, keys: &[&str]) {
+    if keys.iter().all(|key| reader.member(key).is_none()) {
+        reader.error(format!(
+            "has no condition; add one of {}, or leave the key out",
+            keys.join(", ")
+        ));
+    }
+}
+
+fn grpc_code(text: &str) -> Result<u32, String> {
+    code::by_name(text)
+        .ok_or_else(|| r#"is not a gRPC status; write it like "UNAVAILABLE""#.to_owned())
+}

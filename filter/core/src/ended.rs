@@ -1,0 +1,153 @@
+//! A request that is over, each fact of which is read once at most, however many
+//! counters ask for it: every reading crosses from the module into the host.
+
+use crate::config::PathMatch;
+use crate::headers::{METHOD, ORIGINAL_PATH, PATH, STATUS_CODE};
+use crate::request::{Ending, Headers, RequestHead, ResponseHead, parse_status, without_query};
+use crate::time::Nanos;
+use std::cell::{OnceCell, RefCell};
+
+/// A request that is over. `'a` is how long the names live that are asked for.
+#[derive(Debug)]
+pub struct Ended<'a, E> {
+    ending: &'a E,
+    values: RefCell<Known<'a, Option<Vec<u8>>>>,
+    lists: RefCell<Known<'a, Vec<Vec<u8>>>>,
+    numbers: [OnceCell<Option<u64>>; 3],
+    grpc_status: OnceCell<Option<u32>>,
+}
+
+/// What was read, by what it is.
+type Known<'a, T> = Vec<(Fact<'a>, T)>;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fact<'a> {
+    RequestHeader(&'a str),
+    ResponseHeader(&'a str),
+    Cluster,
+    Route,
+}
+
+impl<'a, E: Ending> Ended<'a, E> {
+    /// A request that nothing has been read of.
+    pub fn new(ending: &'a E) -> Self {
+        Self {
+            ending,
+            values: RefCell::default(),
+            lists: RefCell::default(),
+            numbers: Default::default(),
+            grpc_status: OnceCell::new(),
+        }
+    }
+
+    /// The HTTP status; `None` where no answer was begun.
+    pub fn status(&self) -> Option<u16> {
+        parse_status(&self.response_header(STATUS_CODE)?)
+    }
+
+    /// The gRPC status, of a call that has one.
+    pub fn grpc_status(&self) -> Option<u32> {
+        *self.grpc_status.get_or_init(|| self.ending.grpc_status())
+    }
+
+    pub(crate) fn method(&self) -> Option<Vec<u8>> {
+        self.request_header(METHOD)
+    }
+
+    /// Whether the path fulfils a condition, as the client sent it: a route may have
+    /// put another one in its place since.
+    pub(crate) fn path_matches(&self, condition: &PathMatch) -> bool {
+        let path = || self.request_header(ORIGINAL_PATH).or_else(|| self.request_header(PATH));
+        *condition == PathMatch::Any
+            || path().is_some_and(|path| condition.matches(without_query(&path)))
+    }
+
+    pub(crate) fn request_header(&self, name: &'a str) -> Option<Vec<u8>> {
+        self.value(Fact::RequestHeader(name))
+    }
+
+    pub(crate) fn response_header(&self, name: &'a str) -> Option<Vec<u8>> {
+        self.value(Fact::ResponseHeader(name))
+    }
+
+    pub(crate) fn cluster(&self) -> Option<Vec<u8>> {
+        self.value(Fact::Cluster)
+    }
+
+    pub(crate) fn route(&self) -> Option<Vec<u8>> {
+        self.value(Fact::Route)
+    }
+
+    pub(crate) fn duration(&self) -> Option<Nanos> {
+        self.number(0, E::duration)
+    }
+
+    pub(crate) fn request_bytes(&self) -> Option<u64> {
+        self.number(1, E::request_bytes)
+    }
+
+    pub(crate) fn response_bytes(&self) -> Option<u64> {
+        self.number(2, E::response_bytes)
+    }
+
+    /// The rest is read by nobody else.
+    pub(crate) fn ending(&self) -> &E {
+        self.ending
+    }
+
+    pub(crate) fn request_headers(&self) -> impl Headers<'a> {
+        Side { ended: self, fact: Fact::RequestHeader }
+    }
+
+    pub(crate) fn response_headers(&self) -> impl Headers<'a> {
+        Side { ended: self, fact: Fact::ResponseHeader }
+    }
+
+    fn number(&self, place: usize, read: fn(&E) -> Option<u64>) -> Option<u64> {
+        self.numbers.get(place).and_then(|number| *number.get_or_init(|| read(self.ending)))
+    }
+
+    fn value(&self, fact: Fact<'a>) -> Option<Vec<u8>> {
+        once(&self.values, fact, || match fact {
+            Fact::RequestHeader(name) => self.ending.request().header(name),
+            Fact::ResponseHeader(name) => self.ending.response().header(name),
+            Fact::Cluster => self.ending.request().cluster(),
+            Fact::Route => self.ending.route(),
+        })
+    }
+
+    fn list(&self, fact: Fact<'a>) -> Vec<Vec<u8>> {
+        once(&self.lists, fact, || match fact {
+            Fact::RequestHeader(name) => self.ending.request().header_values(name),
+            Fact::ResponseHeader(name) => self.ending.response().header_values(name),
+            Fact::Cluster | Fact::Route => Vec::new(),
+        })
+    }
+}
+
+/// What is known of a fact, read where nothing is.
+fn once<'a, T: Clone>(known: &RefCell<Known<'a, T>>, fact: Fact<'a>, read: impl Fn() -> T) -> T {
+    let Ok(mut known) = known.try_borrow_mut() else { return read() };
+    if let Some((_, value)) = known.iter().find(|(it, _)| *it == fact) {
+        return value.clone();
+    }
+    let value = read();
+    known.push((fact, value.clone()));
+    value
+}
+
+/// The headers of one of the two messages.
+struct Side<'e, 'a, E> {
+    ended: &'e Ended<'a, E>,
+    fact: fn(&'a str) -> Fact<'a>,
+}
+
+impl<'a, E: Ending> Headers<'a> for Side<'_, 'a, E> {
+    fn first(&self, name: &'a str) -> Option<Vec<u8>> {
+        self.ended.value((self.fact)(name))
+    }
+
+    fn all(&self, name: &'a str) -> Vec<Vec<u8>> {
+        self.ended.list((self.fact)(name))
+    }
+}

@@ -1,0 +1,233 @@
+//! How often a plugin's configuration was loaded, and by which build of the module,
+//! once for the process.
+//!
+//! Envoy hands every configuration to each of its threads, and to a VM on trial
+//! before that; each of them loads it, a moment earlier or later, and sometimes
+//! after others have loaded the next one.
+
+use crate::state::{Cell, Cells, Decoder, Encoder, SharedStore, State, update};
+use crate::time::{Nanos, SKEW};
+use std::collections::BTreeMap;
+
+/// The loads of one plugin, in all VMs together.
+#[derive(Debug)]
+pub struct Loads {
+    cell: Cell,
+    /// Tells the configuration from others.
+    print: u64,
+    /// Tells the module from others.
+    build: u64,
+}
+
+/// What is new about a load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// No other VM has made this load.
+    pub load: bool,
+    /// The process had another module before, or none.
+    pub build: bool,
+}
+
+/// How many loads a VM has seen of each plugin: those of the process, counted from
+/// where the VM joined in. A plugin is nobody's to make up but the operator's.
+#[derive(Debug, Default)]
+pub struct Seen(BTreeMap<String, u64>);
+
+/// What the process remembers.
+#[derive(Debug, Default)]
+struct Register {
+    /// How many loads there were.
+    count: u64,
+    /// The configuration that was loaded last.
+    latest: u64,
+    /// The module that has loaded it.
+    build: u64,
+    /// The last few loads: the configuration, its number and when it was first loaded.
+    recent: Vec<(u64, u64, Nanos)>,
+}
+
+/// How many loads are remembered.
+const REMEMBERED: usize = 8;
+/// Within this time, in nanoseconds, the VMs of a process load a configuration.
+const AT_THE_SAME_TIME: Nanos = 10_000_000_000;
+
+impl Loads {
+    /// Those of a plugin, of which this VM loads the configuration that `print`
+    /// tells from others; `build` tells the module.
+    pub fn new(plugin: &str, print: u64, build: u64) -> Self {
+        Self { cell: Cells::new(format!("heartbeat/{plugin}/loads"), 0).scope(&[]), print, build }
+    }
+
+    /// Takes note that this VM has loaded it, and says what nobody knew before.
+    pub fn register(
+        &self,
+        plugin: &str,
+        seen: &mut Seen,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> News {
+        let before = seen.0.get(plugin).copied();
+        let noted = update::<Register, _>(store, &self.cell, now, |register| {
+            register.latest = self.print;
+            let build = std::mem::replace(&mut register.build, self.build) != self.build;
+            let (number, load) = register.note(self.print, before, now);
+            ((number, News { load, build }), true)
+        });
+        // Where it can't be written nobody would know it for the first.
+        let Ok((number, news)) = noted else { return News::default() };
+        seen.0.insert(plugin.to_owned(), number);
+        news
+    }
+
+    /// Whether no other configuration of the plugin was loaded after it.
+    pub fn is_latest(&self, store: &impl SharedStore, now: Nanos) -> bool {
+        self.cell.read::<Register>(store, now).latest == self.print
+    }
+}
+
+impl Register {
+    /// The number of a load, and whether it is a new one. A VM that was there `before`
+    /// counts on. One that has just begun may be late for a load that others have
+    /// made already.
+    fn note(&mut self, print: u64, before: Option<u64>, now: Nanos) -> (u64, bool) {
+        self.recent.retain(|(.., at)| {
+            now.saturating_sub(*at) < AT_THE_SAME_TIME && at.saturating_sub(now) <= SKEW
+        });
+        let made = |(known, number, _): &(u64, u64, Nanos)| (*known == print).then_some(*number);
+        let number = match before {
+            Some(before) => before.saturating_add(1),
+            None => match self.recent.iter().rev().find_map(made) {
+                Some(number) => number,
+                None => self.count.saturating_add(1),
+            },
+        };
+        let first = number > self.count;
+        if first {
+            self.count = number;
+            self.recent.push((print, number, now));
+            if self.recent.len() > REMEMBERED {
+                self.recent.remove(0);
+            }
+        }
+        (number, first)
+    }
+}
+
+impl State for Register {
+    fn encode(&self, to: &mut Encoder) {
+        to.number(self.count).number(self.latest).number(self.build);
+        to.number(self.recent.len() as u64);
+        for (print, number, at) in &self.recent {
+            to.number(*print).number(*number).number(*at);
+        }
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        let (count, latest, build) = (from.number()?, from.number()?, from.number()?);
+        let length = from.number()?;
+        let recent = (0..length).map(|_| Some((from.number()?, from.number()?, from.number()?)));
+        Some(Self { count, latest, build, recent: recent.collect::<Option<_>>()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::fake::FakeStore;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const SECOND: Nanos = 1_000_000_000;
+    const NOW: Nanos = 1_000_000 * SECOND;
+
+    /// A process, and how many loads it has counted.
+    #[derive(Default)]
+    struct Process {
+        store: FakeStore,
+        build: u64,
+        counted: usize,
+        builds: usize,
+    }
+
+    impl Process {
+        fn load(&mut self, vm: &mut Seen, print: u64, now: Nanos) {
+            let loads = Loads::new("p", print, self.build);
+            let news = loads.register("p", vm, &self.store, now);
+            self.counted += usize::from(news.load);
+            self.builds += usize::from(news.build);
+        }
+
+        /// Envoy tries a configuration out, and hands it to the main thread.
+        fn try_out(&mut self, main: &mut Seen, print: u64, now: Nanos) {
+            self.load(&mut Seen::default(), print, now);
+            self.load(main, print, now);
+        }
+    }
+
+    #[test]
+    fn a_load_counts_once_however_many_vms_make_it() {
+        let (mut process, mut main, mut worker) =
+            (Process::default(), Seen::default(), Seen::default());
+        for (load, print) in [(1, 7), (2, 8), (3, 7)] {
+            process.try_out(&mut main, print, NOW);
+            process.load(&mut worker, print, NOW);
+            assert_eq!(process.counted, load);
+        }
+    }
+
+    #[test]
+    fn a_worker_may_come_late_to_one_load_after_the_next() {
+        let (mut process, mut main) = (Process::default(), Seen::default());
+        let mut workers = [Seen::default(), Seen::default()];
+        process.try_out(&mut main, 7, NOW);
+        process.try_out(&mut main, 8, NOW);
+        for worker in &mut workers {
+            process.load(worker, 7, NOW);
+            process.load(worker, 8, NOW);
+        }
+        assert_eq!(process.counted, 2);
+        process.try_out(&mut main, 9, NOW);
+        workers.iter_mut().for_each(|worker| process.load(worker, 9, NOW));
+        assert_eq!(process.counted, 3);
+    }
+
+    #[test]
+    fn the_same_configuration_loaded_again_later_counts_again() {
+        let (mut process, mut main) = (Process::default(), Seen::default());
+        process.try_out(&mut main, 7, NOW);
+        process.try_out(&mut Seen::default(), 7, NOW + 60 * SECOND);
+        assert_eq!(process.counted, 2, "Envoy has dropped all VMs in between");
+    }
+
+    #[test]
+    fn what_every_worker_loaded_last_is_the_latest() {
+        let (mut process, mut main, mut worker) =
+            (Process::default(), Seen::default(), Seen::default());
+        process.try_out(&mut main, 7, NOW);
+        process.try_out(&mut main, 8, NOW);
+        process.load(&mut worker, 7, NOW);
+        process.load(&mut worker, 8, NOW);
+        assert!(Loads::new("p", 8, 0).is_latest(&process.store, NOW));
+        assert!(!Loads::new("p", 7, 0).is_latest(&process.store, NOW));
+    }
+
+    #[test]
+    fn a_build_is_news_once_until_another_takes_its_place() {
+        let (mut process, mut main) = (Process { build: 1, ..Process::default() }, Seen::default());
+        process.try_out(&mut main, 7, NOW);
+        process.try_out(&mut main, 8, NOW);
+        assert_eq!(process.builds, 1);
+        process.build = 2;
+        process.try_out(&mut Seen::default(), 8, NOW + 60 * SECOND);
+        assert_eq!(process.builds, 2);
+    }
+
+    #[test]
+    fn the_register_doesnt_grow() {
+        let (mut process, mut main) = (Process::default(), Seen::default());
+        (0..100).for_each(|print| process.try_out(&mut main, print, NOW));
+        assert_eq!(process.counted, 100);
+        let register = Loads::new("p", 0, 0).cell.read::<Register>(&process.store, NOW);
+        assert_eq!(register.recent.len(), REMEMBERED);
+    }
+}

@@ -1,0 +1,248 @@
+//! What is gathered for the score, and what it makes of it.
+
+use super::{Axis, Stability, Topology, combine, thousandths};
+use super::{AxisName, Cluster, FAULTLESS, Handshakes, Live, Protocol, Readings, Sample};
+use crate::config::{Alpn, TlsVersion};
+use crate::config::{CheckRule, ProtocolRule, ScoreRule, Side};
+use crate::decision::Signals;
+use crate::ended::Ended;
+use crate::evidence::Shared;
+use crate::evidence::admin::View;
+use crate::evidence::sliding::{Sliding, Sums, count_at};
+use crate::policy::MetricIndex;
+use crate::request::{Ending, RequestHead};
+use crate::state::{self, Decoder, Encoder, SharedStore, State, fingerprint};
+use crate::time::{Nanos, nanos};
+use std::cell::Cell;
+use std::time::Duration;
+
+/// Keeps the score of a configuration.
+#[derive(Debug)]
+pub struct Keeper {
+    rule: ScoreRule,
+    /// The score, for those who show it.
+    pub scored: Shared<Scored>,
+    /// Whose turn it is to work it out.
+    pub(crate) round: state::Cell,
+    live: Shared<Sliding>,
+    upstream: Shared<Sliding>,
+    /// The answers to each check.
+    checks: Vec<Shared<Sliding>>,
+    /// What this worker has counted and not yet shared.
+    tally: Cell<Live>,
+    metrics: MetricIndex,
+}
+
+/// How often the score is worked out, and what goes into it is shared.
+pub const EVERY: Duration = Duration::from_millis(500);
+/// A score that is older is too old: six rounds.
+const STALE_AFTER: Nanos = 3_000_000_000;
+
+/// A score that was worked out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scored {
+    /// From 0 to 1,000; `None` where every axis abstains.
+    pub score: Option<u16>,
+    /// The axes, alike, in the order of [`AxisName::ALL`].
+    pub axes: [Option<u16>; 3],
+    /// When it was worked out; 0 for never.
+    pub at: Nanos,
+}
+
+impl Scored {
+    /// Whether it can be relied on.
+    pub fn is_fresh(&self, now: Nanos) -> bool {
+        now.saturating_sub(self.at) < STALE_AFTER
+    }
+}
+
+/// What the admin interface has shown of clusters and connections.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Upstream {
+    handshakes: Handshakes,
+    /// Requests to each cluster.
+    used: Vec<u64>,
+}
+
+impl Keeper {
+    /// How many metrics it has: the score, and two for each axis.
+    pub const METRICS: usize = 1 + 2 * AxisName::ALL.len();
+
+    /// Makes room for what is gathered. `cell` makes the place of a kind and a name;
+    /// the metrics stand in the order of [`crate::metrics::score`].
+    pub fn new(
+        rule: &ScoreRule,
+        checks: &[CheckRule],
+        clusters: &[String],
+        cell: impl Fn(&str, &str, u64) -> state::Cell,
+        metrics: MetricIndex,
+    ) -> Self {
+        // What was gathered outlives a change of the weights.
+        let window = fingerprint(&(rule.window, &rule.protocol, clusters));
+        let check = |check: &CheckRule| {
+            cell("score-check", &check.name, fingerprint(&(rule.window, &check.call)))
+        };
+        Self {
+            scored: Shared::new(cell("score", "", fingerprint(rule))),
+            round: cell("score-round", "", fingerprint(rule)),
+            live: Shared::new(cell("score-live", "", window)),
+            upstream: Shared::new(cell("score-upstream", "", window)),
+            checks: checks.iter().map(|rule| Shared::new(check(rule))).collect(),
+            tally: Cell::default(),
+            metrics,
+            rule: rule.clone(),
+        }
+    }
+
+    /// Counts an ordinary request that is over, and whether it failed.
+    pub fn count(&self, failed: bool, ended: &Ended<'_, impl Ending>) {
+        // A stream that outlives the window was meant to.
+        let timed = |took: &Nanos| *took <= nanos(self.rule.window);
+        let answers = match ended.duration().filter(timed) {
+            _ if failed => Sample::lost(),
+            Some(took) => Sample::answered(took),
+            None => Sample::untimed(),
+        };
+        let looked_at = self.rule.protocol.looks_at_requests();
+        let as_expected = looked_at && meets(&self.rule.protocol, ended.ending());
+        self.tally.set(self.tally.get().and(&Live {
+            answers,
+            looked_at: u64::from(looked_at),
+            as_expected: u64::from(as_expected),
+        }));
+    }
+
+    /// Shares what this worker has counted. What can't be written is lost: a few
+    /// requests of many.
+    pub fn share(&self, store: &impl SharedStore, now: Nanos) {
+        let tally = self.tally.take();
+        if tally != Live::default() {
+            self.add(&self.live, &tally, store, now);
+        }
+    }
+
+    /// Takes note of the answer to a check, or that there was none.
+    pub fn record_check(
+        &self,
+        place: usize,
+        sample: &Sample,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) {
+        if let Some(check) = self.checks.get(place) {
+            self.add(check, sample, store, now);
+        }
+    }
+
+    /// Takes note of what the admin interface has shown since the view before.
+    pub fn record_view(&self, before: &View, view: &View, store: &impl SharedStore, now: Nanos) {
+        let requests = |view: &View, place: usize| {
+            view.clusters.get(place).copied().flatten().map_or(0, |cluster| cluster.requests)
+        };
+        let used = (0..view.clusters.len())
+            .map(|place| requests(view, place).saturating_sub(requests(before, place)));
+        let handshakes = match self.rule.protocol.handshakes {
+            Side::Both => view.handshakes.since(before.handshakes),
+            Side::Upstream => Handshakes::default(),
+        };
+        let handshakes = handshakes.and(&view.connections().since(before.connections()));
+        let upstream = Upstream { handshakes, used: used.collect() };
+        self.add(&self.upstream, &upstream, store, now);
+    }
+
+    fn add(
+        &self,
+        window: &Shared<Sliding>,
+        sums: &impl Sums,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) {
+        let _ = window.update(store, now, |window| {
+            window.add(self.rule.window, sums, now);
+            ((), true)
+        });
+    }
+
+    /// Works the score out. `view` is what the admin interface shows, where it was
+    /// seen lately.
+    pub fn work_out(&self, view: Option<&View>, store: &impl SharedStore, now: Nanos) -> Scored {
+        let window = self.rule.window;
+        let live: Live = self.live.read(store, now).total(window, now);
+        let upstream: Upstream = self.upstream.read(store, now).total(window, now);
+        let min_volume = u64::from(self.rule.min_volume);
+        let clusters = view.map(|view| {
+            let used = upstream.used.iter().copied().chain(std::iter::repeat(0));
+            let known = view.clusters.iter().zip(used);
+            known.map(|(hosts, used)| Cluster { hosts: *hosts, used }).collect()
+        });
+        let checks = self.checks.iter().map(|check| check.read(store, now).total(window, now));
+        let stability = Stability { sources: checks.chain([live.answers]).collect(), min_volume };
+        let protocol = Protocol {
+            handshakes: view.map(|_| upstream.handshakes),
+            looked_at: live.looked_at,
+            as_expected: live.as_expected,
+            min_volume,
+        };
+        let readings: Readings = [Topology(clusters).read(), stability.read(), protocol.read()];
+        Scored {
+            score: combine(&self.rule.weights, &readings),
+            axes: readings.map(|reading| reading.map(thousandths)),
+            at: now,
+        }
+    }
+
+    /// Shows a score as gauges. What abstains has nothing to be blamed for.
+    pub fn show(&self, scored: &Scored, signals: &mut Signals) {
+        let value = |score: Option<u16>| u64::from(score.unwrap_or(FAULTLESS));
+        let axes = scored.axes.iter();
+        let values = [value(scored.score)]
+            .into_iter()
+            .chain(axes.clone().map(|axis| value(*axis)))
+            .chain(axes.map(|axis| u64::from(axis.is_some())));
+        signals.set.extend((self.metrics..).zip(values));
+    }
+}
+
+/// Whether the connection of a request is as it should be.
+fn meets(rule: &ProtocolRule, ending: &impl Ending) -> bool {
+    let tls = || ending.tls_version().and_then(|version| TlsVersion::parse(&version));
+    let spoken = || ending.request().protocol().and_then(|protocol| Alpn::parse(&protocol));
+    rule.tls.is_none_or(|oldest| tls().is_some_and(|version| version >= oldest))
+        && (!rule.mtls || ending.is_mtls())
+        && (rule.alpn.is_empty() || spoken().is_some_and(|spoken| rule.alpn.contains(&spoken)))
+}
+
+impl Sums for Upstream {
+    fn to_numbers(&self) -> Vec<f64> {
+        let mut numbers = self.handshakes.to_numbers();
+        numbers.extend(self.used.iter().map(|used| *used as f64));
+        numbers
+    }
+
+    fn of_numbers(numbers: &[f64]) -> Self {
+        let used = (2..numbers.len()).map(|place| count_at(numbers, place)).collect();
+        Self { handshakes: Handshakes::of_numbers(numbers), used }
+    }
+}
+
+impl State for Scored {
+    fn expires(&self) -> Nanos {
+        self.at.saturating_add(STALE_AFTER)
+    }
+
+    fn encode(&self, to: &mut Encoder) {
+        to.number(self.at);
+        for score in [self.score].iter().chain(&self.axes) {
+            to.optional(score.as_ref(), |to, score| {
+                to.number(u64::from(*score));
+            });
+        }
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        let at = from.number()?;
+        let mut score = || from.optional(|from| u16::try_from(from.number()?).ok());
+        let (value, axes) = (score()?, [score()?, score()?, score()?]);
+        Some(Self { score: value, axes, at })
+    }
+}

@@ -1,0 +1,60 @@
+//! The axis of protocol: whether connections come about, and as they should be.
+
+use super::{Axis, share};
+use crate::evidence::sliding::{Sums, count_at};
+
+/// Connections that were tried, and those of them that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Handshakes {
+    /// All of them.
+    pub tried: u64,
+    /// Those that came to nothing.
+    pub failed: u64,
+}
+
+impl Handshakes {
+    /// What was added since an `earlier` count; nothing where a counter began anew.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        let tried = self.tried.saturating_sub(earlier.tried);
+        Self { tried, failed: self.failed.saturating_sub(earlier.failed).min(tried) }
+    }
+}
+
+impl Sums for Handshakes {
+    fn to_numbers(&self) -> Vec<f64> {
+        vec![self.tried as f64, self.failed as f64]
+    }
+
+    fn of_numbers(numbers: &[f64]) -> Self {
+        Self { tried: count_at(numbers, 0), failed: count_at(numbers, 1) }
+    }
+}
+
+/// What is known of connections.
+#[derive(Debug)]
+pub struct Protocol {
+    /// The handshakes of the window; `None` where nobody has seen them lately.
+    pub handshakes: Option<Handshakes>,
+    /// The ordinary requests whose connection was looked at.
+    pub looked_at: u64,
+    /// Those of them whose connection was as it should be.
+    pub as_expected: u64,
+    /// Fewer than this say nothing.
+    pub min_volume: u64,
+}
+
+impl Axis for Protocol {
+    /// The share of handshakes that came about, times the share of requests whose
+    /// connection was as expected; what has too little to go by is left out.
+    fn read(&self) -> Option<f64> {
+        let enough = |count: u64| count > 0 && count >= self.min_volume;
+        let handshakes = self.handshakes.filter(|it| enough(it.tried));
+        let came_about = handshakes.map(|it| 1.0 - share(it.failed, it.tried));
+        let expected = enough(self.looked_at).then(|| share(self.as_expected, self.looked_at));
+        match (came_about, expected) {
+            (None, None) => None,
+            (came_about, expected) => Some(came_about.unwrap_or(1.0) * expected.unwrap_or(1.0)),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The filter's words of the ABI have the numbers that the crate `proxy-wasm` gives them.
+
+#[path = "../../plugin/src/abi.rs"]
+mod abi;
+
+use proxy_wasm::types as sdk;
+
+/// Compares the numbers of the variants named.
+macro_rules! agree {
+    ($kind:ident: $($variant:ident)+) => {
+        $(assert_eq!(
+            abi::$kind::$variant as u32,
+            sdk::$kind::$variant as u32,
+            "{}::{}", stringify!($kind), stringify!($variant),
+        );)+
+    };
+}
+
+#[test]
+fn every_word_of_the_abi_has_the_sdks_number() {
+    agree!(Action: Continue Pause);
+    agree!(LogLevel: Trace Debug Info Warn Error Critical);
+    agree!(BufferType: HttpRequestBody HttpResponseBody HttpCallResponseBody GrpcReceiveBuffer
+        PluginConfiguration);
+    agree!(MapType: HttpRequestHeaders HttpResponseHeaders HttpResponseTrailers
+        HttpCallResponseHeaders HttpCallResponseTrailers);
+    agree!(MetricType: Counter Gauge Histogram);
+    assert_eq!(abi::Status::OK.0, sdk::Status::Ok as u32);
+    assert_eq!(abi::Status::INTERNAL_FAILURE.0, sdk::Status::InternalFailure as u32);
+}
