@@ -55,7 +55,7 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 .PHONY: test-envoy
 test-envoy: build envoy grpc-health-probe prometheus crds ## the filter in real Envoys: scenarios, every shipped configuration, updates as sends them, a real Prometheus
 	@echo "==> test the filter in Envoy"
-	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test readme
+	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test readme --test observability
 
 .PHONY: lint
 lint: ## formatting, clippy, shellcheck, advisories

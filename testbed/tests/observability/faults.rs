@@ -1,0 +1,31 @@
+//! Faults are collected, so that one run tells all.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// How long the metrics may take to be there: some of them need a few scrapes, others
+/// a load that has gone on for a while.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const POLL: Duration = Duration::from_millis(500);
+
+/// Fails with all `faults`, if there are any.
+pub fn none(faults: Vec<String>) -> Result<()> {
+    if !faults.is_empty() {
+        bail!("{} faults:\n- {}", faults.len(), faults.join("\n- "));
+    }
+    Ok(())
+}
+
+/// Looks for faults until there are none, or no more hope.
+pub async fn settle(mut look: impl AsyncFnMut() -> Result<Vec<String>>) -> Result<()> {
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        let faults = look().await?;
+        if faults.is_empty() || Instant::now() > patience {
+            return none(faults);
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
