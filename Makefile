@@ -53,9 +53,9 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 	@scripts/test-wasm.sh
 
 .PHONY: test-envoy
-test-envoy: build envoy grpc-health-probe prometheus crds ## the filter in real Envoys: scenarios, every shipped configuration, updates as sends them, a real Prometheus
+test-envoy: build envoy older-envoys grpc-health-probe prometheus crds ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
 	@echo "==> test the filter in Envoy"
-	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test readme --test observability
+	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test readme --test observability --test istiod
 
 .PHONY: lint
 lint: ## formatting, clippy, shellcheck, advisories
@@ -69,6 +69,10 @@ clean: ## remove everything built or fetched
 .PHONY: envoy
 envoy:
 	@scripts/envoy.sh
+
+.PHONY: older-envoys
+older-envoys: envoy
+	@scripts/older-envoys.sh
 
 .PHONY: grpc-health-probe
 grpc-health-probe: envoy
