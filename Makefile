@@ -7,6 +7,7 @@ export HEARTBEAT_ENVOY  ?= $(CURDIR)/.tools/envoy
 export HEARTBEAT_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
 export HEARTBEAT_GRPC_HEALTH_PROBE ?= $(CURDIR)/.tools/bin/grpc_health_probe
 export HEARTBEAT_PROMETHEUS ?= $(CURDIR)/.tools/bin
+export HEARTBEAT_REGISTRY ?= $(CURDIR)/.tools/bin/docker-registry
 
 # The crates that run on this machine. Every call selects them all and then picks
 # targets: a smaller selection would ask for other features, and the dependencies
@@ -25,6 +26,14 @@ help: ## this list
 build: ## compile the filter to dist/heartbeat_filter.wasm
 	@scripts/build.sh
 
+.PHONY: image
+image: build ## pack it: OCI image and artifact in dist/image, SBOM, checksums
+	@scripts/image.sh
+
+.PHONY: push
+push: $(if $(IMAGE),image) ## push both to a registry: make push IMAGE=registry.example.com/heartbeat-filter:0.1.0
+	@scripts/push.sh "$(IMAGE)"
+
 .PHONY: demo
 demo: build envoy ## see it work: a real Envoy, a demo application, a few probes
 	@cargo build $(NATIVE) --bin testbed
@@ -36,7 +45,7 @@ run: build envoy ## start Envoy with the filter and the demo application, and le
 	@$(TESTBED) run
 
 .PHONY: test
-test: test-unit test-module test-wasm test-envoy ## every test below
+test: test-unit test-module test-wasm test-envoy test-image ## every test below
 
 .PHONY: test-unit
 test-unit: ## the core's and the testbed's own tests, on this machine
@@ -57,6 +66,11 @@ test-envoy: build envoy older-envoys grpc-health-probe prometheus crds ## the fi
 	@echo "==> test the filter in Envoy"
 	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test readme --test observability --test istiod
 
+.PHONY: test-image
+test-image: image envoy registry ## what is released: packed alike anywhere, pushed to a real registry and back
+	@echo "==> test the image"
+	@cargo test $(NATIVE) --test image
+
 .PHONY: lint
 lint: ## formatting, clippy, shellcheck, advisories
 	@scripts/lint.sh
@@ -73,6 +87,10 @@ envoy:
 .PHONY: older-envoys
 older-envoys: envoy
 	@scripts/older-envoys.sh
+
+.PHONY: registry
+registry:
+	@scripts/registry.sh
 
 .PHONY: grpc-health-probe
 grpc-health-probe: envoy
