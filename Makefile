@@ -45,7 +45,7 @@ run: build envoy ## start Envoy with the filter and the demo application, and le
 	@$(TESTBED) run
 
 .PHONY: test
-test: test-unit test-module test-wasm test-envoy test-image ## every test below
+test: test-unit test-module test-wasm test-envoy test-image test-testbed ## every test below
 
 .PHONY: test-unit
 test-unit: ## the core's and the testbed's own tests, on this machine
@@ -70,6 +70,15 @@ test-envoy: build envoy older-envoys grpc-health-probe prometheus crds ## the fi
 test-image: image envoy registry ## what is released: packed alike anywhere, pushed to a real registry and back
 	@echo "==> test the image"
 	@cargo test $(NATIVE) --test image
+
+# The other scenarios have just run in the same Envoy.
+.PHONY: test-testbed
+test-testbed: ## what befalls hosts: the scenarios of `make testbed` that need containers
+	@scripts/testbed.sh hosts::
+
+.PHONY: testbed
+testbed: ## every scenario in containers: application, stock Envoy, prober, Prometheus
+	@scripts/testbed.sh
 
 .PHONY: lint
 lint: ## formatting, clippy, shellcheck, advisories
