@@ -80,6 +80,11 @@ test-testbed: ## what befalls hosts: the scenarios of `make testbed` that need c
 testbed: ## every scenario in containers: application, stock Envoy, prober, Prometheus
 	@scripts/testbed.sh
 
+.PHONY: bench
+bench: build envoy ## what the filter costs, beside Envoy's own filter and Lua (BENCH=quick: in short)
+	@cargo build $(NATIVE) --bin testbed
+	@scripts/bench.sh
+
 .PHONY: lint
 lint: ## formatting, clippy, shellcheck, advisories
 	@scripts/lint.sh

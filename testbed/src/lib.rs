@@ -9,9 +9,11 @@
 //! - [`prometheus`]: a real Prometheus that scrapes it, and what is shipped for one.
 //! - [`demo`]: the filter's main job on one screen, and the same to play with.
 //! - [`report`]: the pictures that the demo leaves behind.
+//! - [`bench`]: what the filter costs, beside the alternatives.
 //! - [`scenario`]: the behaviour of the filter, told in YAML and run on all of the above.
 
 pub mod app;
+pub mod bench;
 pub mod child;
 pub mod client;
 mod clock;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use testbed::{app, demo, hosts, tools::Tools};
+use testbed::{app, bench, demo, hosts, tools::Tools};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -21,6 +21,8 @@ enum Command {
     Demo,
     /// Start Envoy with the filter and the demo application, and leave them running.
     Run,
+    /// Measure what the filter costs, beside the alternatives.
+    Bench(bench::Options),
     /// Stand for a container of testbed/compose.yaml: print what it prints, end when it ends.
     #[command(hide = true)]
     Follow(hosts::FollowOptions),
@@ -41,6 +43,7 @@ async fn obey(command: Command) -> Result<ExitCode> {
         Command::Demo => demo::show(&tools()?).await,
         Command::Follow(options) => hosts::follow(&options).await,
         Command::Run => demo::stay(&tools()?).await,
+        Command::Bench(options) => bench::run(&options, &tools()?).await,
     }
 }
 

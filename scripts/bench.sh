@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Measures what the filter costs, beside Envoy's own filter and Lua: dist/bench.json,
+# dist/bench.svg, dist/bench-scale.svg.
+#
+#   BENCH=full|quick|cpu|memory|scale   what, and how long (quick: all in < 3 min)
+#   BENCH_STRICT=1                      fail where a budget is missed
+#
+# Nothing else should run meanwhile. `make bench` builds what is measured.
+
+cd "$(dirname "$0")/.." && source scripts/lib.sh
+source scripts/toolchain.sh
+
+effort=${BENCH:-full}
+case $effort in
+  full | quick | cpu | memory | scale) ;;
+  *) die "BENCH=$effort is unknown; write full, quick, cpu, memory or scale" ;;
+esac
+
+have h2load || apt_install nghttp2-client || die "no h2load: on Debian 'apt-get install nghttp2-client'"
+
+# What the compiler has left there; already built, so this only finds its place.
+use_toolchain wasm32-wasip1
+untrimmed=$WASM_TARGET_DIR/wasm32-wasip1/release/heartbeat_filter.wasm
+
+arguments=(--effort "$effort" --untrimmed "$untrimmed")
+if [ "${BENCH_STRICT:-}" = 1 ]; then arguments+=(--strict); fi
+
+counted=dist/instructions.tsv
+case $effort in
+  full) scripts/instructions.sh && arguments+=(--instructions "$counted") ;;
+  quick) scripts/instructions.sh classify/ordinary && arguments+=(--instructions "$counted") ;;
+esac
+
+say "measure ($effort)"
+exec "${CARGO_TARGET_DIR:-target}/debug/testbed" bench "${arguments[@]}"
