@@ -108,11 +108,14 @@ impl Match {
 
 impl HttpMatch {
     fn shadows(&self, later: &Self) -> bool {
+        // Each rule is held against each one before it, and nearly all differ in this.
+        if !self.path.shadows(&later.path) {
+            return false;
+        }
         let methods = self.methods.is_empty()
             || !later.methods.is_empty()
                 && later.methods.iter().all(|method| self.methods.contains(method));
-        let headers = self.headers.iter().all(|matcher| later.headers.contains(matcher));
-        methods && headers && self.path.shadows(&later.path)
+        methods && self.headers.iter().all(|matcher| later.headers.contains(matcher))
     }
 }
 

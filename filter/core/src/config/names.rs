@@ -1,6 +1,7 @@
 //! Names that people give to probes, checks and counters.
 
 use super::reader::Reader;
+use std::collections::HashSet;
 
 const LONGEST_NAME: usize = 64;
 
@@ -24,9 +25,10 @@ pub(super) fn refuse_twins<T>(
     rules: &[Option<T>],
     name_of: impl Fn(&T) -> &str,
 ) {
-    for (index, (item, rule)) in items.iter().zip(rules).enumerate() {
+    let mut taken = HashSet::new();
+    for (item, rule) in items.iter().zip(rules) {
         let Some(name) = rule.as_ref().map(&name_of) else { continue };
-        if rules.iter().take(index).flatten().any(|earlier| name_of(earlier) == name) {
+        if !taken.insert(name) {
             item.error(format!("the name {name:?} is taken by an earlier {kind}; choose another"));
         }
     }
