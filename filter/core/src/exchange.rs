@@ -13,7 +13,7 @@ use crate::grpc::{self, GrpcAnswer};
 use crate::outcome::Outcome;
 use crate::policy::MetricIndex;
 use crate::probe::Probe;
-use crate::recognition::{Call, Recognised};
+use crate::recognition::{Call, Recognised, RequestLine};
 use crate::request::ResponseHead;
 use crate::state::{Cell, Cells, SharedStore, update};
 use crate::time::{Nanos, rounded_ms};
@@ -45,6 +45,7 @@ pub struct Commons {
 #[derive(Debug)]
 pub struct Exchange {
     probe: Rc<Probe>,
+    line: RequestLine,
     /// The call, where it is one of gRPC, and the service that it asks for, once
     /// that is known.
     call: Option<Call>,
@@ -66,6 +67,7 @@ pub struct Exchange {
     /// Whether the request came without a body. Others rely only on such a one:
     /// a body may be slow to come, on purpose.
     whole: bool,
+    /// The upstream cluster, where what is known of it matters.
     cluster: Vec<u8>,
     /// Whether its client speaks HTTP/1: some clusters speak what their clients do.
     from_http1: bool,
@@ -125,6 +127,7 @@ impl Exchange {
         };
         Self {
             probe: recognised.probe,
+            line: recognised.line,
             call: recognised.call,
             service: None,
             awaits_message: false,
@@ -248,6 +251,15 @@ impl Exchange {
     /// What is to be shown to people, since the last call.
     pub fn take_signals(&mut self) -> Signals {
         std::mem::take(&mut self.signals)
+    }
+
+    /// Whether anything of the answer, be it Envoy's or the application's, is still to
+    /// be judged, changed or kept.
+    pub fn heeds_answer(&self) -> bool {
+        !matches!(self.progress, Progress::Known(_))
+            || self.held.forwarded
+            || self.held.translation.is_some()
+            || self.commons.evidence.score.is_some()
     }
 
     /// It is ordinary traffic after all.

@@ -220,6 +220,12 @@ impl Probe {
         self.limit.is_some() || self.breaker.is_some() || !matches!(self.action, Action::Forward)
     }
 
+    /// Whether what becomes of its probes depends on what is known of their cluster.
+    pub(crate) fn heeds_cluster(&self) -> bool {
+        let closes = self.closes_connections() && !self.responds();
+        closes || self.memory.is_some() || self.breaker.is_some()
+    }
+
     /// Whether probes of this rule ask the application to close the connection.
     pub(crate) fn closes_connections(&self) -> bool {
         self.protocol == Protocol::Http && self.connection == Connection::Close

@@ -44,6 +44,29 @@ pub struct Recognised {
     pub probe: Rc<Probe>,
     /// The call, where it is one of gRPC.
     pub call: Option<Call>,
+    /// What the request says of itself: read once, and used to its end.
+    pub line: RequestLine,
+}
+
+/// The first line of a request (RFC 9110, section 6.2), as far as it was read.
+#[derive(Clone, Debug, Default)]
+pub struct RequestLine {
+    /// The request target, with its query string.
+    pub target: Vec<u8>,
+    /// The method; empty for a call of gRPC, which has but one.
+    pub method: Vec<u8>,
+}
+
+impl RequestLine {
+    /// The path, without the query string.
+    pub fn path(&self) -> &[u8] {
+        without_query(&self.target)
+    }
+
+    /// The query string, without `?`; empty where there is none.
+    pub fn query(&self) -> &[u8] {
+        self.target.get(self.path().len() + 1..).unwrap_or_default()
+    }
 }
 
 /// A call of `grpc.health.v1.Health`.
@@ -128,23 +151,29 @@ impl Recogniser {
     ///
     /// Reads the path, and more only where a rule has that path.
     pub fn recognise(&self, request: &impl RequestHead) -> Option<Recognised> {
-        let target = request.path()?;
-        let path = without_query(&target);
-        let called = grpc::health_method(path);
-        called
-            .and_then(|method| self.recognise_grpc(request, method))
-            .or_else(|| self.recognise_http(request, path))
+        let mut line = RequestLine { target: request.path()?, method: Vec::new() };
+        let call = grpc::health_method(line.path()).and_then(|it| self.find_call(request, it));
+        if let Some((probe, call)) = call {
+            return Some(Recognised { probe, call: Some(call), line });
+        }
+        let (probe, method) = self.find_http(request, line.path())?;
+        line.method = method;
+        Some(Recognised { probe, call: None, line })
     }
 
-    fn recognise_grpc(&self, request: &impl RequestHead, method: GrpcMethod) -> Option<Recognised> {
+    fn find_call(
+        &self,
+        request: &impl RequestHead,
+        method: GrpcMethod,
+    ) -> Option<(Rc<Probe>, Call)> {
         let rules = self.grpc.get(&method)?;
         let probe = Rc::clone(&rules.first()?.probe);
         let content_type = request.header(CONTENT_TYPE)?;
-        grpc::is_grpc(&content_type)
-            .then(|| Recognised { probe, call: Some(Call { method, rules: Rc::clone(rules) }) })
+        grpc::is_grpc(&content_type).then(|| (probe, Call { method, rules: Rc::clone(rules) }))
     }
 
-    fn recognise_http(&self, request: &impl RequestHead, path: &[u8]) -> Option<Recognised> {
+    /// The rule, and the request's method.
+    fn find_http(&self, request: &impl RequestHead, path: &[u8]) -> Option<(Rc<Probe>, Vec<u8>)> {
         let candidates = self.with_path(path);
         if candidates.is_empty() {
             return None;
@@ -154,7 +183,7 @@ impl Recogniser {
             .iter()
             .filter_map(|number| self.http.get(number))
             .find(|rule| rule.accepts(&method, request))?;
-        Some(Recognised { probe: Rc::clone(&rule.probe), call: None })
+        Some((Rc::clone(&rule.probe), method))
     }
 
     /// The rules whose condition on the path holds, in their order.

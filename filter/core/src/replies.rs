@@ -10,8 +10,8 @@ use crate::headers::{
 };
 use crate::outcome::{Verdict, details};
 use crate::probe::Probe;
+use crate::recognition::RequestLine;
 use crate::report::Report;
-use crate::request::without_query;
 use crate::time::{Nanos, rfc3339};
 
 const SECOND: Nanos = 1_000_000_000;
@@ -22,11 +22,10 @@ impl Probe {
         &self,
         rule: &RespondRule,
         report: Report,
-        target: &[u8],
+        line: &RequestLine,
     ) -> (Reply, Verdict) {
-        let path = without_query(target);
-        let query = target.get(path.len() + 1..).unwrap_or_default();
-        let page = Page { path, query, details: self.shows(rule.details) };
+        let page =
+            Page { path: line.path(), query: line.query(), details: self.shows(rule.details) };
         let Written { verdict, body } = rule.format.write(report, &page);
         let (status, details) = match verdict {
             Verdict::Pass => (200, details::RESPOND_PASS),

@@ -50,8 +50,24 @@ impl Stream {
 
     /// Lets `act` work on the exchange, where there is one, and shows what comes of it.
     fn with_exchange<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
-        let exchange = self.exchange.as_ref()?;
-        let mut exchange = exchange.try_borrow_mut().ok().filter(|it| !it.is_disowned())?;
+        self.with_exchange_if(|_| true, act)
+    }
+
+    /// The same for an exchange to which the answer matters. Of many it doesn't, such as
+    /// those that the proxy has answered: then nothing is asked, not even the time.
+    fn with_answer<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
+        self.with_exchange_if(Exchange::heeds_answer, act)
+    }
+
+    fn with_exchange_if<T>(
+        &self,
+        condition: impl FnOnce(&Exchange) -> bool,
+        act: impl FnOnce(&mut Exchange) -> T,
+    ) -> Option<T> {
+        let mut exchange = self.exchange.as_ref()?.try_borrow_mut().ok()?;
+        if exchange.is_disowned() || !condition(&exchange) {
+            return None;
+        }
         let done = act(&mut exchange);
         self.plugin.show_signals_of(&mut exchange);
         Some(done)
@@ -163,7 +179,7 @@ impl Stream {
 
     /// The response's headers pass by.
     pub fn on_response_headers(&self, end_of_stream: bool) {
-        let edits = self.with_exchange(|exchange| {
+        let edits = self.with_answer(|exchange| {
             exchange.on_response_headers(&Response, &SharedData, host::now(), end_of_stream)
         });
         if let Some(edits) = edits {
@@ -173,7 +189,7 @@ impl Stream {
 
     /// A piece of the response's body passes by, of `size` bytes.
     pub fn on_response_body(&self, size: usize, end_of_stream: bool) {
-        let edit = self.with_exchange(|exchange| {
+        let edit = self.with_answer(|exchange| {
             let read = || host::response_body(size);
             exchange.on_response_body(read, &SharedData, host::now(), end_of_stream)
         });
@@ -189,7 +205,7 @@ impl Stream {
 
     /// The response's trailers pass by.
     pub fn on_response_trailers(&self) {
-        let status = self.with_exchange(|exchange| {
+        let status = self.with_answer(|exchange| {
             exchange.on_response_trailers(&SharedData, host::now(), host::grpc_status_trailer);
             exchange.translated_status()
         });

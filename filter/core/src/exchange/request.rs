@@ -12,7 +12,7 @@ use crate::headers::{
 use crate::limit::Bucket;
 use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Admission;
-use crate::request::{RequestHead, without_query};
+use crate::request::RequestHead;
 use crate::state::{Cell, Refusal, SharedStore, update};
 use crate::time::Nanos;
 use crate::upstream::Upstream;
@@ -38,15 +38,17 @@ impl Exchange {
                 return self.answer(self.probe.reply_denied(now), Outcome::Denied);
             }
         }
-        self.cluster = request.cluster().unwrap_or_default();
+        if self.probe.heeds_cluster() {
+            self.cluster = request.cluster().unwrap_or_default();
+        }
         self.memory = self.place_in_memory(request);
-        if let Some(decision) = self.limit(request, store, now) {
+        if let Some(decision) = self.limit(store, now) {
             return decision;
         }
         match &self.probe.action {
             Action::Respond(_) if self.probe.is_grpc() => self.respond_to_call(request, store, now),
             Action::Respond(rule) => {
-                let (reply, verdict) = self.respond(rule, request, store, now);
+                let (reply, verdict) = self.respond(rule, store, now);
                 self.answer(reply, verdict.outcome())
             }
             Action::Cache(_) => self.consult_cache(request, store, now),
@@ -69,12 +71,10 @@ impl Exchange {
             let fits = self.is_cacheable_call() && size <= LONGEST_SCOPE;
             return fits.then(|| cells.scope(&[&self.cluster, &host, method, service]));
         }
-        let method = request.method()?;
-        if !self.whole || !matches!(method.as_slice(), b"GET" | b"HEAD") {
+        if !self.whole || !matches!(self.line.method.as_slice(), b"GET" | b"HEAD") {
             return None;
         }
-        let target = request.path().unwrap_or_default();
-        let path = without_query(&target);
+        let path = self.line.path();
         let host = request.header(AUTHORITY).unwrap_or_default();
         let size = self.cluster.len() + host.len() + path.len();
         (size <= LONGEST_SCOPE).then(|| cells.scope(&[&self.cluster, &host, path]))
@@ -115,22 +115,15 @@ impl Exchange {
     fn respond(
         &self,
         rule: &RespondRule,
-        request: &impl RequestHead,
         store: &impl SharedStore,
         now: Nanos,
     ) -> (Reply, Verdict) {
         let report = self.commons.evidence.report(&self.probe.items, store, now);
-        let target = if rule.format.heeds_target() { request.path() } else { None };
-        self.probe.reply_respond(rule, report, &target.unwrap_or_default())
+        self.probe.reply_respond(rule, report, &self.line)
     }
 
     /// `limit`: the decision for a probe that is beyond it.
-    fn limit(
-        &mut self,
-        request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
-    ) -> Option<Decision> {
+    fn limit(&mut self, store: &impl SharedStore, now: Nanos) -> Option<Decision> {
         let probe = Rc::clone(&self.probe);
         let (rule, cells) = probe.limit.as_ref()?;
         let cell = match self.named_service() {
@@ -148,7 +141,7 @@ impl Exchange {
             (OnLimit::Reject, _) => None,
             (OnLimit::LastVerdict, _) if probe.is_grpc() => None,
             (OnLimit::LastVerdict, Action::Respond(rule)) => {
-                let (reply, _) = self.respond(rule, request, store, now);
+                let (reply, _) = self.respond(rule, store, now);
                 Some(Reply { details: details::LIMITED_LAST_VERDICT, ..reply })
             }
             (OnLimit::LastVerdict, _) => self
@@ -249,9 +242,8 @@ impl Exchange {
         if capture && self.probe.is_grpc() {
             edits.set(CONTENT_TYPE, "application/grpc");
         } else if capture {
-            let target = request.path().unwrap_or_default();
-            edits.set(PATH, without_query(&target));
-            if request.method().as_deref() == Some(b"HEAD") {
+            edits.set(PATH, self.line.path());
+            if self.line.method == b"HEAD" {
                 edits.set(METHOD, "GET");
                 self.held.replacement = Some(Vec::new());
             }
