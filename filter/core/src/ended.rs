@@ -5,6 +5,7 @@ use crate::config::PathMatch;
 use crate::headers::{METHOD, ORIGINAL_PATH, PATH, STATUS_CODE};
 use crate::request::{Ending, Headers, RequestHead, ResponseHead, parse_status, without_query};
 use crate::time::Nanos;
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 
 /// A request that is over. `'a` is how long the names live that are asked for.
@@ -109,7 +110,7 @@ impl<'a, E: Ending> Ended<'a, E> {
 
     fn value(&self, fact: Fact<'a>) -> Option<Vec<u8>> {
         once(&self.values, fact, || match fact {
-            Fact::RequestHeader(name) => self.ending.request().header(name),
+            Fact::RequestHeader(name) => self.ending.request().header(name).map(Cow::into_owned),
             Fact::ResponseHeader(name) => self.ending.response().header(name),
             Fact::Cluster => self.ending.request().cluster(),
             Fact::Route => self.ending.route(),

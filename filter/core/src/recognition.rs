@@ -151,14 +151,15 @@ impl Recogniser {
     ///
     /// Reads the path, and more only where a rule has that path.
     pub fn recognise(&self, request: &impl RequestHead) -> Option<Recognised> {
-        let mut line = RequestLine { target: request.path()?, method: Vec::new() };
-        let call = grpc::health_method(line.path()).and_then(|it| self.find_call(request, it));
-        if let Some((probe, call)) = call {
-            return Some(Recognised { probe, call: Some(call), line });
-        }
-        let (probe, method) = self.find_http(request, line.path())?;
-        line.method = method;
-        Some(Recognised { probe, call: None, line })
+        let target = request.path()?;
+        let path = without_query(&target);
+        let call = grpc::health_method(path).and_then(|method| self.find_call(request, method));
+        let (probe, method, call) = match call {
+            Some((probe, call)) => (probe, Vec::new(), Some(call)),
+            None => self.find_http(request, path).map(|(probe, method)| (probe, method, None))?,
+        };
+        let line = RequestLine { target: target.into_owned(), method };
+        Some(Recognised { probe, call, line })
     }
 
     fn find_call(
@@ -183,7 +184,7 @@ impl Recogniser {
             .iter()
             .filter_map(|number| self.http.get(number))
             .find(|rule| rule.accepts(&method, request))?;
-        Some((Rc::clone(&rule.probe), method))
+        Some((Rc::clone(&rule.probe), method.into_owned()))
     }
 
     /// The rules whose condition on the path holds, in their order.

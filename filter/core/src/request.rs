@@ -2,6 +2,7 @@
 
 use crate::headers::{METHOD, PATH, STATUS_CODE};
 use crate::time::Nanos;
+use std::borrow::Cow;
 
 /// The head of a request, read on demand.
 ///
@@ -11,18 +12,18 @@ use crate::time::Nanos;
 pub trait RequestHead {
     /// The value of a header, or of a pseudo-header such as `:path`; the first of
     /// several.
-    fn header(&self, name: &str) -> Option<Vec<u8>>;
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
 
     /// All values of a header. Much dearer than [`header`](Self::header).
     fn header_values(&self, name: &str) -> Vec<Vec<u8>>;
 
     /// The request target, with its query string.
-    fn path(&self) -> Option<Vec<u8>> {
+    fn path(&self) -> Option<Cow<'_, [u8]>> {
         self.header(PATH)
     }
 
     /// The request method.
-    fn method(&self) -> Option<Vec<u8>> {
+    fn method(&self) -> Option<Cow<'_, [u8]>> {
         self.header(METHOD)
     }
 
@@ -78,7 +79,7 @@ pub trait Headers<'a> {
 
 impl<'a, T: RequestHead> Headers<'a> for T {
     fn first(&self, name: &'a str) -> Option<Vec<u8>> {
-        self.header(name)
+        self.header(name).map(Cow::into_owned)
     }
 
     fn all(&self, name: &'a str) -> Vec<Vec<u8>> {
@@ -146,12 +147,16 @@ impl FakeRequest {
         self.0.push((name, value.into()));
         self
     }
+
+    fn property(&self, name: &str) -> Option<Vec<u8>> {
+        self.header_values(name).into_iter().next()
+    }
 }
 
 #[cfg(test)]
 impl RequestHead for FakeRequest {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.header_values(name).into_iter().next()
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.header_values(name).into_iter().next().map(Cow::Owned)
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
@@ -160,18 +165,18 @@ impl RequestHead for FakeRequest {
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
-        self.header("source.address")
+        self.property("source.address")
     }
 
     fn peer_uri_san(&self) -> Option<Vec<u8>> {
-        self.header("peer.uri_san")
+        self.property("peer.uri_san")
     }
 
     fn cluster(&self) -> Option<Vec<u8>> {
-        self.header("cluster")
+        self.property("cluster")
     }
 
     fn protocol(&self) -> Option<Vec<u8>> {
-        self.header("protocol")
+        self.property("protocol")
     }
 }

@@ -6,9 +6,11 @@
 #![allow(unsafe_code)] // Calling the host is what this file is for.
 
 mod calls;
+mod heads;
 mod imports;
 
 pub use calls::{Answer, Clusters, call_status, is_calling, watch_message};
+pub use heads::{Over, Request, RequestHeaders, Response};
 
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
 use crate::dispatch::{RootId, StreamId};
@@ -17,7 +19,7 @@ use heartbeat_core::headers::GRPC_STATUS;
 use heartbeat_core::metrics::{Metric, MetricKind};
 use heartbeat_core::state::{SharedStore, Version};
 use heartbeat_core::time::Nanos;
-use heartbeat_core::{Ending, HeaderEdits, Reply, RequestHead, ResponseHead};
+use heartbeat_core::{HeaderEdits, Reply, ResponseHead};
 use imports::*;
 use std::alloc::{Layout, alloc};
 use std::ptr::{dangling_mut, null_mut};
@@ -66,12 +68,11 @@ fn header(map: MapType, name: &str) -> Option<Vec<u8>> {
     })
 }
 
-fn header_values(map: MapType, name: &str) -> Vec<Vec<u8>> {
+/// All headers of a message, as the ABI writes them.
+fn headers(map: MapType) -> Vec<u8> {
     // SAFETY: the outputs are `value_of`'s.
-    let map = value_of(|value, size| unsafe { proxy_get_header_map_pairs(map, value, size) });
-    let pairs = map.as_deref().and_then(header_map::deserialize).unwrap_or_default();
-    let named = pairs.into_iter().filter(|(known, _)| *known == name.as_bytes());
-    named.map(|(_, value)| value.to_vec()).collect()
+    value_of(|value, size| unsafe { proxy_get_header_map_pairs(map, value, size) })
+        .unwrap_or_default()
 }
 
 fn remove_header(map: MapType, name: &str) {
@@ -108,96 +109,6 @@ fn buffer(buffer: BufferType, size: usize) -> Vec<u8> {
     // SAFETY: the outputs are `value_of`'s.
     value_of(|value, len| unsafe { proxy_get_buffer_bytes(buffer, 0, size, value, len) })
         .unwrap_or_default()
-}
-
-/// The head of the stream's request. It can be read while request headers are
-/// processed and in `on_log`.
-pub struct Request;
-
-impl RequestHead for Request {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        header(MapType::HttpRequestHeaders, name)
-    }
-
-    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        header_values(MapType::HttpRequestHeaders, name)
-    }
-
-    fn source_address(&self) -> Option<Vec<u8>> {
-        property(&["source", "address"])
-    }
-
-    fn peer_uri_san(&self) -> Option<Vec<u8>> {
-        property(&["connection", "uri_san_peer_certificate"])
-    }
-
-    fn cluster(&self) -> Option<Vec<u8>> {
-        property(&["xds", "cluster_name"])
-    }
-
-    fn protocol(&self) -> Option<Vec<u8>> {
-        property(&["request", "protocol"])
-    }
-}
-
-/// The head of the stream's response.
-pub struct Response;
-
-impl ResponseHead for Response {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        header(MapType::HttpResponseHeaders, name)
-    }
-
-    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        header_values(MapType::HttpResponseHeaders, name)
-    }
-
-    fn code_details(&self) -> Option<Vec<u8>> {
-        property(&["response", "code_details"])
-    }
-}
-
-/// The stream, as `on_log` finds it.
-pub struct Over;
-
-impl Ending for Over {
-    fn request(&self) -> &impl RequestHead {
-        &Request
-    }
-
-    fn response(&self) -> &impl ResponseHead {
-        &Response
-    }
-
-    fn grpc_status(&self) -> Option<u32> {
-        grpc_status()
-    }
-
-    fn route(&self) -> Option<Vec<u8>> {
-        property(&["xds", "route_name"])
-    }
-
-    fn duration(&self) -> Option<Nanos> {
-        number(&["request", "duration"])
-    }
-
-    fn request_bytes(&self) -> Option<u64> {
-        // Where the client has announced a size, that is it: of a request that broke
-        // off it may be any number, but no more came than this, headers and all.
-        Some(number(&["request", "size"])?.min(request_size()))
-    }
-
-    fn response_bytes(&self) -> Option<u64> {
-        number(&["response", "size"])
-    }
-
-    fn tls_version(&self) -> Option<Vec<u8>> {
-        property(&["connection", "tls_version"])
-    }
-
-    fn is_mtls(&self) -> bool {
-        property(&["connection", "mtls"]).is_some_and(|bytes| bytes.first() == Some(&1))
-    }
 }
 
 /// The request's headers, changed. Envoy will choose the route anew.

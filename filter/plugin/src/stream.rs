@@ -2,13 +2,13 @@
 
 use crate::abi::Action;
 use crate::dispatch::{self, StreamId};
-use crate::host::{self, Over, Request, Response, SharedData};
+use crate::host::{self, Over, Request, RequestHeaders, Response, SharedData};
 use crate::messages::Shown;
 use crate::plugin::Plugin;
 use heartbeat_core::grpc::LONGEST_CALL;
 use heartbeat_core::policy::forged_markers;
 use heartbeat_core::time::Nanos;
-use heartbeat_core::{BodyEdit, Decision, Ended, Exchange};
+use heartbeat_core::{BodyEdit, Decision, Ended, Exchange, RequestHead};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -28,18 +28,19 @@ pub struct Stream {
 /// A stream begins. Ordinary traffic is kept only where something is to be counted
 /// of it in the end.
 pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool) -> Action {
-    let Some(recognised) = plugin.policy.recognise(&Request) else {
+    let request = RequestHeaders::read();
+    let Some(recognised) = plugin.policy.recognise(&request) else {
         if plugin.follows_ordinary() {
             dispatch::keep(Stream::ordinary(id, plugin));
         }
-        return leave_alone();
+        return leave_alone(&request);
     };
     let now = host::now();
     let exchange = plugin.policy.exchange(recognised, plugin.token(id, now), now);
     let exchange = Some(Rc::new(RefCell::new(exchange)));
     let stream = Stream { id, plugin, exchange };
     dispatch::keep(stream.clone());
-    stream.on_probe(now, end_of_stream)
+    stream.on_probe(&request, now, end_of_stream)
 }
 
 impl Stream {
@@ -110,7 +111,7 @@ impl Stream {
         match decision {
             None | Some(Decision::NotAProbe) => {
                 self.with_exchange(Exchange::disown);
-                leave_alone()
+                leave_alone(&Request)
             }
             Some(Decision::Forward(edits)) => {
                 host::edit_request(&edits);
@@ -135,7 +136,7 @@ impl Stream {
     }
 
     /// What becomes of a probe whose headers have come.
-    fn on_probe(&self, now: Nanos, end_of_stream: bool) -> Action {
+    fn on_probe(&self, request: &RequestHeaders, now: Nanos, end_of_stream: bool) -> Action {
         let shown = self.plugin.messages.shown();
         let wants_message = self.with_exchange(|exchange| {
             let wants = exchange.wants_message();
@@ -146,12 +147,10 @@ impl Stream {
         });
         let decision = match shown {
             _ if wants_message != Some(true) => self.with_exchange(|exchange| {
-                exchange.on_request_headers(&Request, &SharedData, now, end_of_stream)
+                exchange.on_request_headers(request, &SharedData, now, end_of_stream)
             }),
             _ if end_of_stream => self
-                .with_exchange(|exchange| {
-                    exchange.on_message(&[], true, &Request, &SharedData, now)
-                })
+                .with_exchange(|exchange| exchange.on_message(&[], true, request, &SharedData, now))
                 .flatten(),
             Shown::Yes => return Action::Pause,
             Shown::Unknown => {
@@ -161,7 +160,7 @@ impl Stream {
                 return Action::Pause;
             }
             Shown::No => {
-                self.with_exchange(|exchange| exchange.without_message(&Request, &SharedData, now))
+                self.with_exchange(|exchange| exchange.without_message(request, &SharedData, now))
             }
         };
         self.apply(decision)
@@ -233,7 +232,7 @@ impl Stream {
 }
 
 /// What happens to ordinary traffic: nothing, but to markers that it forges.
-fn leave_alone() -> Action {
-    forged_markers(&Request).for_each(host::remove_request_header);
+fn leave_alone(request: &impl RequestHead) -> Action {
+    forged_markers(request).for_each(host::remove_request_header);
     Action::Continue
 }

@@ -1,5 +1,6 @@
 //! A host that costs next to nothing.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -18,17 +19,18 @@ impl Request {
 }
 
 impl RequestHead for Request {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        match name {
-            ":path" => Some(self.path.clone().into()),
-            ":method" => Some(b"GET".to_vec()),
-            ":authority" => Some(b"app".to_vec()),
-            _ => None,
-        }
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let value = match name {
+            ":path" => self.path.as_str(),
+            ":method" => "GET",
+            ":authority" => "app",
+            _ => return None,
+        };
+        Some(Cow::Borrowed(value.as_bytes()))
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        self.header(name).into_iter().collect()
+        self.header(name).map(Cow::into_owned).into_iter().collect()
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::policy::{Policy, Surroundings};
 use crate::request::{FakeRequest, RequestHead, ResponseHead};
+use std::borrow::Cow;
 use std::cell::RefCell;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -17,7 +18,7 @@ impl Head {
 }
 
 impl RequestHead for Head {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.note(name);
         self.0.header(name)
     }
@@ -47,7 +48,7 @@ impl RequestHead for Head {
 
 impl ResponseHead for Head {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
-        RequestHead::header(self, name)
+        RequestHead::header(self, name).map(Cow::into_owned)
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {

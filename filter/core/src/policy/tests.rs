@@ -3,6 +3,7 @@
 use super::*;
 use crate::evidence::check::CheckResult;
 use crate::request::FakeRequest;
+use std::borrow::Cow;
 use std::cell::RefCell;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -105,7 +106,7 @@ fn a_path_of_any_bytes_is_ordinary() {
 struct Spy<'a>(&'a FakeRequest, RefCell<Vec<String>>);
 
 impl RequestHead for Spy<'_> {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         self.1.borrow_mut().push(name.to_owned());
         self.0.header(name)
     }
@@ -116,19 +117,19 @@ impl RequestHead for Spy<'_> {
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
-        self.header("source.address")
+        self.header("source.address").map(Cow::into_owned)
     }
 
     fn peer_uri_san(&self) -> Option<Vec<u8>> {
-        self.header("peer.uri_san")
+        self.header("peer.uri_san").map(Cow::into_owned)
     }
 
     fn cluster(&self) -> Option<Vec<u8>> {
-        self.header("cluster")
+        self.header("cluster").map(Cow::into_owned)
     }
 
     fn protocol(&self) -> Option<Vec<u8>> {
-        self.header("protocol")
+        self.header("protocol").map(Cow::into_owned)
     }
 }
 

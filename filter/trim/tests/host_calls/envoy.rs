@@ -146,6 +146,18 @@ fn without_place(key: &[u8]) -> String {
     key.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_owned()
 }
 
+/// A header map as the ABI writes it: the number of pairs, the sizes of each name and
+/// value, then each of them with a zero byte behind it.
+fn written(headers: &Headers) -> Vec<u8> {
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
+    let sizes = headers.iter().flat_map(|(name, value)| [name.len(), value.len()]);
+    let texts = headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_slice()]);
+    let mut map = number(headers.len()).to_vec();
+    map.extend(sizes.flat_map(number));
+    map.extend(texts.flat_map(|text| text.iter().copied().chain([0])));
+    map
+}
+
 /// Gives the module every import that it asks for.
 pub fn link(linker: &mut Linker<Envoy>, module: &Module) -> Result<()> {
     refusals(linker, module)?;
@@ -168,6 +180,17 @@ fn headers(linker: &mut Linker<Envoy>) -> Result<()> {
             let found = headers.iter().find(|(known, _)| *known == name);
             let value = found.map(|(_, value)| value.clone());
             host.answer(value, at, size)
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_get_header_map_pairs",
+        |host: Caller<'_, Envoy>, map: i32, at: i32, size: i32| {
+            let mut host = Host(host);
+            host.call("get_headers");
+            let Some(headers) = host.0.data_mut().map(map) else { return BAD_ARGUMENT };
+            let map = written(headers);
+            host.answer(Some(map), at, size)
         },
     )?;
     linker.func_wrap(
