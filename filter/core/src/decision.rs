@@ -1,6 +1,8 @@
 //! What the filter does with a probe.
 
+use crate::header_map::{self, Pairs};
 use crate::policy::MetricIndex;
+use std::rc::Rc;
 
 /// What happens to a recognised probe.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +51,7 @@ pub struct Reply {
     /// The HTTP status.
     pub status: u16,
     /// The headers, without `content-length`, which Envoy sets.
-    pub headers: Vec<(&'static str, Vec<u8>)>,
+    pub headers: HeaderBlock,
     /// The body; Envoy leaves it out of the answer to a HEAD. To a call of gRPC
     /// it is the message of the status.
     pub body: Vec<u8>,
@@ -57,6 +59,29 @@ pub struct Reply {
     pub grpc_status: Option<u32>,
     /// The reason, for `%RESPONSE_CODE_DETAILS%`: one of [`crate::outcome::details`].
     pub details: &'static str,
+}
+
+/// The headers of a reply, as [`header_map`] writes them: an answer that is always the
+/// same has them ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderBlock(Rc<[u8]>);
+
+impl HeaderBlock {
+    /// What the host is to be given.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The headers, one by one.
+    pub fn pairs(&self) -> Pairs<'_> {
+        header_map::pairs(&self.0)
+    }
+}
+
+impl From<Vec<(&'static str, Vec<u8>)>> for HeaderBlock {
+    fn from(headers: Vec<(&'static str, Vec<u8>)>) -> Self {
+        Self(header_map::serialize(&headers).into())
+    }
 }
 
 /// What is to be shown to people.

@@ -7,7 +7,8 @@ pub fn serialize(headers: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
     let number = |bytes: &mut Vec<u8>, number: usize| {
         bytes.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
     };
-    let mut bytes = Vec::new();
+    let size = |(name, value): &(&str, Vec<u8>)| 8 + name.len() + value.len() + 2;
+    let mut bytes = Vec::with_capacity(4 + headers.iter().map(size).sum::<usize>());
     number(&mut bytes, headers.len());
     for (name, value) in headers {
         number(&mut bytes, name.len());

@@ -13,9 +13,11 @@ use crate::headers::{
 };
 use crate::outcome::{Outcome, Verdict};
 use crate::policy::{MetricIndex, Surroundings};
+use crate::replies::Pages;
 use crate::request::RequestHead;
 use crate::state::{Cells, fingerprint};
 use crate::time::{Nanos, nanos};
+use std::cell::OnceCell;
 use std::time::Duration;
 
 /// A probe rule, compiled.
@@ -40,6 +42,8 @@ pub struct Probe {
     pub(crate) via_http: Option<String>,
     service_cluster: String,
     metrics: ProbeMetrics,
+    /// What is ready of the pages that it answers with, once it has answered.
+    pub(crate) pages: OnceCell<Pages>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +123,7 @@ impl Probe {
             via_http: rule.via_http,
             service_cluster: surroundings.service_cluster.clone(),
             metrics,
+            pages: OnceCell::new(),
             name: rule.name,
         }
     }

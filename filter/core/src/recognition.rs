@@ -11,7 +11,7 @@ use crate::grpc;
 use crate::headers::CONTENT_TYPE;
 use crate::probe::Probe;
 use crate::request::{RequestHead, without_query};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
 /// The place of a rule in the configuration: the first that matches wins.
@@ -20,12 +20,13 @@ type RuleNumber = usize;
 /// All rules, ready to be found.
 #[derive(Debug, Default)]
 pub struct Recogniser {
-    exact: HashMap<Vec<u8>, Vec<RuleNumber>>,
-    prefix: HashMap<Vec<u8>, Vec<RuleNumber>>,
+    // The keys are the configuration's: no request can choose them so that they collide.
+    exact: FxHashMap<Vec<u8>, Vec<RuleNumber>>,
+    prefix: FxHashMap<Vec<u8>, Vec<RuleNumber>>,
     anywhere: Vec<RuleNumber>,
-    http: HashMap<RuleNumber, HttpRule>,
+    http: FxHashMap<RuleNumber, HttpRule>,
     /// By method.
-    grpc: HashMap<GrpcMethod, Rc<Vec<GrpcRule>>>,
+    grpc: FxHashMap<GrpcMethod, Rc<Vec<GrpcRule>>>,
     rules: RuleNumber,
 }
 

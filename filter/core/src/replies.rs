@@ -2,8 +2,8 @@
 
 use crate::cache::Answer;
 use crate::config::RespondRule;
-use crate::decision::{HeaderEdits, Reply};
-use crate::format::{Page, Written};
+use crate::decision::{HeaderBlock, HeaderEdits, Reply};
+use crate::format::{Bare, Format, Page, Written};
 use crate::grpc::{Violation, code};
 use crate::headers::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, GRPC_ACCEPT_ENCODING, RETRY_AFTER,
@@ -16,6 +16,31 @@ use crate::time::{Nanos, rfc3339};
 
 const SECOND: Nanos = 1_000_000_000;
 
+/// What is ready of the pages of `respond`, for each verdict.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    pass: ReadyPage,
+    warn: ReadyPage,
+    fail: ReadyPage,
+}
+
+#[derive(Debug)]
+struct ReadyPage {
+    headers: HeaderBlock,
+    /// The page for whom mustn't see more than the status.
+    bare: Option<Bare>,
+}
+
+impl Pages {
+    fn of(&self, verdict: Verdict) -> &ReadyPage {
+        match verdict {
+            Verdict::Pass => &self.pass,
+            Verdict::Warn => &self.warn,
+            Verdict::Fail => &self.fail,
+        }
+    }
+}
+
 impl Probe {
     /// `respond`: what the evidence says.
     pub(crate) fn reply_respond(
@@ -24,29 +49,45 @@ impl Probe {
         report: Report,
         line: &RequestLine,
     ) -> (Reply, Verdict) {
-        let page =
-            Page { path: line.path(), query: line.query(), details: self.shows(rule.details) };
-        let Written { verdict, body } = rule.format.write(report, &page);
+        let shown = self.shows(rule.details);
+        let pages = self.pages.get_or_init(|| self.prepare_pages(rule.format));
+        let bare = pages.of(report.verdict()).bare.as_ref().filter(|_| !shown);
+        let (verdict, body) = match bare {
+            Some(bare) => (report.verdict(), bare.write(report.at)),
+            None => {
+                let page = Page { path: line.path(), query: line.query(), details: shown };
+                let Written { verdict, body } = rule.format.write(report, &page);
+                (verdict, body.into())
+            }
+        };
         let (status, details) = match verdict {
             Verdict::Pass => (200, details::RESPOND_PASS),
             Verdict::Warn => (200, details::RESPOND_WARN),
             Verdict::Fail => (503, details::RESPOND_FAIL),
         };
-        let mut headers = self.annotation(verdict);
-        headers.set(CONTENT_TYPE, rule.format.content_type());
-        headers.set(CACHE_CONTROL, "no-store");
-        if rule.format.heeds_target() {
-            // It holds what the prober sent.
-            headers.set(CONTENT_TYPE_OPTIONS, "nosniff");
-        }
-        let reply =
-            Reply { status, headers: headers.set, body: body.into(), grpc_status: None, details };
-        (reply, verdict)
+        let headers = pages.of(verdict).headers.clone();
+        (Reply { status, headers, body, grpc_status: None, details }, verdict)
+    }
+
+    /// What is always the same in the pages of `respond`.
+    fn prepare_pages(&self, format: Format) -> Pages {
+        let page = |verdict| {
+            let mut headers = self.annotation(verdict);
+            headers.set(CONTENT_TYPE, format.content_type());
+            headers.set(CACHE_CONTROL, "no-store");
+            if format.heeds_target() {
+                // It holds what the prober sent.
+                headers.set(CONTENT_TYPE_OPTIONS, "nosniff");
+            }
+            ReadyPage { headers: headers.set.into(), bare: Bare::of(format, verdict) }
+        };
+        let [pass, warn, fail] = [Verdict::Pass, Verdict::Warn, Verdict::Fail].map(page);
+        Pages { pass, warn, fail }
     }
 
     /// An answer that was kept.
     pub(crate) fn reply_kept(&self, answer: Answer, details: &'static str, now: Nanos) -> Reply {
-        let headers = self.describe(&answer, now).set;
+        let headers = self.describe(&answer, now).set.into();
         Reply { status: answer.status, headers, body: answer.body, grpc_status: None, details }
     }
 
@@ -110,7 +151,8 @@ impl Probe {
         // A refusal to answer is no verdict.
         let verdict = if status >= 500 { r#""status":"fail","# } else { "" };
         let body = format!(r#"{{{verdict}"reason":"{details}","timestamp":"{timestamp}"}}"#);
-        Reply { status, headers: headers.set, body: body.into(), grpc_status: None, details }
+        let headers = headers.set.into();
+        Reply { status, headers, body: body.into(), grpc_status: None, details }
     }
 }
 
@@ -126,6 +168,7 @@ pub(crate) fn reply_violation(violation: Violation) -> Reply {
 
 /// A status without a message, which Envoy sends in trailers-only form.
 fn in_grpc(headers: Vec<(&'static str, Vec<u8>)>, message: &str, details: &'static str) -> Reply {
+    let headers = headers.into();
     Reply { status: 200, headers, body: message.into(), grpc_status: None, details }
 }
 

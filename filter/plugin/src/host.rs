@@ -14,7 +14,6 @@ pub use heads::{Over, Request, RequestHeaders, Response};
 
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
 use crate::dispatch::{RootId, StreamId};
-use heartbeat_core::header_map;
 use heartbeat_core::headers::GRPC_STATUS;
 use heartbeat_core::metrics::{Metric, MetricKind};
 use heartbeat_core::state::{SharedStore, Version};
@@ -200,7 +199,7 @@ pub fn grpc_status() -> Option<u32> {
 
 /// Answers the stream's request; it must then be paused.
 pub fn reply(reply: &Reply) {
-    let headers = header_map::serialize(&reply.headers);
+    let headers = reply.headers.as_bytes();
     // SAFETY: all slices outlive the call.
     unsafe {
         proxy_send_local_response(

@@ -1,6 +1,6 @@
 //! What all streams of a configuration share in one worker.
 
-use crate::dispatch::{RootId, StreamId};
+use crate::dispatch::RootId;
 use crate::host::{self, Clusters, MetricId, SharedData};
 use crate::messages::Messages;
 use crate::waiting::Waiting;
@@ -31,8 +31,8 @@ pub struct Plugin {
     called: Cell<bool>,
     /// The ids of the policy's metrics, in its order; `None` where Envoy refused one.
     metrics: Vec<Option<MetricId>>,
-    /// Makes the tokens of this worker differ from those of the others.
-    tokens: RandomState,
+    /// The next token. The first is random, so that those of other workers differ.
+    token: Cell<u64>,
 }
 
 /// The revision is the build script's to say.
@@ -78,16 +78,14 @@ impl Plugin {
         if news.build {
             log::info!("heartbeat-filter: version {}, revision {}", BUILD.version, BUILD.revision);
         }
-        let tokens = RandomState::new();
-        let background = Background::new(
-            Rc::clone(policy.evidence()),
-            Rc::clone(policy.loads()),
-            tokens.hash_one(now),
-        );
+        let token = RandomState::new().hash_one(now);
+        let background =
+            Background::new(Rc::clone(policy.evidence()), Rc::clone(policy.loads()), token);
         host::tick_every(background.next_tick(0));
         let background = RefCell::new(background);
         let (waiting, messages, called) = Default::default();
-        let plugin = Self { root, policy, waiting, messages, background, called, metrics, tokens };
+        let token = Cell::new(token);
+        let plugin = Self { root, policy, waiting, messages, background, called, metrics, token };
         if news.load {
             plugin.policy.loaded().into_iter().for_each(|value| plugin.record(value));
         }
@@ -141,8 +139,8 @@ impl Plugin {
     }
 
     /// A number that no other probe of the process has.
-    pub fn token(&self, stream: StreamId, now: u64) -> u64 {
-        self.tokens.hash_one((stream.0, now))
+    pub fn token(&self) -> u64 {
+        self.token.replace(self.token.get().wrapping_add(1))
     }
 
     /// Whether a stream must be known at its end although it is no probe.

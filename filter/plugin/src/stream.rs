@@ -36,7 +36,7 @@ pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool)
         return leave_alone(&request);
     };
     let now = host::now();
-    let exchange = plugin.policy.exchange(recognised, plugin.token(id, now), now);
+    let exchange = plugin.policy.exchange(recognised, plugin.token(), now);
     let exchange = Some(Rc::new(RefCell::new(exchange)));
     let stream = Stream { id, plugin, exchange };
     dispatch::keep(stream.clone());

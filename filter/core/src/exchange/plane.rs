@@ -61,7 +61,7 @@ impl Exchange {
         }
         if verdict == Verdict::Fail {
             let reply = self.refuse(code::UNAVAILABLE, "NOT_SERVING", details::RESPOND_FAIL);
-            let headers = head.set;
+            let headers = head.set.into();
             return self.answer(Reply { headers, ..reply }, Outcome::Fail);
         }
         self.forward(request, store, now, false)
@@ -86,14 +86,14 @@ impl Exchange {
         head.set.retain(|(name, _)| *name != CONTENT_TYPE);
         if answer.body.is_empty() {
             let reply = self.refuse(answer.grpc_status, details::CACHED, details::CACHED);
-            return self.answer(Reply { headers: head.set, ..reply }, Outcome::Cached);
+            return self.answer(Reply { headers: head.set.into(), ..reply }, Outcome::Cached);
         }
         self.send(answer.body, answer.grpc_status, head, Outcome::Cached)
     }
 
     /// A status without a message.
     pub(super) fn refuse(&self, status: u32, message: &str, details: &'static str) -> Reply {
-        let headers = self.probe.identification().set;
+        let headers = self.probe.identification().set.into();
         let body = message.into();
         Reply { status: 200, headers, body, grpc_status: Some(status), details }
     }

@@ -3,6 +3,7 @@
 //! Without details every format says the bare status and nothing else: what the
 //! evidence is, and that there is any, is for those who may know.
 
+mod bare;
 mod details;
 mod health_json;
 mod json;
@@ -13,6 +14,8 @@ mod query;
 mod samples;
 mod spring;
 mod text;
+
+pub use bare::Bare;
 
 use serde::Serialize;
 
