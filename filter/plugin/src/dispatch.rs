@@ -10,12 +10,12 @@
 
 use crate::plugin::Plugin;
 use crate::stream::Stream;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The number of a stream context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u32);
 
 /// The number of a root context.
@@ -28,12 +28,16 @@ struct Contexts {
     /// The streams that Envoy has announced and not yet begun. It begins one at
     /// once, unless the request is over before that.
     announced: Vec<(StreamId, Rc<Plugin>)>,
-    streams: BTreeMap<StreamId, Stream>,
+    streams: FxHashMap<StreamId, Stream>,
 }
 
 thread_local! {
     static CONTEXTS: RefCell<Contexts> = const {
-        RefCell::new(Contexts { roots: Vec::new(), announced: Vec::new(), streams: BTreeMap::new() })
+        RefCell::new(Contexts {
+            roots: Vec::new(),
+            announced: Vec::new(),
+            streams: FxHashMap::with_hasher(FxBuildHasher),
+        })
     };
 }
 

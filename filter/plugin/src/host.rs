@@ -10,7 +10,7 @@ mod heads;
 mod imports;
 
 pub use calls::{Answer, Clusters, call_status, is_calling, watch_message};
-pub use heads::{Over, Request, RequestHeaders, Response};
+pub use heads::{Over, Request, Response};
 
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
 use crate::dispatch::{RootId, StreamId};

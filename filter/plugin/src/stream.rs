@@ -2,7 +2,7 @@
 
 use crate::abi::Action;
 use crate::dispatch::{self, StreamId};
-use crate::host::{self, Over, Request, RequestHeaders, Response, SharedData};
+use crate::host::{self, Over, Request, Response, SharedData};
 use crate::messages::Shown;
 use crate::plugin::Plugin;
 use heartbeat_core::grpc::LONGEST_CALL;
@@ -28,7 +28,7 @@ pub struct Stream {
 /// A stream begins. Ordinary traffic is kept only where something is to be counted
 /// of it in the end.
 pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool) -> Action {
-    let request = RequestHeaders::read();
+    let request = Request::default();
     let Some(recognised) = plugin.policy.recognise(&request) else {
         if plugin.follows_ordinary() {
             dispatch::keep(Stream::ordinary(id, plugin));
@@ -91,8 +91,9 @@ impl Stream {
         }
         self.plugin.messages.note_shown();
         let body = host::request_body(size.min(LONGEST_CALL));
+        let (request, now) = (Request::default(), host::now());
         let decision = self.with_exchange(|exchange| {
-            exchange.on_message(&body, end_of_stream, &Request, &SharedData, host::now())
+            exchange.on_message(&body, end_of_stream, &request, &SharedData, now)
         });
         match decision {
             Some(None) => Action::Pause,
@@ -111,7 +112,7 @@ impl Stream {
         match decision {
             None | Some(Decision::NotAProbe) => {
                 self.with_exchange(Exchange::disown);
-                leave_alone(&Request)
+                leave_alone(&Request::default())
             }
             Some(Decision::Forward(edits)) => {
                 host::edit_request(&edits);
@@ -136,7 +137,7 @@ impl Stream {
     }
 
     /// What becomes of a probe whose headers have come.
-    fn on_probe(&self, request: &RequestHeaders, now: Nanos, end_of_stream: bool) -> Action {
+    fn on_probe(&self, request: &Request, now: Nanos, end_of_stream: bool) -> Action {
         let shown = self.plugin.messages.shown();
         let wants_message = self.with_exchange(|exchange| {
             let wants = exchange.wants_message();
@@ -223,7 +224,8 @@ impl Stream {
         if !ordinary && !policy.has_counters() {
             return;
         }
-        let ended = Ended::new(&Over);
+        let over = Over::default();
+        let ended = Ended::new(&over);
         if ordinary {
             policy.evidence().count(&ended);
         }

@@ -133,13 +133,13 @@ impl Waiter {
         let Some(exchange) = self.exchange.upgrade() else { return false };
         let Ok(mut exchange) = exchange.try_borrow_mut() else { return false };
         let woken = host::on_behalf_of(self.stream, plugin.root, || {
-            let now = host::now();
+            let (request, now) = (Request::default(), host::now());
             let decision = match &self.what {
-                What::Answer => exchange.on_wake(&Request, &SharedData, now),
+                What::Answer => exchange.on_wake(&request, &SharedData, now),
                 What::Message(head) => match plugin.messages.look(*head) {
                     Shown::Unknown => return true,
                     Shown::Yes => return false, // Its own callback goes on with it.
-                    Shown::No => exchange.without_message(&Request, &SharedData, now),
+                    Shown::No => exchange.without_message(&request, &SharedData, now),
                 },
                 What::Turn(reply) => {
                     drop(exchange);
@@ -163,7 +163,7 @@ impl Waiter {
                 }
                 Decision::NotAProbe => {
                     exchange.disown();
-                    forged_markers(&Request).for_each(host::remove_request_header);
+                    forged_markers(&request).for_each(host::remove_request_header);
                     host::continue_request();
                 }
             }

@@ -6,18 +6,26 @@ use heartbeat_core::header_map::pairs;
 use heartbeat_core::time::Nanos;
 use heartbeat_core::{Ending, RequestHead, ResponseHead};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
-/// The head of the stream's request. It can be read while request headers are
-/// processed and in `on_log`.
-pub struct Request;
+/// The head of the stream's request, while its headers are processed. They are read at
+/// once when the first is asked for, which is cheaper than to read two of them.
+#[derive(Default)]
+pub struct Request(OnceCell<Vec<u8>>);
+
+impl Request {
+    fn headers(&self) -> &[u8] {
+        self.0.get_or_init(|| headers(MapType::HttpRequestHeaders))
+    }
+}
 
 impl RequestHead for Request {
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        header(MapType::HttpRequestHeaders, name).map(Cow::Owned)
+        pairs(self.headers()).values(name).next().map(Cow::Borrowed)
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        values(&headers(MapType::HttpRequestHeaders), name)
+        values(self.headers(), name)
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
@@ -37,40 +45,34 @@ impl RequestHead for Request {
     }
 }
 
-/// The head of the stream's request, all headers of which were read at once: that is
-/// cheaper than to ask for two of them.
-pub struct RequestHeaders(Vec<u8>);
+/// The same in `on_log`, where nothing is asked of most requests, and then mostly for a
+/// header that isn't there: each is read by itself.
+#[derive(Default)]
+struct PastRequest(Request);
 
-impl RequestHeaders {
-    /// Reads them as they are now.
-    pub fn read() -> Self {
-        Self(headers(MapType::HttpRequestHeaders))
-    }
-}
-
-impl RequestHead for RequestHeaders {
+impl RequestHead for PastRequest {
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        pairs(&self.0).values(name).next().map(Cow::Borrowed)
+        header(MapType::HttpRequestHeaders, name).map(Cow::Owned)
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        values(&self.0, name)
+        self.0.header_values(name)
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
-        Request.source_address()
+        self.0.source_address()
     }
 
     fn peer_uri_san(&self) -> Option<Vec<u8>> {
-        Request.peer_uri_san()
+        self.0.peer_uri_san()
     }
 
     fn cluster(&self) -> Option<Vec<u8>> {
-        Request.cluster()
+        self.0.cluster()
     }
 
     fn protocol(&self) -> Option<Vec<u8>> {
-        Request.protocol()
+        self.0.protocol()
     }
 }
 
@@ -96,11 +98,12 @@ impl ResponseHead for Response {
 }
 
 /// The stream, as `on_log` finds it.
-pub struct Over;
+#[derive(Default)]
+pub struct Over(PastRequest);
 
 impl Ending for Over {
     fn request(&self) -> &impl RequestHead {
-        &Request
+        &self.0
     }
 
     fn response(&self) -> &impl ResponseHead {
