@@ -96,3 +96,11 @@ pub struct Signals {
     /// Lines for the log, as warnings.
     pub log: Vec<String>,
 }
+
+impl Signals {
+    /// Whether there is nothing to show.
+    pub fn is_empty(&self) -> bool {
+        let Self { raise, set, record, log } = self;
+        raise.is_empty() && set.is_empty() && record.is_empty() && log.is_empty()
+    }
+}

@@ -248,6 +248,11 @@ impl Exchange {
         }
     }
 
+    /// Whether anything is to be shown to people: mostly there is nothing.
+    pub fn has_signals(&self) -> bool {
+        !self.signals.is_empty()
+    }
+
     /// What is to be shown to people, since the last call.
     pub fn take_signals(&mut self) -> Signals {
         std::mem::take(&mut self.signals)

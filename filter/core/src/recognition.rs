@@ -24,10 +24,10 @@ pub struct Recogniser {
     exact: FxHashMap<Vec<u8>, Vec<RuleNumber>>,
     prefix: FxHashMap<Vec<u8>, Vec<RuleNumber>>,
     anywhere: Vec<RuleNumber>,
-    http: FxHashMap<RuleNumber, HttpRule>,
+    /// By their numbers; `None` in the place of a rule for calls.
+    http: Vec<Option<HttpRule>>,
     /// By method.
-    grpc: FxHashMap<GrpcMethod, Rc<Vec<GrpcRule>>>,
-    rules: RuleNumber,
+    grpc: Vec<(GrpcMethod, Rc<Vec<GrpcRule>>)>,
 }
 
 /// What is left to be checked once the path is right.
@@ -125,19 +125,22 @@ impl GrpcRule {
 impl Recogniser {
     /// Adds the next rule.
     pub fn add(&mut self, matcher: Match, probe: Rc<Probe>) {
-        let number = self.rules;
-        self.rules += 1;
+        let number = self.http.len();
         match matcher {
             Match::Grpc(GrpcMatch { methods, services }) => {
                 let services = Rc::new(services);
                 for method in methods {
                     let rule =
                         GrpcRule { services: Rc::clone(&services), probe: Rc::clone(&probe) };
-                    Rc::make_mut(self.grpc.entry(method).or_default()).push(rule);
+                    match self.grpc.iter_mut().find(|(known, _)| *known == method) {
+                        Some((_, rules)) => Rc::make_mut(rules).push(rule),
+                        None => self.grpc.push((method, Rc::new(vec![rule]))),
+                    }
                 }
+                self.http.push(None);
             }
             Match::Http(HttpMatch { path, methods, headers }) => {
-                self.http.insert(number, HttpRule { methods, headers, probe });
+                self.http.push(Some(HttpRule { methods, headers, probe }));
                 match path {
                     PathMatch::Exact(path) => self.exact.entry(path.into()).or_default(),
                     PathMatch::Prefix(prefix) => self.prefix.entry(prefix.into()).or_default(),
@@ -168,7 +171,7 @@ impl Recogniser {
         request: &impl RequestHead,
         method: GrpcMethod,
     ) -> Option<(Rc<Probe>, Call)> {
-        let rules = self.grpc.get(&method)?;
+        let (_, rules) = self.grpc.iter().find(|(known, _)| *known == method)?;
         let probe = Rc::clone(&rules.first()?.probe);
         let content_type = request.header(CONTENT_TYPE)?;
         grpc::is_grpc(&content_type).then(|| (probe, Call { method, rules: Rc::clone(rules) }))
@@ -183,7 +186,7 @@ impl Recogniser {
         let method = request.method()?;
         let rule = candidates
             .iter()
-            .filter_map(|number| self.http.get(number))
+            .filter_map(|number| self.http.get(*number)?.as_ref())
             .find(|rule| rule.accepts(&method, request))?;
         Some((Rc::clone(&rule.probe), method.into_owned()))
     }

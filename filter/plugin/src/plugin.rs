@@ -157,7 +157,9 @@ impl Plugin {
 
     /// Shows what an exchange has to show since the last time.
     pub fn show_signals_of(&self, exchange: &mut Exchange) {
-        self.show(exchange.take_signals());
+        if exchange.has_signals() {
+            self.show(exchange.take_signals());
+        }
     }
 
     fn show(&self, signals: Signals) {
