@@ -27,6 +27,16 @@ impl Exchange {
         now: Nanos,
         whole: bool,
     ) -> Decision {
+        self.decide(request, store, now, whole).only_what_is_there(request)
+    }
+
+    fn decide(
+        &mut self,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+        whole: bool,
+    ) -> Decision {
         if !self.choose_rule() {
             return Decision::NotAProbe;
         }
@@ -83,6 +93,15 @@ impl Exchange {
     /// Decides once more for a probe that waits. [`Decision::Wait`] means that
     /// nothing has changed.
     pub fn on_wake(
+        &mut self,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Decision {
+        self.decide_again(request, store, now).only_what_is_there(request)
+    }
+
+    fn decide_again(
         &mut self,
         request: &impl RequestHead,
         store: &impl SharedStore,
@@ -306,6 +325,17 @@ impl Exchange {
         let (close, trial) = asked.unwrap_or((false, false));
         self.held.upstream_trial = trial;
         close
+    }
+}
+
+impl Decision {
+    /// Removes no header that isn't there: to see that costs nothing, as the headers have
+    /// been read, and to remove one is a call into the host.
+    fn only_what_is_there(mut self, request: &impl RequestHead) -> Self {
+        if let Self::Forward(edits) = &mut self {
+            edits.remove.retain(|name| request.header(name).is_some());
+        }
+        self
     }
 }
 

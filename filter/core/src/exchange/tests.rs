@@ -167,7 +167,8 @@ const BREAKER: &str = r#""match":{"path":"/h"},"breaker":{"failures":2,"open_for
 
 #[test]
 fn a_forwarded_http_probe_is_marked_bounded_and_closes_its_connection() {
-    let (_, edits) = Proxy::with_probe(HTTP).forwards(&get());
+    let request = CLIENT_OVERRIDES.iter().fold(get(), |request, name| request.with(name, "1"));
+    let (_, edits) = Proxy::with_probe(HTTP).forwards(&request);
     let set: Vec<_> = edits.set.iter().map(|(name, value)| (*name, text(value))).collect();
     assert_eq!(
         set,
@@ -180,6 +181,13 @@ fn a_forwarded_http_probe_is_marked_bounded_and_closes_its_connection() {
         ]
     );
     assert_eq!(edits.remove, CLIENT_OVERRIDES, "a client cannot bend the deadline");
+}
+
+#[test]
+fn what_is_not_there_is_not_removed() {
+    let request = get().with("x-envoy-upstream-stream-duration-ms", "1");
+    let (_, edits) = Proxy::with_probe(HTTP).forwards(&request);
+    assert_eq!(edits.remove, ["x-envoy-upstream-stream-duration-ms"]);
 }
 
 #[test]
@@ -243,7 +251,8 @@ fn retries_are_what_the_rule_says() {
 
 #[test]
 fn a_grpc_answer_is_asked_for_without_compression() {
-    let (_, edits) = Proxy::with_probe(GRPC).forwards(&FakeRequest::grpc("Check"));
+    let call = FakeRequest::grpc("Check").with("grpc-accept-encoding", "gzip");
+    let (_, edits) = Proxy::with_probe(GRPC).forwards(&call);
     assert!(edits.remove.contains(&"grpc-accept-encoding"));
 }
 
