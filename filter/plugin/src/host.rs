@@ -18,7 +18,7 @@ use heartbeat_core::headers::GRPC_STATUS;
 use heartbeat_core::metrics::{Metric, MetricKind};
 use heartbeat_core::state::{SharedStore, Version};
 use heartbeat_core::time::Nanos;
-use heartbeat_core::{HeaderEdits, Reply, ResponseHead};
+use heartbeat_core::{HeaderEdits, Reply};
 use imports::*;
 use std::alloc::{Layout, alloc};
 use std::ptr::{dangling_mut, null_mut};
@@ -193,7 +193,8 @@ pub fn grpc_status_trailer() -> Option<Vec<u8>> {
 /// The status of a gRPC call that is over, from its trailers, or from its head
 /// where it has no other. It can be read in `on_log`.
 pub fn grpc_status() -> Option<u32> {
-    let status = grpc_status_trailer().or_else(|| Response.header(GRPC_STATUS))?;
+    let status =
+        grpc_status_trailer().or_else(|| header(MapType::HttpResponseHeaders, GRPC_STATUS))?;
     heartbeat_core::grpc::parse_status(&status)
 }
 

@@ -180,7 +180,12 @@ impl Stream {
     /// The response's headers pass by.
     pub fn on_response_headers(&self, end_of_stream: bool) {
         let edits = self.with_answer(|exchange| {
-            exchange.on_response_headers(&Response, &SharedData, host::now(), end_of_stream)
+            exchange.on_response_headers(
+                &Response::default(),
+                &SharedData,
+                host::now(),
+                end_of_stream,
+            )
         });
         if let Some(edits) = edits {
             host::edit_response(&edits);
@@ -217,7 +222,12 @@ impl Stream {
     /// The stream is over, however it ended.
     pub fn on_log(&self) {
         let probe = self.with_exchange(|exchange| {
-            exchange.on_end(&Response, &SharedData, host::now(), host::grpc_status_trailer);
+            exchange.on_end(
+                &Response::default(),
+                &SharedData,
+                host::now(),
+                host::grpc_status_trailer,
+            );
         });
         let policy = &self.plugin.policy;
         let ordinary = probe.is_none() && policy.evidence().counts_traffic();

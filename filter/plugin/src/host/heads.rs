@@ -8,24 +8,39 @@ use heartbeat_core::{Ending, RequestHead, ResponseHead};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-/// The head of the stream's request, while its headers are processed. They are read at
-/// once when the first is asked for, which is cheaper than to read two of them.
-#[derive(Default)]
-pub struct Request(OnceCell<Vec<u8>>);
+/// The headers of a message, all of which are read when the first is asked for: that
+/// is cheaper than to read two of them.
+struct AllAtOnce {
+    of: MapType,
+    read: OnceCell<Vec<u8>>,
+}
 
-impl Request {
-    fn headers(&self) -> &[u8] {
-        self.0.get_or_init(|| headers(MapType::HttpRequestHeaders))
+impl AllAtOnce {
+    fn of(map: MapType) -> Self {
+        Self { of: map, read: OnceCell::new() }
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        pairs(self.read.get_or_init(|| headers(self.of))).values(name)
+    }
+}
+
+/// The head of the stream's request, while its headers are processed.
+pub struct Request(AllAtOnce);
+
+impl Default for Request {
+    fn default() -> Self {
+        Self(AllAtOnce::of(MapType::HttpRequestHeaders))
     }
 }
 
 impl RequestHead for Request {
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        pairs(self.headers()).values(name).next().map(Cow::Borrowed)
+        self.0.values(name).next().map(Cow::Borrowed)
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        values(self.headers(), name)
+        self.0.values(name).map(<[u8]>::to_vec).collect()
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
@@ -76,20 +91,22 @@ impl RequestHead for PastRequest {
     }
 }
 
-fn values(headers: &[u8], name: &str) -> Vec<Vec<u8>> {
-    pairs(headers).values(name).map(<[u8]>::to_vec).collect()
-}
+/// The head of the stream's response, while its headers are processed.
+pub struct Response(AllAtOnce);
 
-/// The head of the stream's response.
-pub struct Response;
+impl Default for Response {
+    fn default() -> Self {
+        Self(AllAtOnce::of(MapType::HttpResponseHeaders))
+    }
+}
 
 impl ResponseHead for Response {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
-        header(MapType::HttpResponseHeaders, name)
+        self.0.values(name).next().map(<[u8]>::to_vec)
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        values(&headers(MapType::HttpResponseHeaders), name)
+        self.0.values(name).map(<[u8]>::to_vec).collect()
     }
 
     fn code_details(&self) -> Option<Vec<u8>> {
@@ -97,9 +114,27 @@ impl ResponseHead for Response {
     }
 }
 
+/// The same in `on_log`.
+#[derive(Default)]
+struct PastResponse(Response);
+
+impl ResponseHead for PastResponse {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        header(MapType::HttpResponseHeaders, name)
+    }
+
+    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
+        self.0.header_values(name)
+    }
+
+    fn code_details(&self) -> Option<Vec<u8>> {
+        self.0.code_details()
+    }
+}
+
 /// The stream, as `on_log` finds it.
 #[derive(Default)]
-pub struct Over(PastRequest);
+pub struct Over(PastRequest, PastResponse);
 
 impl Ending for Over {
     fn request(&self) -> &impl RequestHead {
@@ -107,7 +142,7 @@ impl Ending for Over {
     }
 
     fn response(&self) -> &impl ResponseHead {
-        &Response
+        &self.1
     }
 
     fn grpc_status(&self) -> Option<u32> {

@@ -27,7 +27,7 @@ fn settled(plugin_config: &str, request: &Request) -> Served {
 }
 
 #[test]
-fn an_ordinary_request_costs_three_reads_and_no_write() {
+fn an_ordinary_request_costs_one_read_and_no_write() {
     hold("ordinary_get", &settled("", &get("/orders/17")).trace);
 }
 
