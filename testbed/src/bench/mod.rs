@@ -100,7 +100,8 @@ async fn measure_costs(bench: &Bench, options: &Options, tools: &Tools) -> Resul
         bench.cores.number,
         bench.cores.count - 1
     );
-    let builder = setups::envoy_with_untrimmed(tools, &bench.upstream, &options.untrimmed)?;
+    let least = setups::least()?;
+    let builder = setups::envoy_with_all(tools, &bench.upstream, &options.untrimmed, least.path())?;
     let envoy = builder.start().await?;
     bench.cores.measure(envoy.id())?;
     bench.rounds(&envoy, &workloads())?.iter().map(Costs::of).collect()

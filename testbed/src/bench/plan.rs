@@ -121,6 +121,8 @@ pub enum Who {
     OursUntrimmed,
     /// The module, on routes that switch it off for ordinary traffic.
     OursSwitchedOff,
+    /// A module that is called as often and reads as much, and decides nothing.
+    Least,
     /// Envoy's own health_check filter, in C++.
     Native,
     /// The same in Envoy's Lua filter.
@@ -136,6 +138,7 @@ impl Who {
             Self::OursCounting => "ours, counting",
             Self::OursUntrimmed => "ours, untrimmed",
             Self::OursSwitchedOff => "ours, switched off",
+            Self::Least => "the least in Wasm",
             Self::Native => "native health_check",
             Self::Lua => "Lua",
         }
@@ -188,6 +191,7 @@ const ORDINARY: &[Contender] = &[
     (Who::OursCounting, "counting"),
     (Who::OursUntrimmed, "untrimmed"),
     (Who::OursSwitchedOff, "off"),
+    (Who::Least, "least"),
     (Who::Native, "native"),
     (Who::Lua, "lua"),
 ];
@@ -196,6 +200,7 @@ const RESPOND: &[Contender] = &[
     (Who::Native, "native"),
     (Who::Ours, "ours"),
     (Who::OursUntrimmed, "untrimmed"),
+    (Who::Least, "least_respond"),
     (Who::Lua, "lua"),
 ];
 

@@ -1,10 +1,12 @@
 //! The Envoys that are measured: one process with a listener for each contender, so
 //! that all of them share the machine's luck with addresses, caches and neighbours.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use super::upstream::Upstream;
 use crate::envoy::EnvoyBuilder;
@@ -45,6 +47,8 @@ pub fn contenders() -> Vec<Listener> {
         listener("counting", ours("counting", counter)),
         listener("untrimmed", ours(UNTRIMMED, json!([]))),
         Listener { switched_off: true, ..listener("off", ours("off", json!([]))) },
+        listener("least", vec![wasm(LEAST, &json!(0))]),
+        listener("least_respond", vec![wasm(LEAST_RESPOND, &json!("answer"))]),
         listener("native", vec![native("/up", &json!({ "pass_through_mode": false }))]),
         listener("native_forward", vec![native("/health", &json!({ "pass_through_mode": true }))]),
         listener(
@@ -58,6 +62,18 @@ pub fn contenders() -> Vec<Listener> {
 
 /// The plugin that runs the module as the compiler leaves it.
 pub const UNTRIMMED: &str = "untrimmed";
+
+/// The plugins that run the least module: it lets requests pass, or answers them. Each
+/// has a VM of its own, as the module keeps what it does for all of them.
+const LEAST: &str = "least";
+const LEAST_RESPOND: &str = "least_respond";
+
+/// The least module, in a file.
+pub fn least() -> Result<NamedTempFile> {
+    let mut file = NamedTempFile::new()?;
+    file.write_all(&wat::parse_str(include_str!("least.wat"))?)?;
+    Ok(file)
+}
 
 /// What the filter is configured with: a rule for each kind of probe.
 fn filter_config(counters: &Value) -> Value {
@@ -121,13 +137,17 @@ pub fn envoy(tools: &Tools, listeners: &[Listener], upstream: &Upstream) -> Resu
         .log_level("error"))
 }
 
-/// The same, with the module at `untrimmed` for the plugin of that name.
-pub fn envoy_with_untrimmed(
+/// An Envoy with all contenders, and the modules of those that don't run ours as it ships.
+pub fn envoy_with_all(
     tools: &Tools,
     upstream: &Upstream,
     untrimmed: &Path,
+    least: &Path,
 ) -> Result<EnvoyBuilder> {
-    Ok(envoy(tools, &contenders(), upstream)?.module_of(UNTRIMMED, untrimmed))
+    Ok(envoy(tools, &contenders(), upstream)?
+        .module_of(UNTRIMMED, untrimmed)
+        .module_of(LEAST, least)
+        .module_of(LEAST_RESPOND, least))
 }
 
 fn config(listeners: &[Listener]) -> Value {
