@@ -22,7 +22,7 @@ pub struct Finding {
     pub subject: Subject,
     /// What it means for the rule, by the severity that the rule gives it.
     pub verdict: Verdict,
-    /// In words; never empty.
+    /// In words; empty where nobody reads them, as is the name then.
     pub output: String,
     /// The measure, in the unit of its subject.
     pub observed: Option<u64>,

@@ -29,10 +29,12 @@ pub const TASKS: &[Task] = &[
     ("decide/limit", || decide(r#""limit":{"rate":"100000/s","burst":100000}"#, "")),
     ("decide/breaker", || decide(r#""breaker":{"failures":3,"open_for":"5s"}"#, "")),
     ("whole/forward", || Box::new(forwarded())),
-    ("verdict/1", || verdict(1, "json")),
-    ("verdict/10", || verdict(10, "json")),
-    ("verdict/50", || verdict(50, "json")),
-    ("verdict/10/health+json", || verdict(10, "health+json")),
+    ("verdict/bare/1", || verdict(1, r#""details":"never""#)),
+    ("verdict/bare/10", || verdict(10, r#""details":"never""#)),
+    ("verdict/bare/50", || verdict(50, r#""details":"never""#)),
+    ("verdict/json/1", || verdict(1, r#""details":"always""#)),
+    ("verdict/json/10", || verdict(10, r#""details":"always""#)),
+    ("verdict/health+json/10", || verdict(10, r#""details":"always","format":"health+json""#)),
     ("frames/whole", || frames(usize::MAX)),
     ("frames/byte-by-byte", || frames(1)),
     ("frames/request", || Box::new(|| drop(black_box(read_service(black_box(CHECK), true))))),
@@ -114,12 +116,9 @@ fn forwarded() -> impl FnMut() {
 }
 
 /// An answer that rests on so many checks.
-fn verdict(checks: usize, format: &str) -> Box<dyn FnMut()> {
+fn verdict(checks: usize, page: &str) -> Box<dyn FnMut()> {
     let items: Vec<_> = (0..checks).map(|n| format!(r#"{{"check":"c{n}"}}"#)).collect();
-    let rule = format!(
-        r#""action":"respond","format":"{format}","details":"always","when":[{}]"#,
-        items.join(",")
-    );
+    let rule = format!(r#""action":"respond",{page},"when":[{}]"#, items.join(","));
     let check = |n| format!(r#"{{"name":"c{n}","http":{{"cluster":"app","path":"/ping"}}}}"#);
     let checks: Vec<_> = (0..checks).map(check).collect();
     decide(&rule, &format!(r#","checks":[{}]"#, checks.join(",")))

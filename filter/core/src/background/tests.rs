@@ -5,8 +5,8 @@ mod watch;
 
 use super::*;
 use crate::callout::{CallAnswer, Refusal, StreamToken, WatchCall};
-use crate::evidence::Check;
 use crate::evidence::check::CheckResult;
+use crate::evidence::{Check, Words};
 use crate::loads::Seen;
 use crate::policy::{Policy, Surroundings};
 use crate::request::ResponseHead;
@@ -428,7 +428,7 @@ fn ordinary_requests_are_shared_by_every_vm_on_its_tick() {
     let config = crate::config::Config::parse(text.as_bytes()).unwrap();
     let evidence = policy.unwrap().evidence().clone();
     let items = evidence.items(&config.probes[0], &config);
-    let report = evidence.report(&items, &process.store, process.now);
+    let report = evidence.report(&items, Words::Read, &process.store, process.now);
     assert_eq!(report.findings[0].output, "100 of 100 requests failed in 10.0 s: 100 %");
 }
 

@@ -21,6 +21,23 @@ enum Holds {
     Stale,
 }
 
+/// Whether anyone reads what a finding says in words: to most probers only the verdict
+/// is told, and a sentence costs more than all the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    Read,
+    Unread,
+}
+
+impl Words {
+    fn say(self, words: impl FnOnce() -> String) -> String {
+        match self {
+            Self::Read => words(),
+            Self::Unread => String::new(),
+        }
+    }
+}
+
 /// What a fact says, before a rule weighs it.
 struct Statement {
     subject: Subject,
@@ -37,6 +54,7 @@ impl Evidence {
         &self,
         item: &Item,
         seen: Option<&(&Admin, AdminState)>,
+        words: Words,
         store: &impl SharedStore,
         now: Nanos,
     ) -> Finding {
@@ -44,26 +62,24 @@ impl Evidence {
             Source::Check(place) => self
                 .checks
                 .get(*place)
-                .map(|check| check.statement(&check.state.read(store, now), now)),
-            Source::Server => seen.map(|(admin, state)| admin.server(state, now)),
+                .map(|check| check.state.look(store, now, |it| check.statement(it, words, now))),
+            Source::Server => seen.map(|(admin, state)| admin.server(state, words, now)),
             Source::Cluster(place, rule) => {
-                seen.map(|(admin, state)| admin.cluster(*place, rule, state, now))
+                seen.map(|(admin, state)| admin.cluster(*place, rule, state, words, now))
             }
-            Source::Traffic(place) => self
-                .traffic
-                .get(*place)
-                .map(|traffic| traffic.statement(&traffic.window.read(store, now), now)),
-            Source::Score(min) => self
-                .score
-                .as_ref()
-                .map(|score| score_statement(*min, &score.scored.read(store, now), now)),
+            Source::Traffic(place) => self.traffic.get(*place).map(|traffic| {
+                traffic.window.look(store, now, |it| traffic.statement(it, words, now))
+            }),
+            Source::Score(min) => self.score.as_ref().map(|score| {
+                score.scored.look(store, now, |it| score_statement(*min, it, words, now))
+            }),
         };
-        item.weigh(statement.unwrap_or_else(Statement::nothing))
+        item.weigh(statement.unwrap_or_else(Statement::nothing), words)
     }
 }
 
 impl Item {
-    fn weigh(&self, statement: Statement) -> Finding {
+    fn weigh(&self, statement: Statement, words: Words) -> Finding {
         let failing = match self.severity {
             Severity::Fail => Verdict::Fail,
             Severity::Warn => Verdict::Warn,
@@ -74,7 +90,7 @@ impl Item {
             (Holds::No, _) | (Holds::Stale, OnStale::Fail) => failing,
         };
         Finding {
-            name: self.name.clone(),
+            name: words.say(|| self.name.clone()),
             subject: statement.subject,
             verdict,
             output: statement.output,
@@ -93,12 +109,12 @@ impl Statement {
 }
 
 impl Check {
-    fn statement(&self, state: &CheckState, now: Nanos) -> Statement {
+    fn statement(&self, state: &CheckState, words: Words, now: Nanos) -> Statement {
         let rule = &self.rule;
         let position = state.position(rule.initial);
         let Some(last) = &state.last else {
             let holds = if position == Position::Up { Holds::Yes } else { Holds::No };
-            let output = "no answer yet".to_owned();
+            let output = words.say(|| "no answer yet".to_owned());
             return Statement { subject: Subject::Check, holds, output, observed: None, at: None };
         };
         let stale = last.is_stale(rule, now);
@@ -107,11 +123,11 @@ impl Check {
             Position::Up => (Holds::Yes, rule.fall),
             Position::Unknown | Position::Down => (Holds::No, rule.rise),
         };
-        let output = match state.against() {
+        let output = words.say(|| match state.against() {
             _ if stale => format!("not asked for {}; {}", seconds(now, last.at), last.output),
             0 => last.output.clone(),
             against => format!("{} ({against} of {enough} in a row)", last.output),
-        };
+        });
         Statement {
             subject: Subject::Check,
             holds,
@@ -123,11 +139,11 @@ impl Check {
 }
 
 impl Admin {
-    fn server(&self, state: &AdminState, now: Nanos) -> Statement {
+    fn server(&self, state: &AdminState, words: Words, now: Nanos) -> Statement {
         let (holds, output) = match state.fresh(&self.rule, now) {
-            Some(view) if view.live => (Holds::Yes, "live".to_owned()),
-            Some(_) => (Holds::No, "draining".to_owned()),
-            None => (Holds::Stale, self.unseen(state, now)),
+            Some(view) if view.live => (Holds::Yes, words.say(|| "live".to_owned())),
+            Some(_) => (Holds::No, words.say(|| "draining".to_owned())),
+            None => (Holds::Stale, words.say(|| self.unseen(state, now))),
         };
         let at = state.seen.as_ref().map(|(_, at)| *at);
         Statement { subject: Subject::Server, holds, output, observed: None, at }
@@ -138,11 +154,12 @@ impl Admin {
         place: usize,
         rule: &ClusterRule,
         state: &AdminState,
+        words: Words,
         now: Nanos,
     ) -> Statement {
         let (holds, output, observed) = match state.fresh(&self.rule, now) {
-            Some(view) => judge_hosts(rule, view.clusters.get(place).copied().flatten()),
-            None => (Holds::Stale, self.unseen(state, now), None),
+            Some(view) => judge_hosts(rule, view.clusters.get(place).copied().flatten(), words),
+            None => (Holds::Stale, words.say(|| self.unseen(state, now)), None),
         };
         let at = state.seen.as_ref().map(|(_, at)| *at);
         Statement { subject: Subject::Cluster, holds, output, observed, at }
@@ -159,70 +176,72 @@ impl Admin {
 /// Counts as Envoy's own health_check filter does: healthy and degraded hosts
 /// together, in all hosts of the cluster.
 /// <https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/http/health_check/v3/health_check.proto>
-fn judge_hosts(rule: &ClusterRule, hosts: Option<Membership>) -> (Holds, String, Option<u64>) {
+fn judge_hosts(
+    rule: &ClusterRule,
+    hosts: Option<Membership>,
+    words: Words,
+) -> (Holds, String, Option<u64>) {
     let none_needed = rule.min_healthy == Share::default();
     let Some(Membership { total, healthy, degraded, .. }) = hosts else {
         let holds = if none_needed { Holds::Yes } else { Holds::No };
-        let output = "Envoy's statistics know no such cluster".to_owned();
+        let output = words.say(|| "Envoy's statistics know no such cluster".to_owned());
         return (holds, output, None);
     };
     let usable = healthy.saturating_add(degraded);
     let enough = rule.min_healthy.is_reached_by(usable, total) && (total > 0 || none_needed);
-    let output = match (total, degraded) {
+    let counted = || match (total, degraded) {
         (0, _) => "it has no hosts".to_owned(),
         (_, 0) => format!("{healthy} of {total} hosts are healthy"),
         _ => format!("{healthy} of {total} hosts are healthy, {degraded} degraded"),
     };
     let (holds, output) = if enough {
-        (Holds::Yes, output)
+        (Holds::Yes, words.say(counted))
     } else {
-        (Holds::No, format!("{output}; {} must be", rule.min_healthy))
+        (Holds::No, words.say(|| format!("{}; {} must be", counted(), rule.min_healthy)))
     };
     (holds, output, Some(Share::of(usable, total).percent()))
 }
 
 impl Traffic {
-    fn statement(&self, window: &Window, now: Nanos) -> Statement {
+    fn statement(&self, window: &Window, words: Words, now: Nanos) -> Statement {
         let rule = &self.rule;
         let (count, reading) = window.read(rule, now);
-        let looked_back = format!("in {}", seconds(nanos(rule.window), 0));
-        let (holds, output) = match reading {
-            Reading::TooFew => {
-                let least = rule.min_requests;
-                (
-                    Holds::Yes,
-                    format!("{} requests {looked_back}, fewer than {least}", count.requests),
-                )
-            }
-            Reading::Healthy | Reading::Failing => {
-                let output = format!(
-                    "{} of {} requests failed {looked_back}: {}",
+        let holds = if reading == Reading::Failing { Holds::No } else { Holds::Yes };
+        let output = words.say(|| {
+            let (window, requests) = (seconds(nanos(rule.window), 0), count.requests);
+            match reading {
+                Reading::TooFew => {
+                    format!("{requests} requests in {window}, fewer than {}", rule.min_requests)
+                }
+                Reading::Healthy | Reading::Failing => format!(
+                    "{} of {requests} requests failed in {window}: {}",
                     count.errors,
-                    count.requests,
                     count.error_rate()
-                );
-                (if reading == Reading::Failing { Holds::No } else { Holds::Yes }, output)
+                ),
             }
-        };
+        });
         let observed = Some(count.error_rate().percent());
         Statement { subject: Subject::Traffic, holds, output, observed, at: Some(now) }
     }
 }
 
 /// What the score says to a rule that wants at least `min`, or wants nothing.
-fn score_statement(min: Option<u16>, scored: &Scored, now: Nanos) -> Statement {
-    let axes = AxisName::ALL.iter().zip(scored.axes);
-    let spoken = axes.filter_map(|(axis, value)| Some(format!("{} {}", axis.word(), value?)));
-    let spoken = spoken.collect::<Vec<_>>().join(", ");
+fn score_statement(min: Option<u16>, scored: &Scored, words: Words, now: Nanos) -> Statement {
+    let spoken = || {
+        let axes = AxisName::ALL.iter().zip(scored.axes);
+        let spoken = axes.filter_map(|(axis, value)| Some(format!("{} {}", axis.word(), value?)));
+        spoken.collect::<Vec<_>>().join(", ")
+    };
     let (holds, output) = match scored.score {
-        _ if scored.at == 0 => (Holds::Stale, "not worked out yet".to_owned()),
+        _ if scored.at == 0 => (Holds::Stale, words.say(|| "not worked out yet".to_owned())),
         _ if !scored.is_fresh(now) => {
-            (Holds::Stale, format!("not worked out for {}", seconds(now, scored.at)))
+            let output = words.say(|| format!("not worked out for {}", seconds(now, scored.at)));
+            (Holds::Stale, output)
         }
-        None => (Holds::Yes, "too little to go by".to_owned()),
+        None => (Holds::Yes, words.say(|| "too little to go by".to_owned())),
         Some(score) => match min.filter(|min| score < *min) {
-            Some(min) => (Holds::No, format!("{score}, below {min}: {spoken}")),
-            None => (Holds::Yes, format!("{score}: {spoken}")),
+            Some(min) => (Holds::No, words.say(|| format!("{score}, below {min}: {}", spoken()))),
+            None => (Holds::Yes, words.say(|| format!("{score}: {}", spoken()))),
         },
     };
     let holds = if min.is_none() { Holds::Yes } else { holds };

@@ -12,6 +12,7 @@ mod shared;
 pub mod sliding;
 pub mod traffic;
 
+pub(crate) use findings::Words;
 pub use shared::Shared;
 
 use crate::config::{Action, AdminRule, Basis, CheckRule, ClusterRule, Condition, Config};
@@ -190,8 +191,14 @@ impl Evidence {
         conditions_of(rule).iter().filter_map(item).collect()
     }
 
-    /// What the evidence says now.
-    pub(crate) fn report(&self, items: &[Item], store: &impl SharedStore, now: Nanos) -> Report {
+    /// What the evidence says now; in words only where someone reads them.
+    pub(crate) fn report(
+        &self,
+        items: &[Item],
+        words: Words,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Report {
         let from_admin = |item: &Item| matches!(item.source, Source::Server | Source::Cluster(..));
         let admin = self.admin.as_ref().filter(|_| items.iter().any(from_admin));
         let seen = admin.map(|admin| (admin, admin.state.read(store, now)));
@@ -199,7 +206,7 @@ impl Evidence {
         let rests_on_score = items.iter().any(|item| matches!(item.source, Source::Score(_)));
         let score = self.score.as_ref().filter(|_| !rests_on_score).map(|_| Item::score());
         let items = items.iter().chain(&score);
-        let findings = items.map(|item| self.finding(item, seen.as_ref(), store, now));
+        let findings = items.map(|item| self.finding(item, seen.as_ref(), words, store, now));
         Report { at: now, findings: findings.collect() }
     }
 

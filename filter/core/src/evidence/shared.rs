@@ -23,15 +23,15 @@ impl<S: State + Clone> Shared<S> {
 
     /// The present state, or that of a moment ago.
     pub fn read(&self, store: &impl SharedStore, now: Nanos) -> S {
-        let Ok(mut copy) = self.copy.try_borrow_mut() else { return S::default() };
-        match &*copy {
-            Some((at, state)) if *at <= now && now - at < FRESH => state.clone(),
-            _ => {
-                let state: S = self.cell.read(store, now);
-                *copy = Some((now, state.clone()));
-                state
-            }
-        }
+        self.look(store, now, S::clone)
+    }
+
+    /// What `act` sees in the present state, or in that of a moment ago.
+    pub fn look<T>(&self, store: &impl SharedStore, now: Nanos, act: impl FnOnce(&S) -> T) -> T {
+        let Ok(mut copy) = self.copy.try_borrow_mut() else { return act(&S::default()) };
+        let fresh = copy.take().filter(|(at, _)| *at <= now && now - at < FRESH);
+        let (_, state) = copy.insert(fresh.unwrap_or_else(|| (now, self.cell.read(store, now))));
+        act(state)
     }
 
     /// Changes the state, as [`update`] does.

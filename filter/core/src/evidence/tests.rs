@@ -72,8 +72,10 @@ impl Scene {
     }
 
     fn finds(&self, now: Nanos) -> Finding {
-        let report = self.evidence.report(&self.items, &self.store, now);
+        let report = self.evidence.report(&self.items, Words::Read, &self.store, now);
         assert_eq!(report.verdict(), report.findings[0].verdict);
+        let unread = self.evidence.report(&self.items, Words::Unread, &self.store, now);
+        assert_eq!(unread.verdict(), report.verdict(), "whoever reads it");
         report.findings.into_iter().next().unwrap()
     }
 

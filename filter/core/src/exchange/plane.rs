@@ -10,6 +10,7 @@ use super::{Exchange, Progress};
 use crate::cache::Answer;
 use crate::config::{Action, GrpcMethod};
 use crate::decision::{BodyEdit, Decision, HeaderEdits, Reply};
+use crate::evidence::Words;
 use crate::grpc::{self, ServingStatus, check_answer, code, list_answer};
 use crate::headers::{
     CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, MAX_RETRIES, METHOD,
@@ -68,7 +69,7 @@ impl Exchange {
     }
 
     fn verdict_of(&self, probe: &Probe, store: &impl SharedStore, now: Nanos) -> Verdict {
-        self.commons.evidence.report(&probe.items, store, now).verdict()
+        self.commons.evidence.report(&probe.items, Words::Unread, store, now).verdict()
     }
 
     /// The answer to a List: all services that the proxy answers for.

@@ -6,6 +6,7 @@ use crate::cache::{Answer, CacheResult, Entry, Lookup};
 use crate::capture::Capture;
 use crate::config::{Action, OnLimit, RespondRule};
 use crate::decision::{Decision, Reply};
+use crate::evidence::Words;
 use crate::headers::{
     AUTHORITY, CONTENT_TYPE, GRPC_ENCODING, GRPC_TIMEOUT, METHOD, PATH, PERSONAL,
 };
@@ -137,7 +138,8 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
     ) -> (Reply, Verdict) {
-        let report = self.commons.evidence.report(&self.probe.items, store, now);
+        let words = if self.probe.shows(rule.details) { Words::Read } else { Words::Unread };
+        let report = self.commons.evidence.report(&self.probe.items, words, store, now);
         self.probe.reply_respond(rule, report, &self.line)
     }
 

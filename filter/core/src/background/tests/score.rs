@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Config;
+use crate::evidence::Words;
 use crate::outcome::Verdict;
 use crate::report::Report;
 use crate::score::Scored;
@@ -32,7 +33,7 @@ impl Process {
         let config = Config::parse(self.policy_text.as_bytes()).unwrap();
         let evidence = self.vms.iter().flatten().next().unwrap().background.evidence.clone();
         let items = evidence.items(&config.probes[0], &config);
-        evidence.report(&items, &self.store, self.now)
+        evidence.report(&items, Words::Read, &self.store, self.now)
     }
 
     fn finding(&self) -> (Verdict, String) {
