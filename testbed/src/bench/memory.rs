@@ -11,6 +11,7 @@ use super::plan::{Request, workloads};
 use super::rounds::Bench;
 use super::setups::{Listener, contenders, envoy, listener, wasm};
 use super::stats::Spread;
+use crate::envoy::memory::bytes_of;
 use crate::envoy::{Envoy, PluginConfig, Reloaded};
 use crate::tools::Tools;
 
@@ -64,12 +65,7 @@ impl Growth {
 fn own_memory(envoy: &Envoy) -> Result<u64> {
     let path = format!("/proc/{}/smaps_rollup", envoy.id());
     let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
-    anonymous(&text).with_context(|| format!("{path} doesn't say what is anonymous"))
-}
-
-fn anonymous(smaps: &str) -> Option<u64> {
-    let line = smaps.lines().find_map(|line| line.strip_prefix("Anonymous:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+    bytes_of(&text, "Anonymous").with_context(|| format!("{path} doesn't say what is anonymous"))
 }
 
 /// Between these two numbers of workers each one more takes memory anew: the VMs of the
@@ -202,13 +198,6 @@ async fn over_reloads(bench: &Bench, tools: &Tools) -> Result<(Growth, Vec<f64>)
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_anonymous_part_is_read() {
-        let smaps = "1-2 [rollup]\nRss:  900 kB\nAnonymous:     12 kB\nAnonHugePages: 7 kB\n";
-        assert_eq!(anonymous(smaps), Some(12 * 1024));
-        assert_eq!(anonymous("Rss:  900 kB\n"), None);
-    }
 
     #[test]
     fn growth_is_counted_from_the_first_point() {

@@ -26,7 +26,7 @@ impl Effort {
     pub fn rounds(self) -> usize {
         match self {
             Self::Quick => 5,
-            Self::Full | Self::Cpu => 24,
+            Self::Full | Self::Cpu => 64,
             Self::Memory | Self::Scale => 0,
         }
     }
@@ -35,15 +35,14 @@ impl Effort {
     pub fn scale_rounds(self) -> usize {
         match self {
             Self::Quick => 2,
-            Self::Full | Self::Scale => 8,
+            Self::Full | Self::Scale => 20,
             Self::Memory | Self::Cpu => 0,
         }
     }
 
-    /// About how long one measurement takes.
-    pub fn sample(self) -> Duration {
-        Duration::from_millis(if self == Self::Quick { 90 } else { 250 })
-    }
+    /// About how long one measurement takes: the shorter, the more alike are the
+    /// circumstances of those that are compared, and the more of them there can be.
+    pub const SAMPLE: Duration = Duration::from_millis(90);
 
     /// How many requests memory is watched for.
     pub fn requests(self) -> u64 {

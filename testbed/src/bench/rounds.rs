@@ -87,7 +87,7 @@ impl Bench {
         const TRIAL: u64 = 1_000;
         self.sample(envoy, listener, request, 2 * TRIAL)?;
         let sample = self.sample(envoy, listener, request, TRIAL)?;
-        let aim = self.effort.sample().as_secs_f64();
+        let aim = Effort::SAMPLE.as_secs_f64();
         let count = aim / sample.seconds * TRIAL as f64;
         Ok((count as u64).clamp(TRIAL, 20_000))
     }

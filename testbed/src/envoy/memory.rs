@@ -10,12 +10,13 @@ impl Envoy {
         let path = format!("/proc/{}/status", self.id());
         let status =
             std::fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
-        resident(&status).with_context(|| format!("no VmRSS in {path}"))
+        bytes_of(&status, "VmRSS").with_context(|| format!("no VmRSS in {path}"))
     }
 }
 
-fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+/// A figure in one of the kernel's texts on a process, in bytes (proc_pid_status(5)).
+pub fn bytes_of(text: &str, figure: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -25,9 +26,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_resident_part_is_read() {
-        let status = "VmSize:\t  900 kB\nVmRSS:\t    12 kB\nThreads:\t3\n";
-        assert_eq!(resident(status), Some(12 * 1024));
-        assert_eq!(resident("VmSize:\t  900 kB\n"), None);
+    fn a_figure_is_found_by_its_whole_name() {
+        let smaps = "1-2 [rollup]\nRss:\t  900 kB\nAnonymous:     12 kB\nAnonHugePages: 7 kB\n";
+        assert_eq!(bytes_of(smaps, "Rss"), Some(900 * 1024));
+        assert_eq!(bytes_of(smaps, "Anonymous"), Some(12 * 1024));
+        assert_eq!(bytes_of(smaps, "Anon"), None);
+        assert_eq!(bytes_of("Threads:\t3\n", "Threads"), None);
     }
 }

@@ -24,7 +24,7 @@ mod dynamic;
 mod hosted;
 mod istio;
 mod listeners;
-mod memory;
+pub mod memory;
 pub mod merge;
 pub(crate) mod port;
 
