@@ -178,6 +178,28 @@ pub fn costs_table(costs: &[Costs], reader: Reader) -> String {
     table.to_string()
 }
 
+/// What ours costs beyond the least that a module can cost, and what that itself costs
+/// beside the alternatives: nothing that a module does can make up for the latter.
+pub fn least_table(costs: &[Costs], reader: Reader) -> String {
+    let mut table = reader.table();
+    table.set_header(["workload", "ours against the least in Wasm", "quartiles", "the least"]);
+    for workload in costs {
+        let Some(ours) = workload.ratio(Who::Ours, Who::Least) else { continue };
+        let others = [Who::NoFilter, Who::Native, Who::Lua];
+        let beside = others.into_iter().filter_map(|other| {
+            let ratio = workload.ratio(Who::Least, other)?;
+            Some(format!("{:.2}× {}", ratio.median, other.name()))
+        });
+        table.add_row([
+            format!("{}, {}", workload.name, workload.protocol.name()),
+            format!("{:.2}×", ours.median),
+            format!("{:.2} to {:.2}", ours.q1, ours.q3),
+            beside.collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    table.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-use self::budgets::{Reader, Standing, costs_table, table};
+use self::budgets::{Reader, Standing, costs_table, least_table, table};
 use self::instructions::Instructions;
 use self::load::LoadGenerator;
 use self::plan::{Effort, workloads};
@@ -136,6 +136,7 @@ fn keep(results: &Results, out: &Path) -> Result<()> {
     results.write(&out.join("bench.json"))?;
     let tables = [
         table(&results.budgets, Reader::Markdown),
+        least_table(&results.workloads, Reader::Markdown),
         costs_table(&results.workloads, Reader::Markdown),
     ];
     write(&out.join("bench.md"), &(tables.join("\n\n") + "\n"))?;
@@ -159,6 +160,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 fn print(results: &Results) {
     if !results.workloads.is_empty() {
         println!("{}", costs_table(&results.workloads, Reader::Terminal));
+        println!("{}", least_table(&results.workloads, Reader::Terminal));
     }
     for series in &results.scale {
         let point = |point: &scale::Point| format!("{}: {:.2}×", point.count, point.ratio.median);
