@@ -98,7 +98,7 @@ impl Stream {
         match decision {
             Some(None) => Action::Pause,
             decision => {
-                let action = self.apply(decision.flatten());
+                let action = self.apply(decision.flatten(), now);
                 if self.with_exchange(|exchange| exchange.drops_request_body()) == Some(true) {
                     host::drop_request_body();
                 }
@@ -108,7 +108,7 @@ impl Stream {
     }
 
     /// Does with the paused request what was decided.
-    fn apply(&self, decision: Option<Decision>) -> Action {
+    fn apply(&self, decision: Option<Decision>, now: Nanos) -> Action {
         match decision {
             None | Some(Decision::NotAProbe) => {
                 self.with_exchange(Exchange::disown);
@@ -123,7 +123,10 @@ impl Stream {
                     Some(exchange) if host::is_calling() => {
                         self.plugin.waiting.add_answered(self.id, exchange, reply);
                     }
-                    _ => host::reply(&reply),
+                    _ => {
+                        host::reply(&reply);
+                        self.end_answered(now);
+                    }
                 }
                 Action::Pause
             }
@@ -133,6 +136,21 @@ impl Stream {
                 }
                 Action::Pause
             }
+        }
+    }
+
+    /// A probe that the proxy has just answered is over at once, and counted, unless
+    /// something of it matters until its stream ends.
+    fn end_answered(&self, now: Nanos) {
+        if self.plugin.follows_ordinary() {
+            return; // Counters look at probes, too.
+        }
+        let ended = self.with_exchange_if(
+            |exchange| !exchange.heeds_answer(),
+            |exchange| exchange.on_end(&Response::default(), &SharedData, now, || None),
+        );
+        if ended.is_some() {
+            dispatch::end(self.id);
         }
     }
 
@@ -164,7 +182,7 @@ impl Stream {
                 self.with_exchange(|exchange| exchange.without_message(request, &SharedData, now))
             }
         };
-        self.apply(decision)
+        self.apply(decision, now)
     }
 
     /// A piece of the request's body has come; `size` bytes of it are there.
