@@ -264,7 +264,7 @@ impl Exchange {
         !matches!(self.progress, Progress::Known(_))
             || self.held.forwarded
             || self.held.translation.is_some()
-            || self.commons.evidence.score.is_some()
+            || self.score_to_show().is_some()
     }
 
     /// It is ordinary traffic after all.

@@ -12,6 +12,7 @@ use crate::headers::{
 };
 use crate::outcome::{Outcome, Verdict};
 use crate::request::ResponseHead;
+use crate::score::Keeper;
 use crate::state::{SharedStore, update};
 use crate::time::Nanos;
 use crate::upstream::{Protocol, Upstream};
@@ -37,13 +38,15 @@ impl Exchange {
 
     /// The score, where there is one and the prober may see it.
     fn shown_score(&self, store: &impl SharedStore, now: Nanos) -> Option<u16> {
+        let scored = &self.score_to_show()?.scored;
+        scored.look(store, now, |scored| scored.score.filter(|_| scored.is_fresh(now)))
+    }
+
+    /// Who keeps the score, where one is kept and the prober may see it.
+    pub(super) fn score_to_show(&self) -> Option<&Keeper> {
         let denied = matches!(self.progress, Progress::Known(Outcome::Denied));
-        let keeper = self.commons.evidence.score.as_ref()?;
-        if denied || !self.probe.shows_score() {
-            return None;
-        }
-        let scored = keeper.scored.read(store, now);
-        scored.score.filter(|_| scored.is_fresh(now))
+        let shown = !denied && self.probe.shows_score();
+        self.commons.evidence.score.as_ref().filter(|_| shown)
     }
 
     fn judge(

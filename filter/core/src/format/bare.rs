@@ -1,5 +1,5 @@
-//! Pages without details, which are the same each time but for the time in them: they
-//! are written once, when the configuration is loaded.
+//! Pages without details, which are the same each time but for the time in them: what
+//! stands around it is written once.
 
 use super::{Format, Page};
 use crate::outcome::Verdict;
