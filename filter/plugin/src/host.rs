@@ -8,9 +8,11 @@
 mod calls;
 mod heads;
 mod imports;
+mod memory;
 
 pub use calls::{Answer, Clusters, call_status, is_calling, watch_message};
 pub use heads::{Over, Request, Response};
+pub use memory::allocate;
 
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
 use crate::dispatch::{RootId, StreamId};
@@ -20,8 +22,7 @@ use heartbeat_core::state::{SharedStore, Version};
 use heartbeat_core::time::Nanos;
 use heartbeat_core::{HeaderEdits, Reply};
 use imports::*;
-use std::alloc::{Layout, alloc};
-use std::ptr::{dangling_mut, null_mut};
+use std::ptr::null_mut;
 use std::time::Duration;
 
 /// Not a gRPC status: the answer is no gRPC answer, or Envoy chooses.
@@ -30,34 +31,19 @@ const NO_GRPC_STATUS: i32 = -1;
 /// `proxy_stream_type_t`: the request of an HTTP stream.
 const HTTP_REQUEST: u32 = 0;
 
-/// Memory for a value that the host is about to hand over; null where there is none,
-/// which the host takes for a refusal.
-pub fn allocate(size: usize) -> *mut u8 {
-    match Layout::array::<u8>(size) {
-        Ok(layout) if size > 0 => {
-            // SAFETY: the layout has a size.
-            unsafe { alloc(layout) }
-        }
-        Ok(_) => dangling_mut(),
-        Err(_) => null_mut(),
-    }
-}
-
 /// Asks for a value that the host hands over in memory that it has us allocate.
 ///
 /// `call` must be a host call that writes the address and size of such memory,
 /// or neither.
 fn value_of(call: impl FnOnce(*mut *mut u8, *mut usize) -> Status) -> Option<Vec<u8>> {
+    place_of(call).map(|(data, size)| memory::own(data, size))
+}
+
+/// Where the host has put that value.
+fn place_of(call: impl FnOnce(*mut *mut u8, *mut usize) -> Status) -> Option<(*mut u8, usize)> {
     let mut data: *mut u8 = null_mut();
     let mut size = 0;
-    if call(&mut data, &mut size) != Status::OK {
-        return None;
-    }
-    if data.is_null() {
-        return Some(Vec::new());
-    }
-    // SAFETY: the host got `data` from `allocate(size)`, and has filled it.
-    Some(unsafe { Vec::from_raw_parts(data, size, size) })
+    (call(&mut data, &mut size) == Status::OK).then_some((data, size))
 }
 
 fn header(map: MapType, name: &str) -> Option<Vec<u8>> {
@@ -67,11 +53,11 @@ fn header(map: MapType, name: &str) -> Option<Vec<u8>> {
     })
 }
 
-/// All headers of a message, as the ABI writes them.
+/// All headers of a message, as the ABI writes them, in memory that may be spared.
 fn headers(map: MapType) -> Vec<u8> {
-    // SAFETY: the outputs are `value_of`'s.
-    value_of(|value, size| unsafe { proxy_get_header_map_pairs(map, value, size) })
-        .unwrap_or_default()
+    // SAFETY: the outputs are `place_of`'s.
+    let call = || place_of(|value, size| unsafe { proxy_get_header_map_pairs(map, value, size) });
+    memory::lend(call).unwrap_or_default()
 }
 
 fn remove_header(map: MapType, name: &str) {

@@ -1,8 +1,8 @@
 //! What the core may ask about a stream: its request, its response, and how it ended.
 
-use super::{grpc_status, header, headers, number, property, request_size};
+use super::{grpc_status, header, headers, memory, number, property, request_size};
 use crate::abi::MapType;
-use heartbeat_core::header_map::pairs;
+use heartbeat_core::header_map::HeaderMap;
 use heartbeat_core::time::Nanos;
 use heartbeat_core::{Ending, RequestHead, ResponseHead};
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use std::cell::OnceCell;
 /// is cheaper than to read two of them.
 struct AllAtOnce {
     of: MapType,
-    read: OnceCell<Vec<u8>>,
+    read: OnceCell<HeaderMap>,
 }
 
 impl AllAtOnce {
@@ -20,8 +20,14 @@ impl AllAtOnce {
         Self { of: map, read: OnceCell::new() }
     }
 
-    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        pairs(self.read.get_or_init(|| headers(self.of))).values(name)
+    fn map(&self) -> &HeaderMap {
+        self.read.get_or_init(|| HeaderMap::new(headers(self.of)))
+    }
+}
+
+impl Drop for AllAtOnce {
+    fn drop(&mut self) {
+        self.read.take().into_iter().for_each(|map| memory::spare(map.into_bytes()));
     }
 }
 
@@ -36,11 +42,11 @@ impl Default for Request {
 
 impl RequestHead for Request {
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.0.values(name).next().map(Cow::Borrowed)
+        self.0.map().value(name).map(Cow::Borrowed)
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        self.0.values(name).map(<[u8]>::to_vec).collect()
+        self.0.map().values(name).map(<[u8]>::to_vec).collect()
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
@@ -102,11 +108,11 @@ impl Default for Response {
 
 impl ResponseHead for Response {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.0.values(name).next().map(<[u8]>::to_vec)
+        self.0.map().value(name).map(<[u8]>::to_vec)
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        self.0.values(name).map(<[u8]>::to_vec).collect()
+        self.0.map().values(name).map(<[u8]>::to_vec).collect()
     }
 
     fn code_details(&self) -> Option<Vec<u8>> {
