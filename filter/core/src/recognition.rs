@@ -12,6 +12,7 @@ use crate::headers::CONTENT_TYPE;
 use crate::probe::Probe;
 use crate::request::{RequestHead, without_query};
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// The place of a rule in the configuration: the first that matches wins.
@@ -54,8 +55,30 @@ pub struct Recognised {
 pub struct RequestLine {
     /// The request target, with its query string.
     pub target: Vec<u8>,
-    /// The method; empty for a call of gRPC, which has but one.
-    pub method: Vec<u8>,
+    /// The method.
+    pub method: Method,
+}
+
+/// A method, as far as it matters how a probe asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// It asks for an answer with a body.
+    Get,
+    /// It asks for the head of the answer to a GET.
+    Head,
+    /// Anything else, as are calls of gRPC.
+    #[default]
+    Other,
+}
+
+impl Method {
+    fn of(name: &[u8]) -> Self {
+        match name {
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl RequestLine {
@@ -159,7 +182,7 @@ impl Recogniser {
         let path = without_query(&target);
         let call = grpc::health_method(path).and_then(|method| self.find_call(request, method));
         let (probe, method, call) = match call {
-            Some((probe, call)) => (probe, Vec::new(), Some(call)),
+            Some((probe, call)) => (probe, Method::Other, Some(call)),
             None => self.find_http(request, path).map(|(probe, method)| (probe, method, None))?,
         };
         let line = RequestLine { target: target.into_owned(), method };
@@ -178,7 +201,7 @@ impl Recogniser {
     }
 
     /// The rule, and the request's method.
-    fn find_http(&self, request: &impl RequestHead, path: &[u8]) -> Option<(Rc<Probe>, Vec<u8>)> {
+    fn find_http(&self, request: &impl RequestHead, path: &[u8]) -> Option<(Rc<Probe>, Method)> {
         let candidates = self.with_path(path);
         if candidates.is_empty() {
             return None;
@@ -188,23 +211,31 @@ impl Recogniser {
             .iter()
             .filter_map(|number| self.http.get(*number)?.as_ref())
             .find(|rule| rule.accepts(&method, request))?;
-        Some((Rc::clone(&rule.probe), method.into_owned()))
+        Some((Rc::clone(&rule.probe), Method::of(&method)))
     }
 
     /// The rules whose condition on the path holds, in their order.
-    fn with_path(&self, path: &[u8]) -> Vec<RuleNumber> {
-        let mut found = self.anywhere.clone();
-        // Each list is in order, so nearly all go to the end.
-        let mut add = |numbers: &Vec<RuleNumber>| {
-            for number in numbers {
-                found.insert(found.partition_point(|earlier| earlier < number), *number);
-            }
-        };
-        self.exact.get(path).into_iter().for_each(&mut add);
+    fn with_path(&self, path: &[u8]) -> Cow<'_, [RuleNumber]> {
+        let mut found = Cow::Borrowed(self.anywhere.as_slice());
+        self.exact.get(path).into_iter().for_each(|numbers| merge(&mut found, numbers));
         if !self.prefix.is_empty() {
-            prefixes(path).filter_map(|prefix| self.prefix.get(prefix)).for_each(add);
+            let lists = prefixes(path).filter_map(|prefix| self.prefix.get(prefix));
+            lists.for_each(|numbers| merge(&mut found, numbers));
         }
         found
+    }
+}
+
+/// Adds rules to those that were found, which are mostly none, and keeps their order.
+fn merge<'a>(found: &mut Cow<'a, [RuleNumber]>, more: &'a [RuleNumber]) {
+    if found.is_empty() {
+        *found = Cow::Borrowed(more);
+        return;
+    }
+    let found = found.to_mut();
+    // Each list is in order, so nearly all go to the end.
+    for number in more {
+        found.insert(found.partition_point(|earlier| earlier < number), *number);
     }
 }
 

@@ -120,7 +120,8 @@ pub trait Ending {
 
 /// The path of a request target, without the query string.
 pub fn without_query(target: &[u8]) -> &[u8] {
-    target.split(|&byte| byte == b'?').next().unwrap_or(target)
+    let end = target.iter().position(|&byte| byte == b'?');
+    end.and_then(|end| target.get(..end)).unwrap_or(target)
 }
 
 /// Whether `path` is `prefix` or stands below it, in whole segments.

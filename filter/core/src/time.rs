@@ -35,21 +35,19 @@ impl Timestamp {
     pub fn of(now: Nanos) -> Self {
         let millis = now / 1_000_000;
         let seconds = millis / 1_000;
-        let (year, month, day) = civil_from_days(seconds / 86_400);
-        let time = [millis % 1_000, seconds % 60, seconds / 60 % 60, seconds / 3_600 % 24];
-        let mut parts = time.into_iter().chain([day, month, year]);
-        let mut text = *b"0000-00-00T00:00:00.000Z";
-        let mut part = 0;
-        // From the end, where each part has its last digit.
-        for letter in text.iter_mut().rev() {
-            if *letter == b'0' {
-                *letter += (part % 10) as u8;
-                part /= 10;
-            } else {
-                part = parts.next().unwrap_or_default();
-            }
-        }
-        Self(text)
+        // All of these fit into half as many bits, which is half the work.
+        let (days, time) = ((seconds / 86_400) as u32, (seconds % 86_400) as u32);
+        let millis = (millis % 1_000) as u32;
+        let (year, month, day) = civil_from_days(days);
+        let ([y0, y1], [y2, y3]) = (digits(year / 100), digits(year % 100));
+        let ([m0, m1], [d0, d1]) = (digits(month), digits(day));
+        let ([h0, h1], [n0, n1]) = (digits(time / 3_600), digits(time / 60 % 60));
+        let ([s0, s1], [f0, f1], [_, f2]) =
+            (digits(time % 60), digits(millis / 10), digits(millis % 10));
+        Self([
+            y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1,
+            b'.', f0, f1, f2, b'Z',
+        ])
     }
 
     /// The text, which is ASCII.
@@ -63,13 +61,18 @@ pub fn rfc3339(now: Nanos) -> String {
     String::from_utf8_lossy(Timestamp::of(now).as_bytes()).into_owned()
 }
 
+/// A number below 100, in two digits.
+fn digits(number: u32) -> [u8; 2] {
+    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
+}
+
 /// The Gregorian date of a day counted from 1970-01-01.
 ///
 /// Counts from 0000-03-01, so that the leap day ends a year and every month
 /// before it begins at a fixed day: `(153 × month + 2) / 5`.
-fn civil_from_days(days: u64) -> (u64, u64, u64) {
-    const DAYS_BEFORE_1970: u64 = 719_468; // since 0000-03-01
-    const DAYS_IN_400_YEARS: u64 = 146_097;
+fn civil_from_days(days: u32) -> (u32, u32, u32) {
+    const DAYS_BEFORE_1970: u32 = 719_468; // since 0000-03-01
+    const DAYS_IN_400_YEARS: u32 = 146_097;
     let days = days + DAYS_BEFORE_1970;
     let era = days / DAYS_IN_400_YEARS;
     let day_of_era = days % DAYS_IN_400_YEARS;
@@ -79,7 +82,7 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let march_based_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * march_based_month + 2) / 5 + 1;
     let month = if march_based_month < 10 { march_based_month + 3 } else { march_based_month - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let year = era * 400 + year_of_era + u32::from(month <= 2);
     (year, month, day)
 }
 

@@ -13,6 +13,7 @@ use crate::headers::{
 use crate::limit::Bucket;
 use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Admission;
+use crate::recognition::Method;
 use crate::request::RequestHead;
 use crate::state::{Cell, Refusal, SharedStore, update};
 use crate::time::Nanos;
@@ -82,7 +83,7 @@ impl Exchange {
             let fits = self.is_cacheable_call() && size <= LONGEST_SCOPE;
             return fits.then(|| cells.scope(&[&self.cluster, &host, method, service]));
         }
-        if !self.whole || !matches!(self.line.method.as_slice(), b"GET" | b"HEAD") {
+        if !self.whole || self.line.method == Method::Other {
             return None;
         }
         let path = self.line.path();
@@ -264,7 +265,7 @@ impl Exchange {
             edits.set(CONTENT_TYPE, "application/grpc");
         } else if capture {
             edits.set(PATH, self.line.path());
-            if self.line.method == b"HEAD" {
+            if self.line.method == Method::Head {
                 edits.set(METHOD, "GET");
                 self.held.replacement = Some(Vec::new());
             }
