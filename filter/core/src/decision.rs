@@ -91,8 +91,6 @@ pub struct Signals {
     pub raise: Vec<MetricIndex>,
     /// Gauges to set.
     pub set: Vec<(MetricIndex, u64)>,
-    /// Values that histograms count.
-    pub record: Vec<(MetricIndex, u64)>,
     /// Lines for the log, as warnings.
     pub log: Vec<String>,
 }
@@ -100,7 +98,7 @@ pub struct Signals {
 impl Signals {
     /// Whether there is nothing to show.
     pub fn is_empty(&self) -> bool {
-        let Self { raise, set, record, log } = self;
-        raise.is_empty() && set.is_empty() && record.is_empty() && log.is_empty()
+        let Self { raise, set, log } = self;
+        raise.is_empty() && set.is_empty() && log.is_empty()
     }
 }

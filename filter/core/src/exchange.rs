@@ -107,6 +107,20 @@ struct Held {
     translation: Option<Translation>,
 }
 
+/// What metrics take of a probe that is over, in the order in which they take it.
+#[must_use]
+#[derive(Clone, Copy, Debug)]
+pub struct Counts([Option<(MetricIndex, u64)>; 3]);
+
+impl IntoIterator for Counts {
+    type Item = (MetricIndex, u64);
+    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Self::Item>, 3>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().flatten()
+    }
+}
+
 #[derive(Debug)]
 enum Progress {
     /// Nothing has come back yet.
@@ -178,7 +192,7 @@ impl Exchange {
         self.settle_refresh(store, now, |entry| entry.release(token));
     }
 
-    /// Gives back what it still holds, and counts how it ended. `response` and
+    /// Gives back what it still holds, and says what metrics take of it. `response` and
     /// `grpc_status`, the trailer of that name, are read where they matter.
     pub fn on_end(
         &mut self,
@@ -186,7 +200,7 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
         grpc_status: impl FnOnce() -> Option<Vec<u8>>,
-    ) {
+    ) -> Counts {
         self.release_refresh(store, now);
         if self.held.passed_breaker {
             let begun = !matches!(self.progress, Progress::AwaitingHttp);
@@ -211,13 +225,13 @@ impl Exchange {
         let judged = matches!(outcome, Outcome::Pass | Outcome::Warn | Outcome::Fail);
         let http = matches!(self.progress, Progress::Known(_));
         let outcome = if http && judged && !whole { Outcome::Error } else { outcome };
-        self.signals.raise.extend(self.cached.map(|result| self.probe.cache_metric(result)));
-        self.signals.raise.push(self.probe.metric(outcome));
-        // How long a Watch goes on is its client's wish.
-        if !self.is_watch() {
-            let took_ms = rounded_ms(now.saturating_sub(self.arrived));
-            self.signals.record.push((self.probe.duration_metric(), took_ms));
-        }
+        let took_ms = rounded_ms(now.saturating_sub(self.arrived));
+        Counts([
+            self.cached.map(|result| (self.probe.cache_metric(result), 1)),
+            Some((self.probe.metric(outcome), 1)),
+            // How long a Watch goes on is its client's wish.
+            (!self.is_watch()).then(|| (self.probe.duration_metric(), took_ms)),
+        ])
     }
 
     /// Tells the breaker how a probe ended that passed it; `None` says nothing

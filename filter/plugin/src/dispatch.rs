@@ -101,6 +101,11 @@ pub fn stream(id: StreamId) -> Option<Stream> {
 /// Forgets a stream; returns what was kept of it, or what would have been where it
 /// ends before it began.
 pub fn end(id: StreamId) -> Option<Stream> {
-    let kept = with(|contexts| contexts.streams.remove(&id));
+    // Of most requests nothing is kept.
+    let kept = with(
+        |contexts| {
+            if contexts.streams.is_empty() { None } else { contexts.streams.remove(&id) }
+        },
+    );
     kept.or_else(|| begin(id).map(|plugin| Stream::ordinary(id, plugin)))
 }

@@ -163,9 +163,9 @@ impl Plugin {
     }
 
     fn show(&self, signals: Signals) {
-        let Signals { raise, set, record, log } = signals;
+        let Signals { raise, set, log } = signals;
         let raise = raise.into_iter().map(|metric| (metric, 1));
-        raise.chain(set).chain(record).for_each(|value| self.record(value));
+        raise.chain(set).for_each(|value| self.record(value));
         log.iter().for_each(|line| log::warn!("heartbeat-filter: {line}"));
     }
 }

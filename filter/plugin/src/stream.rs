@@ -37,10 +37,63 @@ pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool)
     };
     let now = host::now();
     let exchange = plugin.policy.exchange(recognised, plugin.token(), now);
-    let exchange = Some(Rc::new(RefCell::new(exchange)));
-    let stream = Stream { id, plugin, exchange };
-    dispatch::keep(stream.clone());
-    stream.on_probe(&request, now, end_of_stream)
+    Arrival { id, plugin, exchange, now }.decide(&request, end_of_stream)
+}
+
+/// A probe whose headers have come. Most that the proxy answers are over at once; only
+/// what isn't is kept.
+struct Arrival {
+    id: StreamId,
+    plugin: Rc<Plugin>,
+    exchange: Exchange,
+    now: Nanos,
+}
+
+impl Arrival {
+    /// What becomes of it.
+    fn decide(mut self, request: &Request, end_of_stream: bool) -> Action {
+        let (exchange, now) = (&mut self.exchange, self.now);
+        let shown = self.plugin.messages.shown();
+        let decision = if !exchange.wants_message() {
+            exchange.on_request_headers(request, &SharedData, now, end_of_stream)
+        } else if end_of_stream {
+            let decision = exchange.on_message(&[], true, request, &SharedData, now);
+            decision.unwrap_or(Decision::NotAProbe)
+        } else if shown == Shown::No {
+            exchange.without_message(request, &SharedData, now)
+        } else {
+            exchange.await_message();
+            let stream = self.keep();
+            if let (Shown::Unknown, Some(exchange)) = (shown, &stream.exchange) {
+                stream.plugin.waiting.add_unread(stream.id, exchange, host::request_size());
+            }
+            return Action::Pause;
+        };
+        self.plugin.show_signals_of(exchange);
+        match decision {
+            Decision::Reply(reply) if self.is_over() => {
+                host::reply(&reply);
+                let counts = self.exchange.on_end(&Response::default(), &SharedData, now, || None);
+                self.plugin.show_signals_of(&mut self.exchange);
+                counts.into_iter().for_each(|value| self.plugin.record(value));
+                Action::Pause
+            }
+            decision => self.keep().apply(Some(decision)),
+        }
+    }
+
+    /// Whether nothing of it matters once it is answered. Counters look at probes, too.
+    fn is_over(&self) -> bool {
+        !self.plugin.follows_ordinary() && !self.exchange.heeds_answer() && !host::is_calling()
+    }
+
+    /// Keeps it until its stream ends.
+    fn keep(self) -> Stream {
+        let exchange = Some(Rc::new(RefCell::new(self.exchange)));
+        let stream = Stream { id: self.id, plugin: self.plugin, exchange };
+        dispatch::keep(stream.clone());
+        stream
+    }
 }
 
 impl Stream {
@@ -98,7 +151,7 @@ impl Stream {
         match decision {
             Some(None) => Action::Pause,
             decision => {
-                let action = self.apply(decision.flatten(), now);
+                let action = self.apply(decision.flatten());
                 if self.with_exchange(|exchange| exchange.drops_request_body()) == Some(true) {
                     host::drop_request_body();
                 }
@@ -108,7 +161,7 @@ impl Stream {
     }
 
     /// Does with the paused request what was decided.
-    fn apply(&self, decision: Option<Decision>, now: Nanos) -> Action {
+    fn apply(&self, decision: Option<Decision>) -> Action {
         match decision {
             None | Some(Decision::NotAProbe) => {
                 self.with_exchange(Exchange::disown);
@@ -123,10 +176,7 @@ impl Stream {
                     Some(exchange) if host::is_calling() => {
                         self.plugin.waiting.add_answered(self.id, exchange, reply);
                     }
-                    _ => {
-                        host::reply(&reply);
-                        self.end_answered(now);
-                    }
+                    _ => host::reply(&reply),
                 }
                 Action::Pause
             }
@@ -137,52 +187,6 @@ impl Stream {
                 Action::Pause
             }
         }
-    }
-
-    /// A probe that the proxy has just answered is over at once, and counted, unless
-    /// something of it matters until its stream ends.
-    fn end_answered(&self, now: Nanos) {
-        if self.plugin.follows_ordinary() {
-            return; // Counters look at probes, too.
-        }
-        let ended = self.with_exchange_if(
-            |exchange| !exchange.heeds_answer(),
-            |exchange| exchange.on_end(&Response::default(), &SharedData, now, || None),
-        );
-        if ended.is_some() {
-            dispatch::end(self.id);
-        }
-    }
-
-    /// What becomes of a probe whose headers have come.
-    fn on_probe(&self, request: &Request, now: Nanos, end_of_stream: bool) -> Action {
-        let shown = self.plugin.messages.shown();
-        let wants_message = self.with_exchange(|exchange| {
-            let wants = exchange.wants_message();
-            if wants && shown != Shown::No && !end_of_stream {
-                exchange.await_message();
-            }
-            wants
-        });
-        let decision = match shown {
-            _ if wants_message != Some(true) => self.with_exchange(|exchange| {
-                exchange.on_request_headers(request, &SharedData, now, end_of_stream)
-            }),
-            _ if end_of_stream => self
-                .with_exchange(|exchange| exchange.on_message(&[], true, request, &SharedData, now))
-                .flatten(),
-            Shown::Yes => return Action::Pause,
-            Shown::Unknown => {
-                if let Some(exchange) = &self.exchange {
-                    self.plugin.waiting.add_unread(self.id, exchange, host::request_size());
-                }
-                return Action::Pause;
-            }
-            Shown::No => {
-                self.with_exchange(|exchange| exchange.without_message(request, &SharedData, now))
-            }
-        };
-        self.apply(decision, now)
     }
 
     /// A piece of the request's body has come; `size` bytes of it are there.
@@ -239,14 +243,11 @@ impl Stream {
 
     /// The stream is over, however it ended.
     pub fn on_log(&self) {
+        let response = Response::default();
         let probe = self.with_exchange(|exchange| {
-            exchange.on_end(
-                &Response::default(),
-                &SharedData,
-                host::now(),
-                host::grpc_status_trailer,
-            );
+            exchange.on_end(&response, &SharedData, host::now(), host::grpc_status_trailer)
         });
+        probe.iter().copied().flatten().for_each(|value| self.plugin.record(value));
         let policy = &self.plugin.policy;
         let ordinary = probe.is_none() && policy.evidence().counts_traffic();
         if !ordinary && !policy.has_counters() {

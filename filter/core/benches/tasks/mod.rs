@@ -105,8 +105,8 @@ fn fetch(policy: &Policy, request: &Request, store: &Store) {
     let forwarded = matches!(decision, Decision::Forward(_));
     drop(exchange.on_response_headers(&Response, store, NOW, false));
     drop(exchange.on_response_body(|| b"fine".to_vec(), store, NOW, true));
-    exchange.on_end(&Response, store, NOW, || None);
-    drop(black_box((exchange.take_signals(), forwarded)));
+    let counts = exchange.on_end(&Response, store, NOW, || None);
+    drop(black_box((counts, exchange.take_signals(), forwarded)));
 }
 
 fn forwarded() -> impl FnMut() {

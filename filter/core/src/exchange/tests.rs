@@ -109,19 +109,33 @@ impl Proxy {
 
     /// The series that is raised when the stream ends, without what precedes `label`.
     fn ends_with(&self, exchange: &mut Exchange, label: &str) -> Vec<String> {
-        exchange.on_end(&Response::default(), &self.store, self.now, || None);
-        let raised = exchange.take_signals().raise.into_iter();
+        let counts = exchange.on_end(&Response::default(), &self.store, self.now, || None);
+        let raised =
+            counts.into_iter().map(|(metric, _)| metric).chain(exchange.take_signals().raise);
         let names = raised.map(|metric| self.policy.metrics()[metric].name.clone());
         names.filter_map(|name| Some(name.split_once(label)?.1.to_owned())).collect()
     }
 
     /// The outcome that is counted when the stream ends with this trailer.
     fn ends(&self, exchange: &mut Exchange, grpc_status: Option<&str>) -> String {
-        exchange
-            .on_end(&Response::default(), &self.store, self.now, || grpc_status.map(Into::into));
-        let raised = exchange.take_signals().raise;
-        let name = &self.policy.metrics()[*raised.last().unwrap()].name;
-        name.split("outcome=.=").nth(1).unwrap().split(';').next().unwrap().to_owned()
+        let trailer = || grpc_status.map(Into::into);
+        let counts = exchange.on_end(&Response::default(), &self.store, self.now, trailer);
+        self.outcome(counts)
+    }
+
+    /// The series that counts how a probe ended: one, once.
+    fn counted(&self, counts: Counts) -> String {
+        let series = counts.into_iter().map(|(metric, by)| (&self.policy.metrics()[metric], by));
+        let series: Vec<_> =
+            series.filter(|(metric, _)| metric.name.contains("outcome=.=")).collect();
+        let [(metric, 1)] = series[..] else { panic!("{series:?}") };
+        metric.name.clone()
+    }
+
+    /// The outcome that is counted.
+    fn outcome(&self, counts: Counts) -> String {
+        let series = self.counted(counts);
+        series.split("outcome=.=").nth(1).unwrap().split(';').next().unwrap().to_owned()
     }
 }
 
@@ -383,9 +397,9 @@ fn an_answer_of_the_proxy_itself_is_not_annotated_again() {
 fn durations(proxy: &mut Proxy, request: &FakeRequest, took: Nanos) -> Vec<(String, u64)> {
     let (mut exchange, _) = proxy.arrives(request);
     let end = proxy.now + took;
-    exchange.on_end(&Response::default(), &proxy.store, end, || None);
-    let recorded = exchange.take_signals().record.into_iter();
-    recorded.map(|(metric, ms)| (proxy.policy.metrics()[metric].name.clone(), ms)).collect()
+    let counts = exchange.on_end(&Response::default(), &proxy.store, end, || None).into_iter();
+    let counts = counts.map(|(metric, ms)| (proxy.policy.metrics()[metric].name.clone(), ms));
+    counts.filter(|(name, _)| name.contains("duration")).collect()
 }
 
 #[test]

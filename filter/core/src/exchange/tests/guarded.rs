@@ -31,10 +31,8 @@ fn an_answer_that_breaks_off_is_an_error_and_the_breaker_knows_whose() {
             let begun = Response::status("200");
             exchange.on_response_headers(&begun, &proxy.store, NOW, false);
             let end = Response::default().because(details);
-            exchange.on_end(&end, &proxy.store, NOW, || None);
-            let raised = exchange.take_signals().raise;
-            let outcome = *raised.last().unwrap();
-            assert!(proxy.policy.metrics()[outcome].name.contains("outcome=.=error;"));
+            let counts = exchange.on_end(&end, &proxy.store, NOW, || None);
+            assert_eq!(proxy.outcome(counts), "error");
         }
         proxy.arrives(&get()).1
     };
