@@ -37,7 +37,7 @@ use self::instructions::Instructions;
 use self::load::LoadGenerator;
 use self::plan::{Effort, workloads};
 use self::results::{About, Costs, Results};
-use self::rounds::Bench;
+use self::rounds::{Bench, Campaign};
 use self::upstream::Upstream;
 use crate::tools::Tools;
 
@@ -100,11 +100,18 @@ async fn measure_costs(bench: &Bench, options: &Options, tools: &Tools) -> Resul
         bench.cores.number,
         bench.cores.count - 1
     );
-    let least = setups::least()?;
-    let builder = setups::envoy_with_all(tools, &bench.upstream, &options.untrimmed, least.path())?;
-    let envoy = builder.start().await?;
-    bench.cores.measure(envoy.id())?;
-    bench.rounds(&envoy, &workloads())?.iter().map(Costs::of).collect()
+    let written = setups::Written::all()?;
+    let mut campaign = Campaign::of(&workloads());
+    let rounds: Vec<usize> = (0..bench.effort.rounds()).collect();
+    for rounds in rounds.chunks(Effort::ROUNDS_OF_AN_ENVOY) {
+        let turn = rounds.first().copied().unwrap_or_default();
+        let (upstream, untrimmed) = (&bench.upstream, &options.untrimmed);
+        let builder = setups::envoy_with_all(tools, upstream, untrimmed, &written, turn)?;
+        let envoy = builder.start().await?;
+        bench.cores.measure(envoy.id())?;
+        bench.rounds(&envoy, &mut campaign, rounds)?;
+    }
+    campaign.measured().map(Costs::of).collect()
 }
 
 fn about(bench: &Bench, tools: &Tools, load_before: f64) -> Result<About> {

@@ -85,30 +85,27 @@ impl Bench {
     /// well only what runs often, code at its best.
     pub fn calibrate(&self, envoy: &Envoy, listener: &str, request: &Request) -> Result<u64> {
         const TRIAL: u64 = 1_000;
-        self.sample(envoy, listener, request, 2 * TRIAL)?;
+        self.sample(envoy, listener, request, TRIAL)?;
         let sample = self.sample(envoy, listener, request, TRIAL)?;
         let aim = Effort::SAMPLE.as_secs_f64();
         let count = aim / sample.seconds * TRIAL as f64;
         Ok((count as u64).clamp(TRIAL, 20_000))
     }
 
-    /// Measures all contenders of all workloads, round by round.
-    pub fn rounds(&self, envoy: &Envoy, workloads: &[Workload]) -> Result<Vec<Measured>> {
-        let run = |&(who, _): &(Who, _)| Run { who, samples: Vec::new() };
-        let mut all: Vec<(u64, Measured)> = Vec::new();
-        for workload in workloads {
-            let mut count = u64::MAX;
+    /// Measures all contenders of all workloads, round by round, in an Envoy that has
+    /// just been started.
+    pub fn rounds(&self, envoy: &Envoy, campaign: &mut Campaign, rounds: &[usize]) -> Result<()> {
+        for (count, Measured { workload, .. }) in &mut campaign.0 {
+            *count = u64::MAX;
             for (who, listener) in workload.contenders {
                 let calibrated = self.calibrate(envoy, listener, &workload.request);
-                count = count.min(calibrated.with_context(|| said(workload, *who))?);
+                *count = (*count).min(calibrated.with_context(|| said(workload, *who))?);
             }
-            let runs = workload.contenders.iter().map(run).collect();
-            all.push((count, Measured { workload: *workload, runs }));
         }
-        for round in 0..self.effort.rounds() {
+        for round in rounds {
             println!("    round {} of {}", round + 1, self.effort.rounds());
-            for (count, Measured { workload, runs }) in &mut all {
-                for index in order(round, runs.len()) {
+            for (count, Measured { workload, runs }) in &mut campaign.0 {
+                for index in order(*round, runs.len()) {
                     let (who, listener) = workload.contenders[index];
                     let sample = self
                         .sample(envoy, listener, &workload.request, *count)
@@ -123,7 +120,29 @@ impl Bench {
                 }
             }
         }
-        Ok(all.into_iter().map(|(_, measured)| measured).collect())
+        Ok(())
+    }
+}
+
+/// Everything that is being measured, with the number of requests that make a
+/// measurement of it.
+#[derive(Debug)]
+pub struct Campaign(Vec<(u64, Measured)>);
+
+impl Campaign {
+    /// Of these nothing is measured yet.
+    pub fn of(workloads: &[Workload]) -> Self {
+        let run = |&(who, _): &(Who, _)| Run { who, samples: Vec::new() };
+        let measured = |workload: &Workload| {
+            let runs = workload.contenders.iter().map(run).collect();
+            (0, Measured { workload: *workload, runs })
+        };
+        Self(workloads.iter().map(measured).collect())
+    }
+
+    /// What was measured.
+    pub fn measured(&self) -> impl Iterator<Item = &Measured> {
+        self.0.iter().map(|(_, measured)| measured)
     }
 }
 

@@ -47,6 +47,7 @@ pub fn contenders() -> Vec<Listener> {
         listener("counting", ours("counting", counter)),
         listener("untrimmed", ours(UNTRIMMED, json!([]))),
         Listener { switched_off: true, ..listener("off", ours("off", json!([]))) },
+        listener("empty", vec![wasm(EMPTY, &json!(0))]),
         listener("least", vec![wasm(LEAST, &json!(0))]),
         listener("least_respond", vec![wasm(LEAST_RESPOND, &json!("answer"))]),
         listener("native", vec![native("/up", &json!({ "pass_through_mode": false }))]),
@@ -68,11 +69,32 @@ pub const UNTRIMMED: &str = "untrimmed";
 const LEAST: &str = "least";
 const LEAST_RESPOND: &str = "least_respond";
 
-/// The least module, in a file.
-pub fn least() -> Result<NamedTempFile> {
-    let mut file = NamedTempFile::new()?;
-    file.write_all(&wat::parse_str(include_str!("least.wat"))?)?;
-    Ok(file)
+/// The plugin that runs the empty module.
+const EMPTY: &str = "empty";
+
+/// The modules that don't come out of a compiler, in files.
+#[derive(Debug)]
+pub struct Written {
+    least: NamedTempFile,
+    empty: NamedTempFile,
+}
+
+impl Written {
+    /// Translates them.
+    ///
+    /// # Errors
+    /// They can't be written.
+    pub fn all() -> Result<Self> {
+        let module = |text: &str| {
+            let mut file = NamedTempFile::new()?;
+            file.write_all(&wat::parse_str(text)?)?;
+            anyhow::Ok(file)
+        };
+        Ok(Self {
+            least: module(include_str!("least.wat"))?,
+            empty: module(include_str!("empty.wat"))?,
+        })
+    }
 }
 
 /// What the filter is configured with: a rule for each kind of probe.
@@ -97,7 +119,7 @@ pub fn wasm(name: &str, config: &Value) -> Value {
         "config": {
             "name": name,
             "root_id": name,
-            "failure_policy": "FAIL_CLOSED",
+            "failure_policy": "FAIL_RELOAD",
             "allow_on_headers_stop_iteration": true,
             "vm_config": {
                 "vm_id": name,
@@ -137,17 +159,23 @@ pub fn envoy(tools: &Tools, listeners: &[Listener], upstream: &Upstream) -> Resu
         .log_level("error"))
 }
 
-/// An Envoy with all contenders, and the modules of those that don't run ours as it ships.
+/// An Envoy with all contenders, and the modules of those that don't run ours as it
+/// ships. They are made in an order that begins at a place of `turn`'s own.
 pub fn envoy_with_all(
     tools: &Tools,
     upstream: &Upstream,
     untrimmed: &Path,
-    least: &Path,
+    written: &Written,
+    turn: usize,
 ) -> Result<EnvoyBuilder> {
-    Ok(envoy(tools, &contenders(), upstream)?
+    let mut listeners = contenders();
+    let first = turn % listeners.len();
+    listeners.rotate_left(first);
+    Ok(envoy(tools, &listeners, upstream)?
         .module_of(UNTRIMMED, untrimmed)
-        .module_of(LEAST, least)
-        .module_of(LEAST_RESPOND, least))
+        .module_of(EMPTY, written.empty.path())
+        .module_of(LEAST, written.least.path())
+        .module_of(LEAST_RESPOND, written.least.path()))
 }
 
 fn config(listeners: &[Listener]) -> Value {
