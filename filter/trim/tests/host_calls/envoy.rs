@@ -64,6 +64,8 @@ pub struct Envoy {
     pub trace: Trace,
     pub log: Vec<String>,
     pub metrics: Vec<String>,
+    /// Where the module had values put, since the request began.
+    pub rooms: Vec<i32>,
     pub shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
 }
 
@@ -123,6 +125,7 @@ impl Host<'_> {
         let length = i32::try_from(value.len()).ok()?;
         let allocate = self.0.get_export("proxy_on_memory_allocate")?.into_func()?;
         let room = allocate.typed::<i32, i32>(&self.0).ok()?.call(&mut self.0, length).ok()?;
+        self.0.data_mut().rooms.push(room);
         self.write(room, value)?;
         self.write(at, &room.to_le_bytes())?;
         self.write(size, &length.to_le_bytes())

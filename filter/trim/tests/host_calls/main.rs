@@ -32,6 +32,20 @@ fn an_ordinary_request_costs_one_read_and_no_write() {
 }
 
 #[test]
+fn headers_come_into_the_memory_that_the_last_ones_had() {
+    let mut worker = Worker::start("").unwrap();
+    let mut room = |size| {
+        let request = with(get("/orders"), "x-large", &"x".repeat(size));
+        worker.serve(&request).unwrap().rooms[0]
+    };
+    let kept = room(4_000);
+    assert_eq!([40, 4_000, 400].map(&mut room), [kept; 3]);
+    // What is more than is kept doesn't fit, and can't take the place of what is.
+    assert_ne!(room(9_000), kept);
+    assert_eq!(room(40), kept);
+}
+
+#[test]
 fn an_ordinary_body_is_not_looked_at() {
     hold("ordinary_post", &settled("", &post("/orders")).trace);
 }

@@ -38,6 +38,8 @@ pub struct Served {
     pub response: Headers,
     pub body: Vec<u8>,
     pub trace: Trace,
+    /// Where the module had the values put that it was handed.
+    pub rooms: Vec<i32>,
 }
 
 /// A worker with the module, configured.
@@ -114,6 +116,7 @@ impl Worker {
         let envoy = self.store.data_mut();
         envoy.phase = Phase::Request;
         envoy.trace = Trace::default();
+        envoy.rooms.clear();
         envoy.reply = None;
         envoy.request.clone_from(&request.head);
         envoy.request_body.clone_from(&request.body);
@@ -179,6 +182,7 @@ impl Worker {
             response: envoy.response.clone(),
             body: envoy.response_body.clone(),
             trace: std::mem::take(&mut envoy.trace),
+            rooms: std::mem::take(&mut envoy.rooms),
         })
     }
 }
