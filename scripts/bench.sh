@@ -3,6 +3,7 @@
 # dist/bench.svg, dist/bench-scale.svg.
 #
 #   BENCH=full|quick|cpu|memory|scale   what, and how long (quick: all in < 3 min)
+#   BENCH_ONLY='GET, HTTP/1.1'           only the workloads whose title holds this
 #   BENCH_STRICT=1                      fail where a budget is missed
 #
 # Nothing else should run meanwhile. `make bench` builds what is measured.
@@ -23,6 +24,7 @@ use_toolchain wasm32-wasip1
 untrimmed=$WASM_TARGET_DIR/wasm32-wasip1/release/heartbeat_filter.wasm
 
 arguments=(--effort "$effort" --untrimmed "$untrimmed")
+if [ -n "${BENCH_ONLY:-}" ]; then arguments+=(--only "$BENCH_ONLY"); fi
 if [ "${BENCH_STRICT:-}" = 1 ]; then arguments+=(--strict); fi
 
 counted=dist/instructions.tsv

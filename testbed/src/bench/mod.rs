@@ -30,12 +30,12 @@ pub mod upstream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use self::budgets::{Reader, Standing, costs_table, least_table, table};
 use self::instructions::Instructions;
 use self::load::LoadGenerator;
-use self::plan::{Effort, workloads};
+use self::plan::{Effort, Workload, workloads};
 use self::results::{About, Costs, Results};
 use self::rounds::{Bench, Campaign};
 use self::upstream::Upstream;
@@ -47,6 +47,9 @@ pub struct Options {
     /// How much time there is.
     #[arg(long, value_enum, default_value = "full")]
     effort: Effort,
+    /// Only the workloads whose title holds this, such as `GET, HTTP/1.1`.
+    #[arg(long, default_value = "")]
+    only: String,
     /// Fail where a budget is missed.
     #[arg(long)]
     strict: bool,
@@ -59,6 +62,15 @@ pub struct Options {
     /// Where bench.json and the pictures go.
     #[arg(long, default_value = "dist")]
     out: PathBuf,
+}
+
+impl Options {
+    fn workloads(&self) -> Result<Vec<Workload>> {
+        let mut chosen = workloads();
+        chosen.retain(|workload| workload.title().contains(&self.only));
+        ensure!(!chosen.is_empty(), "no workload's title holds {:?}", self.only);
+        Ok(chosen)
+    }
 }
 
 /// Measures, prints, and writes it down. Fails where something can't be measured, and,
@@ -101,7 +113,7 @@ async fn measure_costs(bench: &Bench, options: &Options, tools: &Tools) -> Resul
         bench.cores.count - 1
     );
     let written = setups::Written::all()?;
-    let mut campaign = Campaign::of(&workloads());
+    let mut campaign = Campaign::of(&options.workloads()?);
     let rounds: Vec<usize> = (0..bench.effort.rounds()).collect();
     for rounds in rounds.chunks(Effort::ROUNDS_OF_AN_ENVOY) {
         let turn = rounds.first().copied().unwrap_or_default();

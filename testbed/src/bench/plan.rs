@@ -180,6 +180,11 @@ pub enum By {
 }
 
 impl Workload {
+    /// Its name, and what its client speaks.
+    pub fn title(&self) -> String {
+        format!("{}, {}", self.name, self.request.protocol.name())
+    }
+
     /// Whether the application may have seen `seen` of `sent` requests that this
     /// contender got. If not, something else was measured than what is said.
     pub fn may_reach(&self, who: Who, seen: u64, sent: u64) -> bool {

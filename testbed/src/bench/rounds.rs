@@ -157,7 +157,7 @@ pub fn order(round: usize, count: usize) -> Vec<usize> {
 }
 
 fn said(workload: &Workload, who: Who) -> String {
-    format!("{} over {}, {}", workload.name, workload.request.protocol.name(), who.name())
+    format!("{}, {}", workload.title(), who.name())
 }
 
 /// Compares the cost of the same round: of one thing against another.
