@@ -101,11 +101,10 @@ pub fn stream(id: StreamId) -> Option<Stream> {
 /// Forgets a stream; returns what was kept of it, or what would have been where it
 /// ends before it began.
 pub fn end(id: StreamId) -> Option<Stream> {
-    // Of most requests nothing is kept.
-    let kept = with(
-        |contexts| {
-            if contexts.streams.is_empty() { None } else { contexts.streams.remove(&id) }
-        },
-    );
+    let kept = with(|contexts| {
+        // Of most requests nothing is kept.
+        let streams = Some(&mut contexts.streams).filter(|streams| !streams.is_empty());
+        streams?.remove(&id)
+    });
     kept.or_else(|| begin(id).map(|plugin| Stream::ordinary(id, plugin)))
 }
