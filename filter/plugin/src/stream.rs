@@ -243,11 +243,11 @@ impl Stream {
 
     /// The stream is over, however it ended.
     pub fn on_log(&self) {
-        let response = Response::default();
         let probe = self.with_exchange(|exchange| {
-            exchange.on_end(&response, &SharedData, host::now(), host::grpc_status_trailer)
+            let (response, now) = (Response::default(), host::now());
+            exchange.on_end(&response, &SharedData, now, host::grpc_status_trailer)
         });
-        probe.iter().copied().flatten().for_each(|value| self.plugin.record(value));
+        probe.into_iter().flatten().for_each(|value| self.plugin.record(value));
         let policy = &self.plugin.policy;
         let ordinary = probe.is_none() && policy.evidence().counts_traffic();
         if !ordinary && !policy.has_counters() {
