@@ -28,36 +28,94 @@ pub fn parse_rounded(text: &[u8]) -> Option<u64> {
     parse_digits::<u64>(whole)?.checked_add(u64::from(up))
 }
 
-/// Reads a duration such as `250ms`, `3s`, `1m` or `1h`.
+/// Reads a duration such as `250ms`, `3s`, `1m` or `1h`. Seconds may have decimals, as
+/// Envoy writes them: `0.5s`.
 ///
 /// # Errors
 /// What is wrong and what to write instead.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits).unwrap_or(("", text));
-    let not_a_duration = || r#"is not a duration; write it like "250ms", "3s" or "1m""#.to_owned();
-    let number = number.parse::<u64>().map_err(|_| not_a_duration())?;
-    let milliseconds = match unit {
-        "ms" => Some(1),
-        "s" => Some(1_000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        _ => None,
+    let (whole, decimals, unit) = split_quantity(text).ok_or_else(not_a_duration)?;
+    let per_unit = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, per_unit)| *per_unit);
+    let milliseconds = match (per_unit, decimals) {
+        (Some(per_unit), "") => whole.saturating_mul(per_unit),
+        (Some(1_000), decimals) => {
+            let thousandths = decimals.get(..3).unwrap_or(decimals);
+            if decimals.bytes().skip(3).any(|digit| digit != b'0') {
+                return Err(r#"is finer than a millisecond; write it like "1ms""#.to_owned());
+            }
+            let thousandths = parse_digits(&format!("{thousandths:0<3}")).unwrap_or(0);
+            whole.saturating_mul(1_000).saturating_add(thousandths)
+        }
+        _ => return Err(mend_of(text, whole, decimals, unit)),
     };
-    let Some(milliseconds) = milliseconds else {
-        let Some(mend) = unit_meant(unit) else { return Err(not_a_duration()) };
-        return Err(format!(r#"is not a duration; write "{number}{mend}""#));
-    };
-    let duration = Duration::from_millis(number.saturating_mul(milliseconds));
+    let duration = Duration::from_millis(milliseconds);
     if duration > LONGEST {
         return Err(r#"is longer than a day; write "24h" or less"#.to_owned());
     }
     Ok(duration)
 }
 
-/// The unit that somebody most likely meant: `3 sec` means `3s`.
+/// The units of durations, in milliseconds.
+const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+
+fn not_a_duration() -> String {
+    r#"is not a duration; write it like "250ms", "3s" or "1m""#.to_owned()
+}
+
+/// The number that a quantity begins with, its decimals, and what follows.
+fn split_quantity(text: &str) -> Option<(u64, &str, &str)> {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (whole, rest) = text.split_at_checked(digits(text))?;
+    let (decimals, unit) = match rest.strip_prefix('.') {
+        Some(rest) => rest.split_at_checked(digits(rest)).filter(|(it, _)| !it.is_empty())?,
+        None => ("", rest),
+    };
+    Some((whole.parse().ok()?, decimals, unit))
+}
+
+/// What somebody most likely meant who wrote a duration in another notation.
+fn mend_of(text: &str, whole: u64, decimals: &str, unit: &str) -> String {
+    let meant = match unit_meant(unit) {
+        // Nobody sets a probe's timeout to an hour and counts it in seconds.
+        Some("s") if unit.is_empty() && decimals.is_empty() && whole >= 100 => {
+            let seconds = whole / 1_000;
+            match whole % 1_000 {
+                0 => format!(r#"write "{whole}ms" or "{seconds}s""#),
+                _ => format!(r#"write "{whole}ms""#),
+            }
+        }
+        Some(unit) if decimals.is_empty() => format!(r#"write "{whole}{unit}""#),
+        _ => match seconds_of(text) {
+            Some(seconds) => format!(r#"write "{seconds}s""#),
+            None => return not_a_duration(),
+        },
+    };
+    format!("is not a duration; {meant}")
+}
+
+/// The seconds of a duration of several parts, such as Go writes them: `1m30s`.
+fn seconds_of(text: &str) -> Option<u64> {
+    let (mut rest, mut seconds) = (text, 0_u64);
+    while !rest.is_empty() {
+        let (whole, decimals, after) = split_quantity(rest)?;
+        let (name, per_unit) =
+            UNITS.iter().find(|(name, _)| after.starts_with(name) && *name != "ms")?;
+        if !decimals.is_empty() {
+            return None;
+        }
+        seconds = seconds.checked_add(whole.checked_mul(per_unit / 1_000)?)?;
+        rest = after.strip_prefix(name)?;
+    }
+    Some(seconds)
+}
+
+/// The unit that somebody most likely meant: `3 sec` means `3s`. `None` where there is
+/// more behind it.
 fn unit_meant(written: &str) -> Option<&'static str> {
     let written = written.trim().to_ascii_lowercase();
+    if written.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     match written.as_str() {
         "" => Some("s"),
         w if w.starts_with("ms") || w.starts_with("mil") => Some("ms"),
@@ -91,7 +149,10 @@ pub fn parse_rate(text: &str) -> Result<Rate, String> {
         };
         Some(Rate { count: parse_digits(count).filter(|count| *count > 0)?, per })
     };
-    parse().ok_or_else(|| r#"is not a rate; write it like "50/s" or "10/m""#.to_owned())
+    parse().ok_or_else(|| match parse_digits::<u32>(text) {
+        Some(count @ 1..) => format!(r#"is not a rate; write "{count}/s""#),
+        _ => r#"is not a rate; write it like "50/s" or "10/m""#.to_owned(),
+    })
 }
 
 /// A share of a whole, in hundredths of a percent: 0 to 10,000.
@@ -156,7 +217,10 @@ pub fn parse_share(text: &str) -> Result<Share, String> {
         let share = parse_digits::<u16>(percent)?.checked_mul(100)?.checked_add(hundredths)?;
         (share <= Share::WHOLE.0 && !percent.is_empty()).then_some(Share(share))
     };
-    parse().ok_or_else(|| r#"is not a share; write it like "50%" or "0.5%""#.to_owned())
+    parse().ok_or_else(|| match parse_digits::<u8>(text) {
+        Some(percent @ 1..=100) => format!(r#"is not a share; write "{percent}%""#),
+        _ => r#"is not a share; write it like "50%" or "0.5%""#.to_owned(),
+    })
 }
 
 /// Reads a size in bytes such as `512B`, `64KiB` or `1MiB`.
@@ -219,8 +283,44 @@ mod tests {
     }
 
     #[test]
+    fn a_large_number_without_a_unit_most_likely_counts_milliseconds() {
+        for (written, mend) in [
+            ("3000", r#"write "3000ms" or "3s""#),
+            ("250", r#"write "250ms""#),
+            ("90", r#"write "90s""#),
+        ] {
+            let error = parse_duration(written).unwrap_err();
+            assert!(error.ends_with(mend), "{written}: {error}");
+        }
+    }
+
+    #[test]
+    fn seconds_may_have_decimals_as_envoy_writes_them() {
+        for (written, milliseconds) in
+            [("0.5s", 500), ("1.25s", 1_250), ("2.0s", 2_000), ("0.001000s", 1)]
+        {
+            assert_eq!(parse_duration(written), Ok(Duration::from_millis(milliseconds)));
+        }
+        assert!(parse_duration("0.0005s").unwrap_err().contains("finer than a millisecond"));
+        for written in [".5s", "1.s", "1.5m", "1.5ms", "1.5"] {
+            assert!(parse_duration(written).unwrap_err().contains("\"250ms\""), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_duration_of_several_parts_is_written_in_one() {
+        for (written, mend) in [("1m30s", "\"90s\""), ("1h30m", "\"5400s\"")] {
+            let error = parse_duration(written).unwrap_err();
+            assert!(error.ends_with(mend), "{written}: {error}");
+        }
+        for written in ["1m30", "1s500ms", "1m1.5s", "1m30x", "1m99999999999999999999s"] {
+            assert!(parse_duration(written).unwrap_err().contains("\"250ms\""), "{written}");
+        }
+    }
+
+    #[test]
     fn what_cant_be_guessed_gets_examples() {
-        for written in ["", "soon", "-1s", "1.5s", "3 days", "ß"] {
+        for written in ["", "soon", "-1s", "3 days", "ß"] {
             assert!(parse_duration(written).unwrap_err().contains("\"250ms\""), "{written}");
         }
     }
@@ -236,7 +336,8 @@ mod tests {
     fn a_rate_is_a_count_and_a_time() {
         assert_eq!(parse_rate("50/s"), Ok(Rate { count: 50, per: Duration::from_secs(1) }));
         assert_eq!(parse_rate("10/m"), Ok(Rate { count: 10, per: Duration::from_secs(60) }));
-        for written in ["50", "0/s", "-1/s", "+1/s", "1.5/s", "50/h", "/s", "99999999999/s"] {
+        assert!(parse_rate("50").unwrap_err().ends_with(r#"write "50/s""#));
+        for written in ["0/s", "-1/s", "+1/s", "1.5/s", "50/h", "/s", "99999999999/s"] {
             assert!(parse_rate(written).unwrap_err().contains("\"50/s\""), "{written}");
         }
     }
@@ -248,7 +349,8 @@ mod tests {
         {
             assert_eq!(parse_share(written), Ok(Share(hundredths)), "{written}");
         }
-        for written in ["50", "50 %", "101%", "100.01%", "-1%", "0.%", ".5%", "1.234%", "%"] {
+        assert!(parse_share("50").unwrap_err().ends_with(r#"write "50%""#));
+        for written in ["50 %", "101%", "100.01%", "-1%", "0.%", ".5%", "1.234%", "%"] {
             assert!(parse_share(written).unwrap_err().contains("\"50%\""), "{written}");
         }
     }

@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
 
     /// A number from `min` to `max`.
     pub(crate) fn number(&self, min: u32, max: u32) -> Option<f64> {
-        let Json::Number(number) = self.json else {
+        let Json::Number(number, _) = self.json else {
             self.wrong_type("a number");
             return None;
         };
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
     }
 
     fn whole_number(&self, min: u32, max: u32) -> Option<u32> {
-        let Json::Number(number) = self.json else {
+        let Json::Number(number, _) = self.json else {
             self.wrong_type("a number");
             return None;
         };
@@ -93,29 +93,56 @@ impl<'a> Reader<'a> {
 
     /// A string that `parse` understands; its error says how to mend it.
     pub(crate) fn parsed<T>(&self, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        let text = self.string()?;
-        parse(text).map_err(|problem| self.not_understood(text, &problem)).ok()
+        match parse(self.text_or_number()?) {
+            Ok(value) => self.is_text().then_some(value),
+            Err(problem) => {
+                self.not_understood(problem);
+                None
+            }
+        }
+    }
+
+    /// A number without quotes lacks a unit, mostly: what reads the string knows which.
+    #[inline(never)]
+    fn text_or_number(&self) -> Option<&'a str> {
+        match self.json {
+            Json::Number(_, text) => Some(text),
+            _ => self.string(),
+        }
+    }
+
+    /// Whether it is a string; notes what else it is.
+    fn is_text(&self) -> bool {
+        self.string().is_some()
     }
 
     #[inline(never)] // Or else every call of `parsed` has its own copy.
-    fn not_understood(&self, text: &str, problem: &str) {
-        self.error(format!("{text:?} {problem}"));
+    fn not_understood(&self, problem: String) {
+        match self.json {
+            Json::String(text) => self.error(format!("{text:?} {problem}")),
+            Json::Number(_, text) => self.error(format!("{text} {problem}")),
+            _ => {}
+        }
     }
 
     /// One word of a closed list.
     pub(crate) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
-        let text = self.string()?;
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        let text = self.text();
+        let found = words.iter().find(|(word, _)| text == Some(*word)).map(|(_, value)| *value);
         if found.is_none() {
-            self.not_known(text, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+            self.not_known(&words.iter().map(|(word, _)| *word).collect::<Vec<_>>());
         }
         found
     }
 
     #[inline(never)]
-    fn not_known(&self, text: &str, words: &[&str]) {
+    fn not_known(&self, words: &[&str]) {
         let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
-        self.error(format!("{text:?} isn't known; write {}", words.join(" or ")));
+        let words = words.join(" or ");
+        match self.json {
+            Json::String(text) => self.error(format!("{text:?} isn't known; write {words}")),
+            _ => self.wrong_type(&words),
+        }
     }
 
     /// The items of a list.
@@ -278,7 +305,24 @@ fn note(errors: &RefCell<ConfigErrors>, place: &str, problem: String) {
     errors.borrow_mut().0.push(ConfigError { place: place.to_owned(), problem });
 }
 
+/// What the same is called in Envoy's health checks and in Kubernetes' probes.
+const CALLED_ELSEWHERE: [(&str, &str); 9] = [
+    ("unhealthy_threshold", "fall"),
+    ("failureThreshold", "fall"),
+    ("healthy_threshold", "rise"),
+    ("successThreshold", "rise"),
+    ("periodSeconds", "interval"),
+    ("period", "interval"),
+    ("timeoutSeconds", "timeout"),
+    ("service_name", "service"),
+    ("expected_statuses", "expect"),
+];
+
 fn unknown_key(key: &str, known: &[&str]) -> String {
+    let here = CALLED_ELSEWHERE.iter().find(|(there, here)| *there == key && known.contains(here));
+    if let Some((_, here)) = here {
+        return format!("unknown key; here it is called \"{here}\"");
+    }
     let closest = known
         .iter()
         .map(|candidate| (edits_between(key, candidate), candidate))
@@ -316,6 +360,16 @@ mod tests {
         let known = ["name", "match", "timeout"];
         assert!(unknown_key("tiemout", &known).contains("\"timeout\""));
         assert!(unknown_key("Name", &known).contains("\"name\""));
+    }
+
+    #[test]
+    fn a_key_of_envoys_or_of_kubernetes_is_led_to_ours() {
+        let known = ["interval", "timeout", "rise", "fall"];
+        for (there, here) in CALLED_ELSEWHERE.iter().filter(|(_, here)| known.contains(here)) {
+            let led = format!("here it is called \"{here}\"");
+            assert!(unknown_key(there, &known).ends_with(&led), "{there}");
+            assert!(!unknown_key(there, &["name"]).contains("called"), "{there}");
+        }
     }
 
     #[test]

@@ -132,10 +132,41 @@ fn a_wrong_type_is_named() {
     }
     assert_eq!(
         probe_mistakes(r#""timeout":3"#),
-        ["probes[0].timeout: is a number; write a string"]
+        [r#"probes[0].timeout: 3 is not a duration; write "3s""#]
     );
     assert_eq!(probe_mistakes(r#""retries":1.5"#).len(), 1);
     assert_eq!(probe_mistakes(r#""retries":1e400"#).len(), 1);
+}
+
+#[test]
+fn a_number_without_its_unit_is_given_one() {
+    let check = |more: &str| {
+        mistakes(&format!(
+            r#"{{"checks":[{{"name":"c","http":{{"cluster":"c","path":"/"}},{more}}}]}}"#
+        ))
+    };
+    assert_eq!(
+        check(r#""interval":2"#),
+        [r#"checks[0].interval: 2 is not a duration; write "2s""#]
+    );
+    assert_eq!(
+        probe_mistakes(r#""limit":{"rate":50}"#),
+        [r#"probes[0].limit.rate: 50 is not a rate; write "50/s""#]
+    );
+    assert_eq!(
+        probe_mistakes(
+            r#""action":"respond","when":[{"traffic":{"max_error_rate":20}}],"details":true"#
+        ),
+        [
+            r#"probes[0].when[0].traffic.max_error_rate: 20 is not a share; write "20%""#,
+            r#"probes[0].details: is a boolean; write "never" or "allowed" or "always""#,
+        ]
+    );
+    // What a string may hold all the same stays one.
+    assert_eq!(
+        mistakes(r#"{"probes":[{"name":7,"match":{"path":"/h"}}]}"#),
+        ["probes[0].name: is a number; write a string"]
+    );
 }
 
 #[test]

@@ -11,7 +11,8 @@ use std::fmt;
 pub(crate) enum Json {
     Null,
     Bool(bool),
-    Number(serde_json::Number),
+    /// A number, and as it is written in JSON.
+    Number(serde_json::Number, String),
     String(String),
     Array(Vec<Json>),
     Object(Vec<(String, Json)>),
@@ -23,12 +24,17 @@ impl Json {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
-            Self::Number(_) => "a number",
+            Self::Number(..) => "a number",
             Self::String(_) => "a string",
             Self::Array(_) => "a list",
             Self::Object(_) => "an object",
         }
     }
+}
+
+fn number(number: serde_json::Number) -> Json {
+    let text = number.to_string();
+    Json::Number(number, text)
 }
 
 impl<'de> Deserialize<'de> for Json {
@@ -51,15 +57,15 @@ impl<'de> Deserialize<'de> for Json {
             }
 
             fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-                Ok(Json::Number(value.into()))
+                Ok(number(value.into()))
             }
 
             fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-                Ok(Json::Number(value.into()))
+                Ok(number(value.into()))
             }
 
             fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-                Ok(serde_json::Number::from_f64(value).map_or(Json::Null, Json::Number))
+                Ok(serde_json::Number::from_f64(value).map_or(Json::Null, number))
             }
 
             fn visit_str<E>(self, value: &str) -> Result<Json, E> {

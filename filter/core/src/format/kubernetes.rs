@@ -4,9 +4,8 @@
 //!
 //! Two things are ours. The API server withholds every reason, because everyone may
 //! ask it; here whoever may see the checks may see the reasons. And it knows nothing
-//! between passed and failed: a degraded check passes, in the very words that parsers
-//! look for, and what is wrong with it stands on a line of its own that begins with
-//! `warn:`, as the line on unknown exclusions does.
+//! between passed and failed: a degraded check passes, by the `[+]` that parsers look
+//! for, and says `warn` and what is wrong with it where others say `ok`.
 
 use super::query::Query;
 use super::text::push_in_line;
@@ -36,7 +35,6 @@ pub(super) fn write(verdict: Verdict, findings: &[Finding], page: &Page<'_>) -> 
 fn lines(findings: &[Finding], mut excluded: Vec<Vec<u8>>) -> (Verdict, String) {
     let mut verdict = Verdict::Pass;
     let mut lines = String::new();
-    let mut warnings = String::new();
     for finding in findings {
         let before = excluded.len();
         excluded.retain(|name| name != finding.name.as_bytes());
@@ -55,17 +53,12 @@ fn lines(findings: &[Finding], mut excluded: Vec<Vec<u8>>) -> (Verdict, String) 
             }
             Verdict::Pass => lines.push_str(" ok"),
             Verdict::Warn => {
-                lines.push_str(" ok");
-                warnings.push_str("warn: ");
-                push_in_line(&mut warnings, &finding.name);
-                warnings.push_str(": ");
-                push_in_line(&mut warnings, &finding.output);
-                warnings.push('\n');
+                lines.push_str(" warn: ");
+                push_in_line(&mut lines, &finding.output);
             }
         }
         lines.push('\n');
     }
-    lines.push_str(&warnings);
     push_unknown(&mut lines, &excluded);
     (verdict, lines)
 }
@@ -216,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn a_degraded_check_passes_with_a_warning_behind_the_checks() {
-        let expected = "[+]a ok\n[+]b ok\nwarn: a: slow\nreadyz check passed\n";
+    fn a_degraded_check_passes_and_says_why_it_isnt_ok() {
+        let expected = "[+]a warn: slow\n[+]b ok\nreadyz check passed\n";
         let written = written(&[Verdict::Warn, Verdict::Pass], "verbose");
         assert_eq!((written.verdict, written.body.as_str()), (Verdict::Warn, expected));
     }
@@ -229,7 +222,7 @@ mod tests {
             "warn: some health checks cannot be excluded: no matches for \"x\\\"\",\"y\"\n";
         assert_eq!(
             written(&[Verdict::Pass, Verdict::Warn], query).body,
-            format!("[+]a excluded: ok\n[+]b ok\nwarn: b: slow\n{warning}readyz check passed\n")
+            format!("[+]a excluded: ok\n[+]b warn: slow\n{warning}readyz check passed\n")
         );
         assert_eq!(
             written(&[Verdict::Pass, Verdict::Fail], "exclude=x%22&exclude=y").body,
