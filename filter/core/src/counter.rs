@@ -79,6 +79,8 @@ impl LabelSource {
             Self::ResponseHeader(name) => ended.response_header(name),
             Self::Cluster => ended.cluster(),
             Self::Route => ended.route(),
+            Self::Method => ended.method(),
+            Self::StatusClass => ended.status().map(|status| format!("{}xx", status / 100).into()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Header matchers, alike for probes and counters.
 
 use super::reader::Reader;
+use crate::headers::AUTHORITY;
 use crate::request::Headers;
 
 /// A condition on one header.
@@ -106,8 +107,12 @@ fn read(reader: &Reader<'_>) -> Option<HeaderMatcher> {
     Some(HeaderMatcher { name: name?, test: test?, not: not? })
 }
 
-/// A field name (RFC 9110, section 5.1), folded to lower case as Envoy does.
+/// A field name (RFC 9110, section 5.1), folded to lower case as Envoy does, which keeps
+/// `host` under the name that HTTP/2 gives it.
 pub(super) fn header_name(text: &str) -> Result<String, String> {
+    if text.eq_ignore_ascii_case("host") || text == AUTHORITY {
+        return Ok(AUTHORITY.to_owned());
+    }
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if text.is_empty() || !text.bytes().all(token) {
         return Err(r#"is not a header name; write it like "user-agent""#.to_owned());

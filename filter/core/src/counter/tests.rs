@@ -280,6 +280,36 @@ fn a_value_that_is_not_listed_is_other() {
 }
 
 #[test]
+fn methods_and_classes_of_statuses_divide_a_counter() {
+    let policy = policy(
+        r#"{"name":"c","when":{},"labels":{
+            "method":{"attribute":"request.method","values":["GET","POST"]},
+            "code_class":{"attribute":"response.code_class","values":["2xx","5xx"]}}}"#,
+    );
+    for (method, status, series) in [
+        ("GET", "204", "method=.=GET;.;code_class=.=2xx;.;c"),
+        ("POST", "503", "method=.=POST;.;code_class=.=5xx;.;c"),
+        ("PUT", "404", "method=.=other;.;code_class=.=other;.;c"),
+    ] {
+        let over = Over::new(FakeRequest::new(method, "/pay")).answered(status);
+        assert_eq!(counted(&policy, &over), [(series.to_owned(), 1)]);
+    }
+    let unanswered = Over::new(post("/pay"));
+    assert_eq!(counted(&policy, &unanswered)[0].0, "method=.=POST;.;code_class=.=other;.;c");
+}
+
+#[test]
+fn host_is_the_authority() {
+    let over = || Over::new(post("/pay").with(":authority", "shop.example.com"));
+    for name in ["host", "Host", ":authority"] {
+        let condition =
+            |more: &str| format!(r#"{{"request":{{"headers":[{{"name":"{name}",{more}}}]}}}}"#);
+        assert!(counts(&condition(r#""exact":"shop.example.com""#), &over()), "{name}");
+        assert!(!counts(&condition(r#""present":true,"not":true"#), &over()), "{name}");
+    }
+}
+
+#[test]
 fn a_value_is_a_duration_a_size_or_a_header() {
     let over = || {
         Over { duration: Some(12_500_000), bytes: [Some(3), Some(0)], ..Over::new(post("/pay")) }

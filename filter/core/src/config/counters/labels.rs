@@ -29,7 +29,21 @@ pub enum LabelSource {
     Cluster,
     /// The route.
     Route,
+    /// The method.
+    Method,
+    /// The class of the HTTP status, such as `2xx`.
+    StatusClass,
 }
+
+/// The attributes, by their names: Envoy's where it has one.
+/// <https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes>
+const ATTRIBUTES: [(&str, &LabelSource); 4] = [
+    ("xds.cluster_name", &LabelSource::Cluster),
+    ("xds.route_name", &LabelSource::Route),
+    ("request.method", &LabelSource::Method),
+    ("response.code_class", &LabelSource::StatusClass),
+];
+const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// The labels of the filter's own metrics.
 const BUILT_IN: [&str; 8] = [
@@ -73,10 +87,7 @@ fn read_label(name: &str, reader: &Reader<'_>) -> Option<Label> {
     let source = match given.as_slice() {
         [one] if *one == request_header => header(one).map(LabelSource::RequestHeader),
         [one] if *one == response_header => header(one).map(LabelSource::ResponseHeader),
-        [one] => object.get(one).and_then(|value| {
-            let (cluster, route) = (&LabelSource::Cluster, &LabelSource::Route);
-            value.one_of(&[("xds.cluster_name", cluster), ("xds.route_name", route)]).cloned()
-        }),
+        [one] => object.get(one).and_then(|value| value.one_of(&ATTRIBUTES).cloned()),
         [] => {
             object.error(format!("is of nothing; add one of {}", SOURCES.join(", ")));
             None
@@ -88,13 +99,17 @@ fn read_label(name: &str, reader: &Reader<'_>) -> Option<Label> {
     };
     let values = object
         .required("values", r#""values": ["retail", "wholesale"]"#)
-        .and_then(|values| read_values(&values));
+        .and_then(|values| read_values(&values, source.as_ref()));
     Some(Label { name: is_name.then(|| name.to_owned())?, source: source?, values: values? })
 }
 
-fn read_values(list: &Reader<'_>) -> Option<Vec<String>> {
+fn read_values(list: &Reader<'_>, source: Option<&LabelSource>) -> Option<Vec<String>> {
     let values = list.list_of(label_value)?;
+    let classes = source == Some(&LabelSource::StatusClass);
     for (index, (value, item)) in values.iter().zip(list.items()).enumerate() {
+        if classes && !STATUS_CLASSES.contains(&value.as_str()) {
+            item.error(format!("{value:?} is not a class of statuses; write it like \"2xx\""));
+        }
         if values.iter().take(index).any(|earlier| earlier == value) {
             item.error(format!("{value:?} stands here twice; keep one"));
         }

@@ -190,7 +190,13 @@ fn a_label_has_one_source() {
     assert_eq!(
         label(r#""values":["v"],"attribute":"xds.cluster""#),
         [
-            r#"counters[0].labels.a.attribute: "xds.cluster" isn't known; write "xds.cluster_name" or "xds.route_name""#
+            r#"counters[0].labels.a.attribute: "xds.cluster" isn't known; write "xds.cluster_name" or "xds.route_name" or "request.method" or "response.code_class""#
+        ]
+    );
+    assert_eq!(
+        label(r#""values":["2xx","200"],"attribute":"response.code_class""#),
+        [
+            r#"counters[0].labels.a.values[1]: "200" is not a class of statuses; write it like "2xx""#
         ]
     );
     assert_eq!(
