@@ -27,6 +27,7 @@ pub struct Policy {
     commons: Rc<Commons>,
     counters: Vec<Counter>,
     metrics: Vec<Metric>,
+    summary: String,
     notes: Vec<String>,
     /// Says that the notes were said.
     noted: StateCell,
@@ -65,11 +66,17 @@ impl Policy {
     /// # Errors
     /// Every mistake of the configuration.
     pub fn from_bytes(bytes: &[u8], surroundings: &Surroundings) -> Result<Self, ConfigErrors> {
-        Ok(Self::compile(Config::parse(bytes)?, fingerprint(bytes), surroundings))
+        let mut policy = Self::compile(Config::parse(bytes)?, fingerprint(bytes), surroundings);
+        if bytes.trim_ascii().is_empty() {
+            // A `pluginConfig` that slipped out of its place in YAML comes as no bytes.
+            policy.summary.insert_str(0, "no configuration; ");
+        }
+        Ok(policy)
     }
 
     /// Compiles a configuration that holds together; `print` tells it from others.
     pub fn compile(mut config: Config, print: u64, surroundings: &Surroundings) -> Self {
+        let summary = summary(&config);
         let mut metrics: Vec<Metric> = Vec::new();
         let counters = config.counters.drain(..).map(|rule| {
             let first = metrics.len();
@@ -118,7 +125,7 @@ impl Policy {
                 metrics.extend(metrics::of_breaker(&rule.name));
             }
             let watch = metrics.len();
-            if takes_watches(&matcher) {
+            if takes(&matcher, GrpcMethod::Watch) {
                 let said = grpc::ServingStatus::ALL.iter();
                 metrics.extend(said.map(|said| metrics::watch_message_total(&rule.name, *said)));
             }
@@ -135,7 +142,23 @@ impl Policy {
         });
         let build = fingerprint(&surroundings.build);
         let loads = Rc::new(Loads::new(&surroundings.plugin, print, build));
-        Self { recogniser, commons, counters, metrics, notes, noted, loads, build_info, accepted }
+        Self {
+            recogniser,
+            commons,
+            counters,
+            metrics,
+            summary,
+            notes,
+            noted,
+            loads,
+            build_info,
+            accepted,
+        }
+    }
+
+    /// What is in force, in one line for people.
+    pub fn summary(&self) -> &str {
+        &self.summary
     }
 
     /// What whoever wrote the configuration should know of it. Of all VMs that load
@@ -196,18 +219,42 @@ impl Policy {
     }
 }
 
-fn takes_watches(matcher: &Match) -> bool {
+fn takes(matcher: &Match, method: GrpcMethod) -> bool {
     match matcher {
-        Match::Grpc(matcher) => matcher.methods.contains(&GrpcMethod::Watch),
+        Match::Grpc(matcher) => matcher.methods.contains(&method),
         Match::Http(_) => false,
     }
+}
+
+fn summary(config: &Config) -> String {
+    let of = |count: usize, what: &str| {
+        let more = if count == 1 { "" } else { "s" };
+        format!("{count} {what}{more}")
+    };
+    let defaults = if config.default_probes { " (the defaults)" } else { "" };
+    let [probes, checks, counters] = [
+        of(config.probes.len(), "probe"),
+        of(config.checks.len(), "check"),
+        of(config.counters.len(), "counter"),
+    ];
+    format!("in force: {probes}{defaults}, {checks}, {counters}")
 }
 
 /// What a configuration promises and can't keep.
 fn notes(config: &Config) -> Vec<String> {
     let mut notes = notes_on_calls(config);
+    notes.extend(note_on_watches(config));
     notes.extend(note_on_topology(config));
     notes
+}
+
+/// Rules of one's own end all defaults, that for Watches too.
+fn note_on_watches(config: &Config) -> Option<String> {
+    let takes = |method| config.probes.iter().any(|rule| takes(&rule.matcher, method));
+    let others = takes(GrpcMethod::Check) || takes(GrpcMethod::List);
+    (others && !takes(GrpcMethod::Watch)).then(|| {
+        r#"no probe takes Watch: Watches end by their route's timeout; add { "name": "grpc_watch", "match": { "grpc": { "methods": ["Watch"] } } }"#.to_owned()
+    })
 }
 
 /// The axis of topology needs to be told where to look.

@@ -75,6 +75,9 @@ impl Plugin {
             let Ok(mut seen) = seen.try_borrow_mut() else { return News::default() };
             policy.loads().register(&surroundings.plugin, &mut seen, &SharedData, now)
         });
+        if news.load {
+            log::info!("heartbeat-filter: {}", policy.summary());
+        }
         if news.build {
             log::info!("heartbeat-filter: version {}, revision {}", BUILD.version, BUILD.revision);
         }

@@ -44,6 +44,8 @@ pub const DEFAULT_PROBES: &str = include_str!("default_probes.json");
 pub struct Config {
     /// Probe rules, tried in this order.
     pub probes: Vec<ProbeRule>,
+    /// They are the defaults, because the configuration names none.
+    pub default_probes: bool,
     /// Background checks.
     pub checks: Vec<CheckRule>,
     /// Where Envoy's admin interface is; nobody asks it where it isn't given.
@@ -95,6 +97,7 @@ impl Config {
         refuse_dangling(&object);
         Some(Self {
             probes: probes?,
+            default_probes: object.get("probes").is_none(),
             checks: checks?,
             admin: admin?,
             score: score?,

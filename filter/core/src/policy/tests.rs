@@ -280,3 +280,32 @@ fn the_index_finds_the_first_rule_that_matches() {
         }
     }
 }
+
+#[test]
+fn the_summary_counts_what_is_in_force() {
+    let given = r#"{"probes":[{"name":"up","match":{"path":"/up"},"action":"respond"}],
+        "checks":[{"name":"a","http":{"cluster":"a","path":"/"}},
+                  {"name":"b","http":{"cluster":"b","path":"/"}}]}"#;
+    for (json, summary) in [
+        (given, "in force: 1 probe, 2 checks, 0 counters"),
+        ("{}", "in force: 7 probes (the defaults), 0 checks, 0 counters"),
+        (r#"{"probes":[]}"#, "in force: 0 probes, 0 checks, 0 counters"),
+        // What YAML's indentation has lost comes as nothing at all.
+        (" ", "no configuration; in force: 7 probes (the defaults), 0 checks, 0 counters"),
+    ] {
+        assert_eq!(policy(json).summary(), summary);
+    }
+}
+
+#[test]
+fn rules_for_calls_without_one_for_watches_are_noted() {
+    let noted = |grpc: &str| {
+        let json = format!(r#"{{"probes":[{{"name":"p","match":{{"grpc":{grpc}}}}}]}}"#);
+        policy(&json).notes.iter().any(|note| note.contains("no probe takes Watch"))
+    };
+    assert!(noted(r#"{"methods":["Check","List"]}"#));
+    assert!(!noted("{}"));
+    assert!(!noted(r#"{"methods":["Watch"]}"#));
+    assert!(policy("").notes.is_empty());
+    assert!(policy(r#"{"probes":[{"name":"p","match":{"path":"/h"}}]}"#).notes.is_empty());
+}
