@@ -7,6 +7,7 @@ export HEARTBEAT_ENVOY  ?= $(CURDIR)/.tools/envoy
 export HEARTBEAT_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
 export HEARTBEAT_GRPC_HEALTH_PROBE ?= $(CURDIR)/.tools/bin/grpc_health_probe
 export HEARTBEAT_PROMETHEUS ?= $(CURDIR)/.tools/bin
+export HEARTBEAT_CLOCK ?= $(CURDIR)/.tools/lib/clock.so
 export HEARTBEAT_REGISTRY ?= $(CURDIR)/.tools/bin/docker-registry
 
 # The crates that run on this machine. Every call selects them all and then picks
@@ -62,7 +63,7 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 	@scripts/test-wasm.sh
 
 .PHONY: test-envoy
-test-envoy: build envoy older-envoys grpc-health-probe prometheus crds ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
+test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
 	@echo "==> test the filter in Envoy"
 	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test readme --test observability --test istiod
 
@@ -113,6 +114,10 @@ grpc-health-probe: envoy
 .PHONY: prometheus
 prometheus:
 	@scripts/prometheus.sh
+
+.PHONY: clock
+clock:
+	@scripts/clock.sh
 
 .PHONY: crds
 crds: envoy

@@ -18,12 +18,13 @@ pub struct Tools {
     grpc_health_probe: PathBuf,
     module: PathBuf,
     prometheus: PathBuf,
+    clock: PathBuf,
 }
 
 impl Tools {
     /// The tools named by `HEARTBEAT_ENVOY`, `HEARTBEAT_PYTHON`,
-    /// `HEARTBEAT_GRPC_HEALTH_PROBE`, `HEARTBEAT_MODULE` and `HEARTBEAT_PROMETHEUS` (a
-    /// folder), or else where `make` puts them. `testbed` is this crate's own binary,
+    /// `HEARTBEAT_GRPC_HEALTH_PROBE`, `HEARTBEAT_MODULE`, `HEARTBEAT_CLOCK` and
+    /// `HEARTBEAT_PROMETHEUS` (a folder), or else where `make` puts them. `testbed` is this crate's own binary,
     /// which runs the application.
     pub fn from_env(testbed: impl Into<PathBuf>) -> Self {
         Self {
@@ -36,6 +37,7 @@ impl Tools {
             ),
             module: locate("HEARTBEAT_MODULE", "dist/heartbeat_filter.wasm"),
             prometheus: locate("HEARTBEAT_PROMETHEUS", ".tools/bin"),
+            clock: locate("HEARTBEAT_CLOCK", ".tools/lib/clock.so"),
         }
     }
 
@@ -71,6 +73,11 @@ impl Tools {
     pub fn prometheus(&self, program: &str) -> Result<PathBuf> {
         let path = self.prometheus.join(program);
         existing(&path, program, "HEARTBEAT_PROMETHEUS").map(Path::to_owned)
+    }
+
+    /// The library with which a process's clock can be set.
+    pub fn clock(&self) -> Result<&Path> {
+        existing(&self.clock, "settable clock", "HEARTBEAT_CLOCK")
     }
 
     /// This crate's own binary.

@@ -42,7 +42,11 @@ fn main() -> ExitCode {
 
 fn trial(told: Told, means: Arc<(Tools, Option<Hosts>)>) -> Trial {
     let name = format!("{}::{}", told.group, told.scenario.name);
-    let ignored = told.scenario.hosts.is_some() && means.1.is_none();
+    let clockless = told.scenario.sets_clock() && means.0.clock().is_err();
+    if clockless {
+        eprintln!("skipped: no clock that can be set (scripts/clock.sh): {name}");
+    }
+    let ignored = clockless || (told.scenario.hosts.is_some() && means.1.is_none());
     Trial::test(name, move || {
         // The children of a scenario live as long as the thread that starts
         // them, so everything runs on this one.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::config::{self, PluginConfig};
 use super::dynamic::{self, DynamicFilter};
 use super::merge::merge;
-use super::{Envoy, istio, listeners, port};
+use super::{Envoy, clock, istio, listeners, port};
 use crate::app::Addresses;
 use crate::manifest::Manifest;
 use crate::tools::Tools;
@@ -30,6 +30,7 @@ pub struct EnvoyBuilder {
     dynamic: bool,
     listeners_in_file: bool,
     drain_time: Option<Duration>,
+    settable_clock: bool,
     wishes: Option<Ports>,
 }
 
@@ -65,6 +66,7 @@ impl EnvoyBuilder {
             dynamic: false,
             listeners_in_file: false,
             drain_time: None,
+            settable_clock: false,
             wishes: None,
         }
     }
@@ -162,6 +164,12 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Whether its clock can be set ([`Envoy::set_clock`]).
+    pub fn settable_clock(mut self, settable_clock: bool) -> Self {
+        self.settable_clock = settable_clock;
+        self
+    }
+
     /// Takes these ports where they are free, instead of any.
     pub fn prefer(mut self, ports: Ports) -> Self {
         self.wishes = Some(ports);
@@ -219,6 +227,9 @@ impl EnvoyBuilder {
         command.arg("--config-path").arg(path);
         command.args(["--concurrency", &self.workers.to_string()]);
         command.args(["--log-level", &self.log_level]);
+        if self.settable_clock {
+            clock::make_settable(&mut command, home.path(), self.tools.clock()?)?;
+        }
         if let Some(drain_time) = self.drain_time {
             command.args(["--drain-time-s", &drain_time.as_secs().to_string()]);
         }

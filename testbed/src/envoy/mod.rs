@@ -19,6 +19,7 @@
 
 mod admin;
 mod builder;
+mod clock;
 mod config;
 mod dynamic;
 mod hosted;

@@ -190,6 +190,11 @@ impl Scenario {
         self.steps.iter().any(|step| matches!(step.action, Action::Reload(_)))
     }
 
+    /// Whether Envoy's clock is set on the way.
+    pub fn sets_clock(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::SetClock(_)))
+    }
+
     /// How an application behaves at first; `None` if the scenario has none such.
     pub fn behaviour(&self, role: Role) -> Option<Behaviour> {
         let (paths, grpc) = match role {

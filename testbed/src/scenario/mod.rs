@@ -131,6 +131,8 @@
 //!                                   # gets the filter from a file then (ECDS); times: 20 for more,
 //!                                   # every: 1s from one to the next
 //!       - reload: { config: {}, refused: ["probes[0].timeout"] }   # Envoy must keep the old one
+//!       - set_clock: -30s           # Envoy's wall time is so much off from now on; where
+//!                                   # .tools/lib/clock.so is missing the scenario is skipped
 //!       - baseline: {}              # remember how much memory Envoy takes, and its series
 //!       - wait: 1s
 //!       - admin: POST /healthcheck/fail

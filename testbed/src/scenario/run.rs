@@ -39,7 +39,8 @@ pub async fn run(scenario: &Scenario, tools: &Tools) -> Result<()> {
         .envoy
         .builder(tools, &authority)?
         .plugin_config(scenario.plugin_config())
-        .dynamic(scenario.reloads());
+        .dynamic(scenario.reloads())
+        .settable_clock(scenario.sets_clock());
     for (name, addresses) in cast.addresses() {
         envoy = envoy.application(name, addresses);
     }

@@ -29,6 +29,34 @@ impl TryFrom<String> for Span {
     }
 }
 
+/// By how many seconds a clock is off: `-30s`, `+1h`, `+9d`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ClockOffset(pub i64);
+
+impl TryFrom<String> for ClockOffset {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let read = || {
+            let at = text.len().checked_sub(1)?;
+            let (number, unit) = text.split_at_checked(at)?;
+            let seconds = match unit {
+                "s" => 1,
+                "m" => 60,
+                "h" => 3_600,
+                "d" => 86_400,
+                _ => return None,
+            };
+            // The sign tells it from a time.
+            let number: i64 = number.starts_with(['+', '-']).then(|| number.parse().ok())??;
+            number.checked_mul(seconds).map(Self)
+        };
+        read()
+            .with_context(|| format!(r#"{text:?} is no offset of a clock; write "-30s" or "+1h""#))
+    }
+}
+
 /// Limits, either of which may be open.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

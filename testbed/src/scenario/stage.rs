@@ -158,6 +158,7 @@ impl<'a> Stage<'a> {
             }
             Action::Order(role, order) => self.cast.obey(*role, order, self.tools).await?,
             Action::Reload(step) => return self.reload(&step.reload).await,
+            Action::SetClock(step) => self.envoy.set_clock(step.set_clock.0)?,
             Action::Baseline(_) => {
                 let metrics = self.envoy.prometheus().await?;
                 self.baseline = Baseline { memory: self.envoy.memory()?, metrics };

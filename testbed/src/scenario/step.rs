@@ -12,7 +12,7 @@ use super::order::{self, Nothing, Order};
 use super::pattern::Pattern;
 use super::request::RequestLine;
 use super::role::Role;
-use super::span::{Amount, Span};
+use super::span::{Amount, ClockOffset, Span};
 use super::traffic::{self, Traffic};
 use crate::client::http;
 use crate::size::Size;
@@ -38,6 +38,7 @@ pub enum Action {
     Join(Join),
     Reload(Reload),
     Baseline(Baseline),
+    SetClock(SetClock),
     Wait(Wait),
     Admin(Box<Admin>),
     Query(Query),
@@ -102,6 +103,13 @@ pub struct Baseline {
     _nothing: Nothing,
 }
 
+/// `set_clock`: another wall time for Envoy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetClock {
+    pub(super) set_clock: ClockOffset,
+}
+
 fn once() -> usize {
     1
 }
@@ -137,10 +145,11 @@ pub struct Query {
 type Read = fn(Value) -> serde_json::Result<Action>;
 
 /// The actions by the key that tells them; those of [`traffic::KINDS`] and [`order::keys`] besides.
-const ACTIONS: [(&str, Read); 6] = [
+const ACTIONS: [(&str, Read); 7] = [
     ("join", |told| serde_json::from_value(told).map(Action::Join)),
     ("reload", |told| serde_json::from_value(told).map(Action::Reload)),
     ("baseline", |told| serde_json::from_value(told).map(Action::Baseline)),
+    ("set_clock", |told| serde_json::from_value(told).map(Action::SetClock)),
     ("wait", |told| serde_json::from_value(told).map(Action::Wait)),
     ("admin", |told| serde_json::from_value(told).map(|step| Action::Admin(Box::new(step)))),
     ("prometheus", |told| serde_json::from_value(told).map(Action::Query)),
@@ -155,6 +164,7 @@ impl Action {
             Self::Join(step) => format!("join {}", step.join),
             Self::Reload(_) => "reload".into(),
             Self::Baseline(_) => "baseline".into(),
+            Self::SetClock(_) => "set_clock".into(),
             Self::Wait(_) => "wait".into(),
             Self::Admin(step) => format!("admin {}", step.request()),
             Self::Query(_) => "prometheus".into(),
@@ -168,6 +178,7 @@ impl Action {
             // What is a process elsewhere is a host there, and its memory out of sight.
             Self::Order(_, Order::Signal(_) | Order::Restart)
             | Self::Reload(_)
+            | Self::SetClock(_)
             | Self::Baseline(_) => Some(false),
             _ => None,
         }
