@@ -3,7 +3,7 @@
 use crate::config::CacheRule;
 use crate::outcome::Verdict;
 use crate::state::{Decoder, Encoder, Lease, State};
-use crate::time::{Nanos, SKEW, nanos};
+use crate::time::{Nanos, nanos};
 
 /// An answer of the application, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +32,9 @@ impl Answer {
         }
     }
 
-    /// How old it is; `None` where the clock was set back meanwhile.
-    pub fn age(&self, now: Nanos) -> Option<Nanos> {
-        let ahead = self.at.saturating_sub(now);
-        (ahead <= SKEW).then(|| now.saturating_sub(self.at))
+    /// How old it is.
+    pub fn age(&self, now: Nanos) -> Nanos {
+        now.saturating_sub(self.at)
     }
 }
 
@@ -110,15 +109,13 @@ impl Entry {
     /// What becomes of a probe. To fetch the next answer it has `patience`
     /// nanoseconds.
     pub fn look(&mut self, rule: &CacheRule, now: Nanos, token: u64, patience: Nanos) -> Lookup {
-        let age = self.answer.as_ref().and_then(|answer| answer.age(now));
-        if age.is_some_and(|age| age < nanos(rule.ttl)) {
+        if self.answer.as_ref().is_some_and(|answer| answer.age(now) < nanos(rule.ttl)) {
             return Lookup::Fresh;
         }
-        let longest_pass = nanos(rule.ttl).saturating_add(SKEW);
-        if self.pass_until > now && self.pass_until <= now.saturating_add(longest_pass) {
+        if self.pass_until > now {
             return Lookup::Pass;
         }
-        if self.refresh.is_held(now, patience) {
+        if self.refresh.is_held(now) {
             let servable = self.servable(rule, now).is_some();
             return if servable { Lookup::Stale } else { Lookup::Wait };
         }
@@ -130,7 +127,7 @@ impl Entry {
     /// The answer, while it may still be served.
     pub fn servable(&self, rule: &CacheRule, now: Nanos) -> Option<&Answer> {
         let useful = useful_for(rule);
-        self.answer.as_ref().filter(|answer| answer.age(now).is_some_and(|age| age < useful))
+        self.answer.as_ref().filter(|answer| answer.age(now) < useful)
     }
 
     /// Keeps a whole answer to a question of the time `asked`; a newer one stays,

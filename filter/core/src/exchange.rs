@@ -16,7 +16,7 @@ use crate::probe::Probe;
 use crate::recognition::{Call, Recognised, RequestLine};
 use crate::request::ResponseHead;
 use crate::state::{Cell, Cells, SharedStore, update};
-use crate::time::{Nanos, rounded_ms};
+use crate::time::{Nanos, WallTime, rounded_ms};
 use crate::upstream::Upstream;
 use plane::Translation;
 use std::rc::Rc;
@@ -161,6 +161,11 @@ impl Exchange {
             held: Held::default(),
             signals: Signals::default(),
         }
+    }
+
+    /// What wall time shows at a moment.
+    fn wall(&self, moment: Nanos) -> WallTime {
+        self.commons.evidence.clock.at(moment)
     }
 
     /// What is known of the cluster, for clients of one kind of protocol.

@@ -6,7 +6,7 @@
 //! after others have loaded the next one.
 
 use crate::state::{Cell, Cells, Decoder, Encoder, SharedStore, State, update};
-use crate::time::{Nanos, SKEW};
+use crate::time::Nanos;
 use std::collections::BTreeMap;
 
 /// The loads of one plugin, in all VMs together.
@@ -90,9 +90,7 @@ impl Register {
     /// counts on. One that has just begun may be late for a load that others have
     /// made already.
     fn note(&mut self, print: u64, before: Option<u64>, now: Nanos) -> (u64, bool) {
-        self.recent.retain(|(.., at)| {
-            now.saturating_sub(*at) < AT_THE_SAME_TIME && at.saturating_sub(now) <= SKEW
-        });
+        self.recent.retain(|(.., at)| now.saturating_sub(*at) < AT_THE_SAME_TIME);
         let made = |(known, number, _): &(u64, u64, Nanos)| (*known == print).then_some(*number);
         let number = match before {
             Some(before) => before.saturating_add(1),

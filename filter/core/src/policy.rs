@@ -166,7 +166,7 @@ impl Policy {
     pub fn notes(&self, store: &impl SharedStore, now: Nanos) -> &[String] {
         const AT_THE_SAME_TIME: Nanos = 10_000_000_000;
         let said = update::<Lease, _>(store, &self.noted, now, |lease| {
-            let said = lease.is_held(now, AT_THE_SAME_TIME);
+            let said = lease.is_held(now);
             lease.grant(0, now, AT_THE_SAME_TIME);
             (said, !said)
         });

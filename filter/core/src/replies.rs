@@ -12,7 +12,7 @@ use crate::outcome::{Verdict, details};
 use crate::probe::Probe;
 use crate::recognition::RequestLine;
 use crate::report::Report;
-use crate::time::{Nanos, rfc3339};
+use crate::time::{Nanos, WallTime, rfc3339};
 
 const SECOND: Nanos = 1_000_000_000;
 
@@ -97,34 +97,39 @@ impl Probe {
         if let Some(content_type) = &answer.content_type {
             headers.set(CONTENT_TYPE, content_type.clone());
         }
-        let age = answer.age(now).unwrap_or_default() / SECOND;
+        let age = answer.age(now) / SECOND;
         headers.set(AGE, age.to_string());
         headers
     }
 
     /// The fetch that the probe waited for has failed.
-    pub(crate) fn reply_cache_unreachable(&self, status: u16, now: Nanos) -> Reply {
-        self.own(status, self.annotation(Verdict::Fail), details::CACHE_UNREACHABLE, now)
+    pub(crate) fn reply_cache_unreachable(&self, status: u16, at: WallTime) -> Reply {
+        self.own(status, self.annotation(Verdict::Fail), details::CACHE_UNREACHABLE, at)
     }
 
     /// No answer came while the probe waited for one.
-    pub(crate) fn reply_cache_timeout(&self, now: Nanos) -> Reply {
-        self.own(504, self.annotation(Verdict::Fail), details::CACHE_TIMEOUT, now)
+    pub(crate) fn reply_cache_timeout(&self, at: WallTime) -> Reply {
+        self.own(504, self.annotation(Verdict::Fail), details::CACHE_TIMEOUT, at)
     }
 
     /// Beyond the limit. That says nothing about health, so no marker does.
-    pub(crate) fn reply_limited(&self, retry_in: Nanos, now: Nanos) -> Reply {
-        self.own(429, retry_after(self.identification(), retry_in), details::LIMITED, now)
+    pub(crate) fn reply_limited(&self, retry_in: Nanos, at: WallTime) -> Reply {
+        self.own(429, retry_after(self.identification(), retry_in), details::LIMITED, at)
     }
 
     /// The breaker is open, or half-open.
-    pub(crate) fn reply_broken(&self, retry_in: Nanos, details: &'static str, now: Nanos) -> Reply {
-        self.own(503, retry_after(self.annotation(Verdict::Fail), retry_in), details, now)
+    pub(crate) fn reply_broken(
+        &self,
+        retry_in: Nanos,
+        details: &'static str,
+        at: WallTime,
+    ) -> Reply {
+        self.own(503, retry_after(self.annotation(Verdict::Fail), retry_in), details, at)
     }
 
     /// Not allowed to probe. Whoever asks learns nothing of this proxy.
-    pub(crate) fn reply_denied(&self, now: Nanos) -> Reply {
-        self.own(403, HeaderEdits::default(), details::DENIED, now)
+    pub(crate) fn reply_denied(&self, at: WallTime) -> Reply {
+        self.own(403, HeaderEdits::default(), details::DENIED, at)
     }
 
     /// An answer that nobody must store, whose body says why.
@@ -133,7 +138,7 @@ impl Probe {
         status: u16,
         mut headers: HeaderEdits,
         details: &'static str,
-        now: Nanos,
+        at: WallTime,
     ) -> Reply {
         if self.is_grpc() {
             let grpc_status = match status {
@@ -147,7 +152,7 @@ impl Probe {
         }
         headers.set(CONTENT_TYPE, "application/json");
         headers.set(CACHE_CONTROL, "no-store");
-        let timestamp = rfc3339(now);
+        let timestamp = rfc3339(at);
         // A refusal to answer is no verdict.
         let verdict = if status >= 500 { r#""status":"fail","# } else { "" };
         let body = format!(r#"{{{verdict}"reason":"{details}","timestamp":"{timestamp}"}}"#);

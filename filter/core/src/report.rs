@@ -1,13 +1,13 @@
 //! What the proxy knows of the health of what it stands in front of, at one moment.
 
 use crate::outcome::Verdict;
-use crate::time::Nanos;
+use crate::time::WallTime;
 
 /// What the evidence says of one probe rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// When it was drawn up.
-    pub at: Nanos,
+    pub at: WallTime,
     /// One for each item of the rule's `when`, in its order.
     pub findings: Vec<Finding>,
 }
@@ -27,7 +27,7 @@ pub struct Finding {
     /// The measure, in the unit of its subject.
     pub observed: Option<u64>,
     /// When it was observed; `None` where it never was.
-    pub at: Option<Nanos>,
+    pub at: Option<WallTime>,
 }
 
 /// What a piece of evidence is about.

@@ -1,7 +1,39 @@
-//! Wall-clock time, which the host hands in as nanoseconds since the Unix epoch.
+//! Two clocks. Everything is decided by the one that runs steadily, however wall time
+//! is set; wall time stands only in what people read.
 
-/// Nanoseconds since the Unix epoch.
+use std::cell::Cell;
+
+/// Nanoseconds of the host's monotonic clock, which all VMs of the process share; or
+/// between two moments of it.
 pub type Nanos = u64;
+
+/// A moment as people read it: nanoseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WallTime(pub u64);
+
+/// Tells wall time by the monotonic clock: how far the one is ahead of the other. It may
+/// be set, so that has to be looked at again.
+#[derive(Debug, Default)]
+pub struct WallClock {
+    ahead: Cell<u64>,
+    /// When it was looked at last.
+    read: Cell<Option<Nanos>>,
+}
+
+impl WallClock {
+    /// Has wall time read where it was read more than a second ago.
+    pub fn keep(&self, now: Nanos, read: impl FnOnce() -> WallTime) {
+        if self.read.get().is_none_or(|last| now.saturating_sub(last) > 1_000_000_000) {
+            self.read.set(Some(now));
+            self.ahead.set(read().0.wrapping_sub(now));
+        }
+    }
+
+    /// What wall time shows, or would have shown, at a moment of the monotonic clock.
+    pub fn at(&self, moment: Nanos) -> WallTime {
+        WallTime(moment.wrapping_add(self.ahead.get()))
+    }
+}
 
 /// A time in milliseconds, rounded, as metrics show it.
 pub fn rounded_ms(took: Nanos) -> u64 {
@@ -9,20 +41,9 @@ pub fn rounded_ms(took: Nanos) -> u64 {
     took.saturating_add(MILLISECOND / 2) / MILLISECOND
 }
 
-/// How far in the future a time may lie that another worker wrote down. Each reads
-/// the clock a moment before it acts, so the later one may have read it earlier;
-/// what lies further ahead is left from before the clock was set back.
-pub const SKEW: Nanos = 1_000_000_000;
-
 /// A duration in nanoseconds.
 pub fn nanos(duration: std::time::Duration) -> Nanos {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Whether a moment has come that was set `period` nanoseconds ahead at most. One
-/// that lies further ahead was set before the clock was set back.
-pub fn is_due(at: Nanos, period: Nanos, now: Nanos) -> bool {
-    at <= now || at > now.saturating_add(period).saturating_add(SKEW)
 }
 
 /// A time as RFC 3339 writes it in UTC with milliseconds, such as
@@ -31,9 +52,9 @@ pub fn is_due(at: Nanos, period: Nanos, now: Nanos) -> bool {
 pub struct Timestamp([u8; 24]);
 
 impl Timestamp {
-    /// Writes `now`. By hand, because `format!` would be most of the work of an answer.
-    pub fn of(now: Nanos) -> Self {
-        let millis = now / 1_000_000;
+    /// Writes `time`. By hand, because `format!` would be most of the work of an answer.
+    pub fn of(time: WallTime) -> Self {
+        let millis = time.0 / 1_000_000;
         let seconds = millis / 1_000;
         // All of these fit into half as many bits, which is half the work.
         let (days, time) = ((seconds / 86_400) as u32, (seconds % 86_400) as u32);
@@ -56,9 +77,9 @@ impl Timestamp {
     }
 }
 
-/// Writes `now` as a [`Timestamp`].
-pub fn rfc3339(now: Nanos) -> String {
-    String::from_utf8_lossy(Timestamp::of(now).as_bytes()).into_owned()
+/// Writes `time` as a [`Timestamp`].
+pub fn rfc3339(time: WallTime) -> String {
+    String::from_utf8_lossy(Timestamp::of(time).as_bytes()).into_owned()
 }
 
 /// A number below 100, in two digits.
@@ -101,17 +122,31 @@ mod tests {
             (4_102_444_800, "2100-01-01T00:00:00.000Z"),
             (4_107_542_400, "2100-03-01T00:00:00.000Z"),
         ] {
-            assert_eq!(rfc3339(seconds * 1_000_000_000), expected);
+            assert_eq!(rfc3339(WallTime(seconds * 1_000_000_000)), expected);
         }
     }
 
     #[test]
+    fn wall_time_is_read_once_a_second_and_may_be_set() {
+        const SECOND: Nanos = 1_000_000_000;
+        let clock = WallClock::default();
+        let told = |now, wall| {
+            clock.keep(now, || WallTime(wall));
+            clock.at(now).0
+        };
+        assert_eq!(told(5, 100), 100);
+        assert_eq!(told(5 + SECOND, 7), 100 + SECOND, "not read");
+        assert_eq!(told(6 + SECOND, 2), 2, "set back below the monotonic clock");
+        assert_eq!(clock.at(7 + SECOND), WallTime(3));
+    }
+
+    #[test]
     fn milliseconds_are_kept_and_finer_time_is_dropped() {
-        assert_eq!(rfc3339(1_250_999_999), "1970-01-01T00:00:01.250Z");
+        assert_eq!(rfc3339(WallTime(1_250_999_999)), "1970-01-01T00:00:01.250Z");
     }
 
     #[test]
     fn the_last_instant_that_fits_is_written_too() {
-        assert_eq!(rfc3339(u64::MAX), "2554-07-21T23:34:33.709Z");
+        assert_eq!(rfc3339(WallTime(u64::MAX)), "2554-07-21T23:34:33.709Z");
     }
 }

@@ -31,7 +31,7 @@ impl Upstream {
         if let Some(protocol) = self.protocol {
             return protocol == Protocol::Http1;
         }
-        let under_way = self.trial.is_held(now, patience);
+        let under_way = self.trial.is_held(now);
         if !under_way {
             self.trial.grant(token, now, patience);
         }

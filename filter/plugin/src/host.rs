@@ -19,7 +19,7 @@ use crate::dispatch::{RootId, StreamId};
 use heartbeat_core::headers::GRPC_STATUS;
 use heartbeat_core::metrics::{Metric, MetricKind};
 use heartbeat_core::state::{SharedStore, Version};
-use heartbeat_core::time::Nanos;
+use heartbeat_core::time::{Nanos, WallTime};
 use heartbeat_core::{HeaderEdits, Reply};
 use imports::*;
 use std::ptr::null_mut;
@@ -254,12 +254,20 @@ impl SharedStore for SharedData {
     }
 }
 
-/// Nanoseconds since the Unix epoch.
+/// The monotonic clock: one for the process, whatever becomes of wall time.
 pub fn now() -> Nanos {
     let mut time = 0;
     // SAFETY: the output outlives the call; it stays 0 where the host refuses.
-    unsafe { proxy_get_current_time_nanoseconds(&mut time) };
+    unsafe { clock_time_get(CLOCK_MONOTONIC, 0, &mut time) };
     time
+}
+
+/// Wall time.
+pub fn wall_time() -> WallTime {
+    let mut time = 0;
+    // SAFETY: the output outlives the call; it stays 0 where the host refuses.
+    unsafe { proxy_get_current_time_nanoseconds(&mut time) };
+    WallTime(time)
 }
 
 /// A metric that Envoy knows.

@@ -36,6 +36,7 @@ pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool)
         return leave_alone(&request);
     };
     let now = host::now();
+    plugin.policy.evidence().clock.keep(now, host::wall_time);
     let exchange = plugin.policy.exchange(recognised, plugin.token(), now);
     Arrival { id, plugin, exchange, now }.decide(&request, end_of_stream)
 }

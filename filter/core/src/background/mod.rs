@@ -17,7 +17,7 @@ use crate::evidence::Evidence;
 use crate::grpc::{CHECK_PATH, framed, request};
 use crate::loads::Loads;
 use crate::state::{Cell, Lease, SharedStore, update};
-use crate::time::{Nanos, is_due, nanos};
+use crate::time::{Nanos, nanos};
 use round::{Jitter, Round};
 use std::rc::Rc;
 use std::time::Duration;
@@ -129,7 +129,7 @@ impl Background {
     /// Does what is due.
     pub fn on_tick(&mut self, caller: &impl Caller, store: &impl SharedStore, now: Nanos) {
         if let Some(period) = self.evidence.share_every().map(nanos)
-            && is_due(self.share_at, period, now)
+            && self.share_at <= now
         {
             self.evidence.share(store, now);
             self.share_at = now.saturating_add(period);
@@ -139,7 +139,7 @@ impl Background {
             return;
         }
         self.give_up_late_calls(store, now);
-        if is_due(self.look_at, 2 * self.lease, now) {
+        if self.look_at <= now {
             self.look_at_lease(store, now);
         }
         // One call in each callback: Envoy keeps what comes of it at once until the end
@@ -180,7 +180,7 @@ impl Background {
     fn look_at_lease(&mut self, store: &impl SharedStore, now: Nanos) {
         let (token, length) = (self.token, self.lease);
         let held = update::<Lease, _>(store, &self.evidence.gatherer, now, |lease| {
-            let free = lease.belongs_to(token) || !lease.is_held(now, length);
+            let free = lease.belongs_to(token) || !lease.is_held(now);
             if free {
                 lease.grant(token, now, length);
             }
@@ -222,7 +222,7 @@ impl Background {
     ) -> bool {
         let waiting = self.awaits_answer(place);
         let Some(question) = self.questions.get_mut(place) else { return false };
-        if waiting || !is_due(question.due, question.interval, now) {
+        if waiting || question.due > now {
             return false;
         }
         let Some(round) = question.subject.round(&self.evidence) else { return false };

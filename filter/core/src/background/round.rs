@@ -1,7 +1,7 @@
 //! The rounds of a question, which all VMs of the process share.
 
 use crate::state::{Cell, Decoder, Encoder, Refusal, SharedStore, State, update};
-use crate::time::{Nanos, is_due};
+use crate::time::Nanos;
 
 /// When a question is to be asked next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl Round {
     /// next one is due in an `interval`, and `sooner` by some jitter: then the
     /// questions of many proxies don't come in step, and each still knows in time.
     pub(super) fn claim(&mut self, interval: Nanos, sooner: Nanos, now: Nanos) -> bool {
-        if !is_due(self.due, interval, now) {
+        if self.due > now {
             return false;
         }
         // A tick comes a little late; the pace doesn't slow down by that.

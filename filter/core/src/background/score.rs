@@ -3,7 +3,7 @@
 use super::{Background, round};
 use crate::score::EVERY;
 use crate::state::SharedStore;
-use crate::time::{Nanos, is_due, nanos};
+use crate::time::{Nanos, nanos};
 
 impl Background {
     /// Works the score out where it is due and nobody else has. Only the latest
@@ -11,7 +11,7 @@ impl Background {
     pub(super) fn keep_score(&mut self, store: &impl SharedStore, now: Nanos) {
         let Some(keeper) = &self.evidence.score else { return };
         let period = nanos(EVERY);
-        if !is_due(self.score_at, period, now) {
+        if self.score_at > now {
             return;
         }
         let claimed = round::claim(store, &keeper.round, period, 0, now);

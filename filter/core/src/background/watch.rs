@@ -12,7 +12,7 @@ use crate::evidence::Evidence;
 use crate::evidence::check::{CheckState, Observation};
 use crate::grpc::{LONGEST_MESSAGE, ServingStatus, code};
 use crate::state::SharedStore;
-use crate::time::{Nanos, is_due, nanos};
+use crate::time::{Nanos, nanos};
 
 /// The Watch of a check.
 #[derive(Debug)]
@@ -70,8 +70,7 @@ impl Watch {
 
     /// Opens it where that is due.
     fn open(&mut self, caller: &impl Caller, jitter: &mut Jitter, now: Nanos) -> bool {
-        let longest = self.interval.saturating_mul(MISSING_FOR);
-        if self.due().is_none() || !is_due(self.open_at, longest, now) {
+        if self.due().is_none_or(|due| due > now) {
             return false;
         }
         self.cancel(caller);

@@ -4,7 +4,7 @@ use crate::callout::Heard;
 use crate::config::{CheckCall, CheckRule, Initial, StatusPattern};
 use crate::grpc::ServingStatus;
 use crate::state::{Decoder, Encoder, State};
-use crate::time::{Nanos, SKEW, nanos};
+use crate::time::{Nanos, nanos};
 
 /// Whether what is checked is up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,11 +111,10 @@ impl Observation {
 }
 
 /// Whether what was observed at `at` should have been observed anew: three
-/// rounds have passed. What lies in the future was observed before the clock was
-/// set back.
+/// rounds have passed.
 pub fn is_stale(at: Nanos, interval: Nanos, timeout: Nanos, now: Nanos) -> bool {
     let longest = interval.saturating_mul(3).saturating_add(timeout);
-    now.saturating_sub(at) > longest || at.saturating_sub(now) > SKEW
+    now.saturating_sub(at) > longest
 }
 
 impl CheckState {

@@ -9,7 +9,7 @@ use crate::outcome::Verdict;
 use crate::report::{Finding, Subject};
 use crate::score::{AxisName, Scored};
 use crate::state::SharedStore;
-use crate::time::{Nanos, nanos};
+use crate::time::{Nanos, WallClock, nanos};
 use crate::units::Share;
 
 /// Whether a fact speaks for health.
@@ -74,12 +74,12 @@ impl Evidence {
                 score.scored.look(store, now, |it| score_statement(*min, it, words, now))
             }),
         };
-        item.weigh(statement.unwrap_or_else(Statement::nothing), words)
+        item.weigh(statement.unwrap_or_else(Statement::nothing), words, &self.clock)
     }
 }
 
 impl Item {
-    fn weigh(&self, statement: Statement, words: Words) -> Finding {
+    fn weigh(&self, statement: Statement, words: Words, clock: &WallClock) -> Finding {
         let failing = match self.severity {
             Severity::Fail => Verdict::Fail,
             Severity::Warn => Verdict::Warn,
@@ -95,7 +95,7 @@ impl Item {
             verdict,
             output: statement.output,
             observed: statement.observed,
-            at: statement.at,
+            at: statement.at.map(|at| clock.at(at)),
         }
     }
 }

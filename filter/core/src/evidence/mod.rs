@@ -21,7 +21,7 @@ use crate::policy::MetricIndex;
 use crate::report::Report;
 use crate::score::{self, Keeper};
 use crate::state::{Cell, Cells, SharedStore, fingerprint};
-use crate::time::Nanos;
+use crate::time::{Nanos, WallClock};
 use admin::AdminState;
 use check::{CheckResult, CheckState};
 use std::time::Duration;
@@ -41,6 +41,8 @@ pub struct Evidence {
     pub score: Option<Keeper>,
     /// The VM that gathers it.
     pub(crate) gatherer: Cell,
+    /// Tells when it was gathered.
+    pub clock: WallClock,
 }
 
 /// A background check.
@@ -160,6 +162,7 @@ impl Evidence {
             tally: Tally::default(),
             score,
             gatherer: cell("gatherer", "", print),
+            clock: WallClock::default(),
         }
     }
 
@@ -207,7 +210,7 @@ impl Evidence {
         let score = self.score.as_ref().filter(|_| !rests_on_score).map(|_| Item::score());
         let items = items.iter().chain(&score);
         let findings = items.map(|item| self.finding(item, seen.as_ref(), words, store, now));
-        Report { at: now, findings: findings.collect() }
+        Report { at: self.clock.at(now), findings: findings.collect() }
     }
 
     /// Whether ordinary requests are to be counted.

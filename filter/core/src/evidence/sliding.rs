@@ -1,7 +1,7 @@
 //! Sums over the last while, which all workers add to.
 
 use crate::state::{Decoder, Encoder, State};
-use crate::time::{Nanos, SKEW, nanos};
+use crate::time::{Nanos, nanos};
 use std::time::Duration;
 
 /// Into how many slots a window is cut.
@@ -41,7 +41,7 @@ fn add(sums: &mut Vec<f64>, more: &[f64]) {
 /// What was counted in the last while, in slots by the time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sliding {
-    /// The slots that hold something, by their number since the epoch.
+    /// The slots that hold something, by their number since the clock began.
     slots: Vec<(u64, Vec<f64>)>,
     /// When all of it is too old.
     until: Nanos,
@@ -53,12 +53,9 @@ fn slot_length(window: Duration) -> Nanos {
 }
 
 /// Whether a slot belongs to a window. It may lie a little ahead, where another
-/// worker has read the clock later; what lies further ahead was counted before the
-/// clock was set back.
+/// worker has read the clock later.
 fn is_recent(window: Duration, slot: u64, now: Nanos) -> bool {
-    let length = slot_length(window);
-    let latest = now.saturating_add(SKEW) / length;
-    slot <= latest && (now / length).saturating_sub(slot) < SLOTS
+    (now / slot_length(window)).saturating_sub(slot) < SLOTS
 }
 
 impl Sliding {

@@ -66,7 +66,9 @@ impl Exchange {
                 Some(match self.probe.admission(request) {
                     Admission::Granted => self.answer(reply_violation(violation), Outcome::Error),
                     Admission::NotAProbe => Decision::NotAProbe,
-                    Admission::Denied => self.answer(self.probe.reply_denied(now), Outcome::Denied),
+                    Admission::Denied => {
+                        self.answer(self.probe.reply_denied(self.wall(now)), Outcome::Denied)
+                    }
                 })
             }
         }

@@ -47,7 +47,7 @@ impl Exchange {
             Admission::Granted => {}
             Admission::NotAProbe => return Decision::NotAProbe,
             Admission::Denied => {
-                return self.answer(self.probe.reply_denied(now), Outcome::Denied);
+                return self.answer(self.probe.reply_denied(self.wall(now)), Outcome::Denied);
             }
         }
         if self.probe.heeds_cluster() {
@@ -119,10 +119,11 @@ impl Exchange {
         }
         if let Some(failure) = failure.filter(|failure| failure.at >= self.arrived) {
             let outcome = if failure.status == 504 { Outcome::Timeout } else { Outcome::Fail };
-            return self.answer(self.probe.reply_cache_unreachable(failure.status, now), outcome);
+            let reply = self.probe.reply_cache_unreachable(failure.status, self.wall(now));
+            return self.answer(reply, outcome);
         }
         if now.saturating_sub(self.arrived) >= self.probe.longest_wait() {
-            return self.answer(self.probe.reply_cache_timeout(now), Outcome::Timeout);
+            return self.answer(self.probe.reply_cache_timeout(self.wall(now)), Outcome::Timeout);
         }
         self.consult_cache(request, store, now)
     }
@@ -170,7 +171,7 @@ impl Exchange {
                 .last_answer(store, now)
                 .map(|answer| probe.reply_kept(answer, details::LIMITED_LAST_VERDICT, now)),
         };
-        let reply = reply.unwrap_or_else(|| probe.reply_limited(retry_in, now));
+        let reply = reply.unwrap_or_else(|| probe.reply_limited(retry_in, self.wall(now)));
         Some(self.answer(reply, Outcome::Limited))
     }
 
@@ -276,11 +277,11 @@ impl Exchange {
     /// `breaker`: the decision for a probe that doesn't pass it.
     fn ask_breaker(&mut self, store: &impl SharedStore, now: Nanos) -> Option<Decision> {
         let probe = Rc::clone(&self.probe);
-        let (rule, cells) = probe.breaker.as_ref()?;
+        let (_, cells) = probe.breaker.as_ref()?;
         let cell = self.breaker_cell(cells);
         let asked = update::<Breaker, _>(store, &cell, now, |breaker| {
             let before = *breaker;
-            let mut passage = breaker.ask(rule, now, self.token, probe.patience());
+            let mut passage = breaker.ask(now, self.token, probe.patience());
             if passage == Passage::Trial && !self.whole && !self.blind {
                 // A request whose body may never come decides nothing.
                 (*breaker, passage) = (before, Passage::HalfOpen);
@@ -304,7 +305,10 @@ impl Exchange {
         self.cached = self.held.fallback.as_ref().map(|_| CacheResult::Stale);
         Some(match self.held.fallback.take() {
             Some(answer) => self.serve(answer, details::CACHED_STALE, now),
-            None => self.answer(probe.reply_broken(retry_in, details, now), Outcome::Broken),
+            None => {
+                let reply = probe.reply_broken(retry_in, details, self.wall(now));
+                self.answer(reply, Outcome::Broken)
+            }
         })
     }
 

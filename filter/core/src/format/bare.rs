@@ -4,7 +4,7 @@
 use super::{Format, Page};
 use crate::outcome::Verdict;
 use crate::report::{Finding, Report, Subject};
-use crate::time::{Nanos, Timestamp, rfc3339};
+use crate::time::{Timestamp, WallTime, rfc3339};
 
 /// A page that says the bare status.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +28,10 @@ impl Bare {
             observed: None,
             at: None,
         };
-        let report = Report { at: 0, findings: vec![unseen] };
+        let epoch = WallTime::default();
+        let report = Report { at: epoch, findings: vec![unseen] };
         let page = format.write(report, &Page { path: b"", query: b"", details: false });
-        let (before, after) = match page.body.split_once(&rfc3339(0)) {
+        let (before, after) = match page.body.split_once(&rfc3339(epoch)) {
             Some((before, after)) => (before.to_owned(), Some(after.to_owned())),
             None => (page.body, None),
         };
@@ -38,7 +39,7 @@ impl Bare {
     }
 
     /// Writes the page of a report that was drawn up `at`.
-    pub fn write(&self, at: Nanos) -> Vec<u8> {
+    pub fn write(&self, at: WallTime) -> Vec<u8> {
         let before = self.before.as_bytes();
         match &self.after {
             Some(after) => [before, Timestamp::of(at).as_bytes(), after.as_bytes()].concat(),

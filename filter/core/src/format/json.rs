@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{measured, to_json, word};
 use crate::outcome::Verdict;
 use crate::report::Finding;
-use crate::time::{Nanos, rfc3339};
+use crate::time::{WallTime, rfc3339};
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -29,7 +29,7 @@ struct Check<'a> {
     time: Option<String>,
 }
 
-pub(super) fn body(verdict: Verdict, at: Nanos, findings: &[Finding]) -> String {
+pub(super) fn body(verdict: Verdict, at: WallTime, findings: &[Finding]) -> String {
     let checks = findings.iter().map(check).collect();
     to_json(&Body { status: status(verdict), timestamp: rfc3339(at), checks })
 }

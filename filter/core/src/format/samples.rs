@@ -3,9 +3,10 @@
 use super::{Format, Page};
 use crate::outcome::Verdict;
 use crate::report::{Finding, Report, Subject};
+use crate::time::WallTime;
 
 /// 2026-11-21T08:30:00.250Z.
-const AT: u64 = 1_795_249_800_250_000_000;
+const AT: WallTime = WallTime(1_795_249_800_250_000_000);
 
 /// A prober that may see the bare status only.
 pub(super) const PLAIN: Page<'static> = Page { path: b"/readyz", query: b"", details: false };
@@ -31,7 +32,7 @@ pub(super) fn finding(name: &str, subject: Subject, verdict: Verdict) -> Finding
         verdict,
         output: output.into(),
         observed: subject.measure().map(|_| 12),
-        at: Some(AT - 1_000_000_000),
+        at: Some(WallTime(AT.0 - 1_000_000_000)),
     }
 }
 

@@ -15,6 +15,10 @@ pub struct Cells {
     fingerprint: u64,
 }
 
+/// What a state means: since 1 its moments are those of the monotonic clock. A module
+/// makes nothing of what one with another number has kept in the same process.
+const LAYOUT: u64 = 1;
+
 impl Cells {
     /// How many cells a rule has for each kind of state.
     pub const COUNT: u64 = 64;
@@ -23,7 +27,7 @@ impl Cells {
     /// and kinds; `fingerprint` changes with the rule, so that a rule that was
     /// changed begins anew, in the same cells.
     pub fn new(prefix: String, fingerprint: u64) -> Self {
-        Self { prefix, fingerprint }
+        Self { prefix, fingerprint: fingerprint.wrapping_add(LAYOUT) }
     }
 
     /// The cell of a scope.

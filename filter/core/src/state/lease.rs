@@ -1,7 +1,7 @@
 //! Who does something on behalf of all.
 
 use super::{Decoder, Encoder, State};
-use crate::time::{Nanos, SKEW};
+use crate::time::Nanos;
 
 /// A task that one probe does for all, such as fetching an answer. It is given
 /// up after a time, in case the worker is gone that had it.
@@ -15,12 +15,9 @@ struct Held {
 }
 
 impl Lease {
-    /// Whether somebody has it, who got it with the same `patience`.
-    ///
-    /// What lasts longer than that is left from before the clock was set back.
-    pub fn is_held(&self, now: Nanos, patience: Nanos) -> bool {
-        let latest = now.saturating_add(patience).saturating_add(SKEW);
-        self.0.is_some_and(|held| held.until > now && held.until <= latest)
+    /// Whether somebody has it.
+    pub fn is_held(&self, now: Nanos) -> bool {
+        self.until() > now
     }
 
     /// Whether `token` has it.
@@ -83,15 +80,13 @@ mod tests {
 
     #[test]
     fn a_worker_that_read_the_clock_a_moment_earlier_sees_it_held() {
-        assert!(granted().is_held(NOW - 1, PATIENCE));
-        assert!(granted().is_held(NOW - SKEW, PATIENCE));
+        assert!(granted().is_held(NOW - 1));
     }
 
     #[test]
-    fn it_ends_by_itself_and_when_the_clock_is_set_back() {
-        assert!(granted().is_held(NOW + PATIENCE - 1, PATIENCE));
-        assert!(!granted().is_held(NOW + PATIENCE, PATIENCE));
-        assert!(!granted().is_held(NOW - 60 * SKEW, PATIENCE));
+    fn it_ends_by_itself() {
+        assert!(granted().is_held(NOW + PATIENCE - 1));
+        assert!(!granted().is_held(NOW + PATIENCE));
     }
 
     #[test]
@@ -99,6 +94,6 @@ mod tests {
         let mut lease = granted();
         assert!(!lease.release(2));
         assert!(lease.release(1));
-        assert!(!lease.is_held(NOW, PATIENCE));
+        assert!(!lease.is_held(NOW));
     }
 }

@@ -2,6 +2,16 @@
 
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
 
+/// `__wasi_clockid_t`: a clock that is never set.
+pub const CLOCK_MONOTONIC: u32 = 1;
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    /// The return value is an `__wasi_errno_t`, 0 for success. `std` has the same call,
+    /// and panics where it fails.
+    pub fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
+}
+
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     pub fn proxy_log(level: LogLevel, message: *const u8, size: usize) -> Status;

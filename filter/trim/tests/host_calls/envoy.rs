@@ -58,8 +58,10 @@ pub struct Envoy {
     pub response_body: Vec<u8>,
     pub properties: BTreeMap<&'static str, Vec<u8>>,
     pub plugin_config: Vec<u8>,
-    /// Nanoseconds since the Unix epoch.
+    /// Nanoseconds of the monotonic clock.
     pub now: u64,
+    /// How far wall time is ahead of it.
+    pub wall_ahead: u64,
     pub reply: Option<LocalReply>,
     pub trace: Trace,
     pub log: Vec<String>,
@@ -289,8 +291,19 @@ fn values(linker: &mut Linker<Envoy>) -> Result<()> {
         |host: Caller<'_, Envoy>, at: i32| {
             let mut host = Host(host);
             host.call("get_current_time");
-            let now = host.0.data().now;
+            let now = host.0.data().now + host.0.data().wall_ahead;
             host.write(at, &now.to_le_bytes()).map_or(BAD_ARGUMENT, |()| OK)
+        },
+    )?;
+    linker.func_wrap(
+        "wasi_snapshot_preview1",
+        "clock_time_get",
+        |host: Caller<'_, Envoy>, clock: i32, _precision: i64, at: i32| {
+            let mut host = Host(host);
+            host.call("clock_time_get");
+            let now = host.0.data().now;
+            let monotonic = clock == 1;
+            monotonic.then(|| host.write(at, &now.to_le_bytes())).flatten().map_or(1, |()| 0)
         },
     )?;
     linker.func_wrap(

@@ -81,6 +81,23 @@ fn respond_answers_without_the_application() {
     hold("respond", &served.trace);
 }
 
+#[test]
+fn a_page_tells_wall_time_which_is_read_once_a_second() {
+    let mut worker = Worker::start(RESPOND).unwrap();
+    let mut ask = |waited, wall: Option<u64>| {
+        worker.wait(waited);
+        wall.into_iter().for_each(|wall| worker.set_wall_time(wall));
+        let served = worker.serve(&get("/up")).unwrap();
+        let reads = served.trace.to_string().matches("get_current_time").count();
+        (String::from_utf8(served.body).unwrap(), reads)
+    };
+    assert!(ask(0, None).0.contains("2023-11-14T22:13:20.000Z"));
+    let later = ask(900_000_000, None);
+    assert!(later.0.contains("2023-11-14T22:13:20.900Z") && later.1 == 0, "{later:?}");
+    let set = ask(200_000_000, Some(86_400_000_000_000));
+    assert!(set.0.contains("1970-01-02T00:00:00.000Z") && set.1 == 1, "{set:?}");
+}
+
 const CACHE: &str =
     r#"{ "probes": [ { "name": "lb", "match": { "path": "/lb" }, "action": "cache" } ] }"#;
 

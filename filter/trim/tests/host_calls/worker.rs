@@ -73,7 +73,8 @@ impl Worker {
         let envoy = Envoy {
             plugin_config: plugin_config.into(),
             properties: properties.map(|(name, value)| (name, value.to_vec())).into(),
-            now: 1_700_000_000_000_000_000,
+            now: 1_000_000_000_000,
+            wall_ahead: 1_699_999_000_000_000_000,
             ..Envoy::default()
         };
         let mut store = Store::new(&engine, envoy);
@@ -90,6 +91,12 @@ impl Worker {
     /// Lets time pass.
     pub fn wait(&mut self, nanoseconds: u64) {
         self.store.data_mut().now += nanoseconds;
+    }
+
+    /// Sets wall time.
+    pub fn set_wall_time(&mut self, nanoseconds: u64) {
+        let envoy = self.store.data_mut();
+        envoy.wall_ahead = nanoseconds - envoy.now;
     }
 
     /// How much memory the VM has, in bytes.
