@@ -128,9 +128,13 @@ fn is_trust_domain_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte)
 }
 
-/// The address in Envoy's notation for a peer: `10.0.0.7:51234`, `[fd00::7]:51234`.
+/// The address in Envoy's notation for a peer: `10.0.0.7:51234`, `[fd00::7]:51234`;
+/// or without its port: `10.0.0.7`, `fd00::7`.
 pub fn parse_peer(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
     let address = text.rsplit_once(':').map_or(text, |(address, _port)| address);
     let address = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
     address.parse().ok()
@@ -214,10 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_is_an_address_and_a_port() {
+    fn a_peer_is_an_address_with_or_without_a_port() {
         let address = |text: &str| parse_peer(text.as_bytes()).map(|ip| ip.to_string());
         assert_eq!(address("10.0.0.7:51234").as_deref(), Some("10.0.0.7"));
         assert_eq!(address("[fd00::7]:51234").as_deref(), Some("fd00::7"));
+        assert_eq!(address("10.0.0.7").as_deref(), Some("10.0.0.7"));
+        assert_eq!(address("fd00::7").as_deref(), Some("fd00::7"));
         assert_eq!(address("/run/envoy.sock"), None);
         assert_eq!(parse_peer(b"\xff"), None);
     }

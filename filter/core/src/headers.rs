@@ -48,6 +48,8 @@ pub const PATH: &str = ":path";
 pub const ORIGINAL_PATH: &str = "x-envoy-original-path";
 /// The host, as HTTP/2 and Envoy write it.
 pub const AUTHORITY: &str = ":authority";
+/// The addresses that a request has come by, as whoever passed it on says.
+pub const FORWARDED_FOR: &str = "x-forwarded-for";
 /// RFC 9110, section 10.1.5.
 pub const USER_AGENT: &str = "user-agent";
 /// The status, as HTTP/2 and Envoy write it.

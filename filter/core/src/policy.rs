@@ -1,7 +1,7 @@
 //! The configuration, compiled for the request path.
 
 use crate::cache::CacheResult;
-use crate::config::{Action, Config, ConfigErrors, GrpcMethod, Match, ProbeRule};
+use crate::config::{Action, AddressSource, Config, ConfigErrors, GrpcMethod, Match, ProbeRule};
 use crate::counter::{self, Counter};
 use crate::ended::Ended;
 use crate::evidence::{Evidence, EvidenceMetrics, Item, clusters_of_interest};
@@ -245,6 +245,7 @@ fn notes(config: &Config) -> Vec<String> {
     let mut notes = notes_on_calls(config);
     notes.extend(note_on_watches(config));
     notes.extend(note_on_topology(config));
+    notes.extend(config.probes.iter().filter_map(note_on_addresses));
     notes
 }
 
@@ -254,6 +255,18 @@ fn note_on_watches(config: &Config) -> Option<String> {
     let others = takes(GrpcMethod::Check) || takes(GrpcMethod::List);
     (others && !takes(GrpcMethod::Watch)).then(|| {
         r#"no probe takes Watch: Watches end by their route's timeout; add { "name": "grpc_watch", "match": { "grpc": { "methods": ["Watch"] } } }"#.to_owned()
+    })
+}
+
+/// What a filter sees of an address is what Envoy believes, and that may be forged.
+fn note_on_addresses(rule: &ProbeRule) -> Option<String> {
+    let allow = rule.allow.as_ref()?;
+    let unsure = !allow.cidrs.is_empty() && allow.address == AddressSource::Connection;
+    unsure.then(|| {
+        format!(
+            "probe {:?}: allow: cidrs match no request with x-forwarded-for, which anyone can forge; where use_remote_address is on, write \"address\": \"trusted\"",
+            rule.name
+        )
     })
 }
 

@@ -1,13 +1,13 @@
 //! A probe rule, compiled: what it does to headers, and where its state is.
 
 use crate::cache::CacheResult;
-use crate::config::{Action, AllowRule, BreakerRule, CacheRule, Connection, Details, LimitRule};
-use crate::config::{Match, OnLimit, Otherwise, ProbeRule};
+use crate::config::{Action, AddressSource, AllowRule, BreakerRule, CacheRule, Connection};
+use crate::config::{Details, LimitRule, Match, OnLimit, Otherwise, ProbeRule};
 use crate::decision::HeaderEdits;
 use crate::evidence::Item;
 use crate::grpc;
 use crate::headers::{
-    CLIENT_OVERRIDES, CONNECTION, DEGRADED, GRPC_ACCEPT_ENCODING, GRPC_TIMEOUT,
+    CLIENT_OVERRIDES, CONNECTION, DEGRADED, FORWARDED_FOR, GRPC_ACCEPT_ENCODING, GRPC_TIMEOUT,
     IMMEDIATE_HEALTH_CHECK_FAIL, MAX_RETRIES, PROBE, RETRY_GRPC_ON, RETRY_ON, STATUS,
     UPSTREAM_HEALTH_CHECK, UPSTREAM_HEALTHCHECKED_CLUSTER, UPSTREAM_RQ_TIMEOUT_MS,
 };
@@ -17,7 +17,7 @@ use crate::replies::Pages;
 use crate::request::RequestHead;
 use crate::state::{Cells, fingerprint};
 use crate::time::{Nanos, nanos};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::time::Duration;
 
 /// A probe rule, compiled.
@@ -36,6 +36,8 @@ pub struct Probe {
     pub(crate) limit: Option<(LimitRule, Cells)>,
     pub(crate) breaker: Option<(BreakerRule, Cells)>,
     allow: Option<AllowRule>,
+    /// It was said that the address isn't where `allow` looks for it.
+    address_missed: Cell<bool>,
     /// Where answers are kept, for `cache` and for the last verdict of `limit`.
     pub(crate) memory: Option<(CacheRule, Cells)>,
     /// The HTTP path that a Check is translated to.
@@ -120,6 +122,7 @@ impl Probe {
             connection: rule.connection,
             retries: rule.retries,
             allow: rule.allow,
+            address_missed: Cell::new(false),
             via_http: rule.via_http,
             service_cluster: surroundings.service_cluster.clone(),
             metrics,
@@ -176,7 +179,8 @@ impl Probe {
     pub(crate) fn admission(&self, request: &impl RequestHead) -> Admission {
         let Some(allow) = &self.allow else { return Admission::Granted };
         let known_address = || {
-            let peer = request.source_address().and_then(|peer| crate::allow::parse_peer(&peer));
+            let peer = self.client_address(&allow.address, request);
+            let peer = peer.and_then(|peer| crate::allow::parse_peer(&peer));
             peer.is_some_and(|address| allow.cidrs.iter().any(|cidr| cidr.contains(address)))
         };
         let known_principal = || {
@@ -190,6 +194,31 @@ impl Probe {
             Otherwise::NotAProbe => Admission::NotAProbe,
             Otherwise::Deny => Admission::Denied,
         }
+    }
+
+    fn client_address(
+        &self,
+        source: &AddressSource,
+        request: &impl RequestHead,
+    ) -> Option<Vec<u8>> {
+        match source {
+            AddressSource::Connection if request.header(FORWARDED_FOR).is_some() => None,
+            AddressSource::Connection | AddressSource::Trusted => request.source_address(),
+            AddressSource::FilterState(name) => request.filter_state(name),
+        }
+    }
+
+    /// Says once that no filter has set the address that `allow` is to go by.
+    pub(crate) fn note_missing_address(&self, request: &impl RequestHead) -> Option<String> {
+        let AddressSource::FilterState(name) = &self.allow.as_ref()?.address else { return None };
+        if self.address_missed.get() || request.filter_state(name).is_some() {
+            return None;
+        }
+        self.address_missed.set(true);
+        Some(format!(
+            "probe {:?}: allow: no filter before this one sets {name:?}, so no cidr matches",
+            self.name
+        ))
     }
 
     /// Whether whoever gets an answer of `respond` may see more than the status.

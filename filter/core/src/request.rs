@@ -31,6 +31,11 @@ pub trait RequestHead {
     /// (`%DOWNSTREAM_REMOTE_ADDRESS%`), such as `10.0.0.7:51234`.
     fn source_address(&self) -> Option<Vec<u8>>;
 
+    /// What another filter has noted of the stream under this name.
+    fn filter_state(&self, _name: &str) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The first URI of the client certificate's subject alternative names.
     fn peer_uri_san(&self) -> Option<Vec<u8>>;
 
@@ -167,6 +172,10 @@ impl RequestHead for FakeRequest {
 
     fn source_address(&self) -> Option<Vec<u8>> {
         self.property("source.address")
+    }
+
+    fn filter_state(&self, name: &str) -> Option<Vec<u8>> {
+        self.property(name)
     }
 
     fn peer_uri_san(&self) -> Option<Vec<u8>> {

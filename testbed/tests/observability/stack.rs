@@ -103,7 +103,7 @@ pub fn plugin_config() -> Result<Value> {
             { "name": "lb", "match": { "path": "/healthz" }, "action": "cache",
               "cache": { "ttl": "200ms" }, "limit": { "rate": "20/s", "burst": 5 } },
             { "name": "inside", "match": { "path": "/v1/health" },
-              "allow": { "cidrs": ["192.0.2.0/24"], "otherwise": "deny" } },
+              "allow": { "cidrs": ["192.0.2.0/24"], "address": "trusted", "otherwise": "deny" } },
             { "name": "readiness", "match": { "path": "/readyz" }, "action": "respond",
               "when": [{ "check": "app" }, { "check": "db", "severity": "warn" }] },
             { "name": "grpc", "match": { "grpc": { "methods": ["Check", "List"] } } },

@@ -61,10 +61,26 @@ pub struct BreakerRule {
 pub struct AllowRule {
     /// Source addresses.
     pub cidrs: Vec<Cidr>,
+    /// Where they are read.
+    pub address: AddressSource,
     /// SPIFFE ids of peer certificates.
     pub principals: Vec<Principal>,
     /// What becomes of the others.
     pub otherwise: Otherwise,
+}
+
+/// Where the address of a client is read.
+///
+/// Without `use_remote_address` Envoy believes whatever a client writes into
+/// `x-forwarded-for`, and no attribute tells that.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub enum AddressSource {
+    /// Envoy's source address, of requests without `x-forwarded-for` only.
+    Connection,
+    /// Envoy's source address: the operator vouches for it.
+    Trusted,
+    /// The filter state of this name, which a filter before this one sets.
+    FilterState(String),
 }
 
 /// What becomes of a probe that isn't allowed.
@@ -120,8 +136,9 @@ pub(super) fn read_breaker(reader: &Reader<'_>) -> Option<BreakerRule> {
 
 /// Reads `allow`.
 pub(super) fn read_allow(reader: &Reader<'_>) -> Option<AllowRule> {
-    let object = reader.object(&["cidrs", "principals", "otherwise"])?;
+    let object = reader.object(&["cidrs", "address", "principals", "otherwise"])?;
     let cidrs = optional_list(&object, "cidrs", Cidr::parse);
+    let address = object.or_default("address", AddressSource::Connection, read_address);
     let principals = optional_list(&object, "principals", Principal::parse);
     let otherwise = object.or_default("otherwise", Otherwise::NotAProbe, |reader| {
         reader.one_of(&[("not_a_probe", Otherwise::NotAProbe), ("deny", Otherwise::Deny)])
@@ -129,7 +146,31 @@ pub(super) fn read_allow(reader: &Reader<'_>) -> Option<AllowRule> {
     if object.get("cidrs").is_none() && object.get("principals").is_none() {
         object.error(r#"allows nobody; add "cidrs" or "principals", or leave it out"#);
     }
-    Some(AllowRule { cidrs: cidrs?, principals: principals?, otherwise: otherwise? })
+    if let (None, Some(address)) = (object.get("cidrs"), object.get("address")) {
+        address.error(r#"has no effect without "cidrs"; leave it out"#);
+    }
+    Some(AllowRule {
+        cidrs: cidrs?,
+        address: address?,
+        principals: principals?,
+        otherwise: otherwise?,
+    })
+}
+
+fn read_address(reader: &Reader<'_>) -> Option<AddressSource> {
+    if reader.text() == Some("trusted") {
+        return Some(AddressSource::Trusted);
+    }
+    let state = reader.member("filter_state").filter(|_| reader.entries().len() == 1);
+    match state.and_then(|name| name.text()).filter(|name| !name.is_empty()) {
+        Some(name) => Some(AddressSource::FilterState(name.to_owned())),
+        None => {
+            reader.error(
+                r#"names no source; write "trusted" or { "filter_state": "heartbeat.address" }"#,
+            );
+            None
+        }
+    }
 }
 
 fn optional_list<T>(

@@ -307,6 +307,18 @@ fn guards_have_defaults() {
 }
 
 #[test]
+fn the_source_of_addresses_is_a_known_one_and_has_addresses_to_match() {
+    let mistake = |more: &str| probe_mistakes(&format!(r#""allow":{{{more}}}"#));
+    let mend = r#"names no source; write "trusted" or { "filter_state": "heartbeat.address" }"#;
+    for address in [r#""peer""#, r#"{"filter_state":""}"#, r#"{"filter_state":"a","b":1}"#, "1"] {
+        let found = mistake(&format!(r#""cidrs":["10.0.0.0/8"],"address":{address}"#));
+        assert_eq!(found, [format!("probes[0].allow.address: {mend}")]);
+    }
+    let found = mistake(r#""principals":["spiffe://a/b"],"address":"trusted""#);
+    assert_eq!(found, [r#"probes[0].allow.address: has no effect without "cidrs"; leave it out"#]);
+}
+
+#[test]
 fn a_guard_that_guards_nothing_is_refused() {
     assert!(probe_mistakes(r#""limit":{}"#)[0].contains("add \"rate\": \"50/s\""));
     assert!(probe_mistakes(r#""limit":{"rate":"1/s","burst":0}"#)[0].contains("from 1 to"));

@@ -43,7 +43,11 @@ impl Exchange {
             return Decision::NotAProbe;
         }
         self.whole = whole;
-        match self.probe.admission(request) {
+        let admission = self.probe.admission(request);
+        if admission != Admission::Granted {
+            self.signals.log.extend(self.probe.note_missing_address(request));
+        }
+        match admission {
             Admission::Granted => {}
             Admission::NotAProbe => return Decision::NotAProbe,
             Admission::Denied => {

@@ -53,6 +53,10 @@ impl RequestHead for Request {
         property(&["source", "address"])
     }
 
+    fn filter_state(&self, name: &str) -> Option<Vec<u8>> {
+        property(&["filter_state", name])
+    }
+
     fn peer_uri_san(&self) -> Option<Vec<u8>> {
         property(&["connection", "uri_san_peer_certificate"])
     }

@@ -188,6 +188,24 @@ fn who_is_not_allowed_is_ordinary_or_denied() {
 }
 
 #[test]
+fn an_address_that_anyone_can_forge_matches_no_cidr() {
+    let rule = |address: &str| format!(r#"{HTTP},"allow":{{"cidrs":["10.0.0.0/8"]{address}}}"#);
+    let forged = || get().with("source.address", "10.1.2.3:0").with("x-forwarded-for", "10.1.2.3");
+    let not_a_probe = |decision| assert_eq!(decision, Decision::NotAProbe);
+    not_a_probe(Proxy::with_probe(&rule("")).arrives(&forged()).1);
+    Proxy::with_probe(&rule(r#","address":"trusted""#)).forwards(&forged());
+    let mut proxy = Proxy::with_probe(&rule(r#","address":{"filter_state":"peer"}"#));
+    let (mut first, decision) = proxy.arrives(&forged());
+    not_a_probe(decision);
+    assert!(first.take_signals().log[0].contains(r#"sets "peer""#));
+    let (mut second, decision) = proxy.arrives(&forged());
+    not_a_probe(decision);
+    assert!(second.take_signals().log.is_empty(), "it is said once");
+    not_a_probe(proxy.arrives(&forged().with("peer", "192.0.2.1")).1);
+    proxy.forwards(&forged().with("peer", "10.1.2.3"));
+}
+
+#[test]
 fn one_of_address_and_principal_is_enough() {
     let rule = format!(
         r#"{HTTP},"allow":{{"cidrs":["10.0.0.0/8"],"principals":["spiffe://example.org/*"]}}"#
