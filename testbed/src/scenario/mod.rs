@@ -225,7 +225,9 @@
 //! started once more has forgotten all paces.
 //! `${repeat a 61440}` in any string stands for so many times that text, and
 //! `${random}` in a header of a `load` or a `rate` for letters, digits and other
-//! characters that are new with every request. In
+//! characters that are new with every request; `${number}` there is the request's
+//! number, from 0. The item `{ "${copies 9}": { name: "svc${number}" } }` of a list
+//! stands for nine of them, numbered from 0. In
 //! `patch`, `hcm` and `filter_chain`, `${tls.ca}`, `${tls.server.cert}` and
 //! `${tls.server.key}` stand for the files of an authority that is made for the
 //! run, which also certifies the clients of `as`.

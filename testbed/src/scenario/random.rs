@@ -1,13 +1,14 @@
-//! `${random}` in header values: other text in every request, the same in every run.
+//! `${random}` and `${number}` in header values: other text in every request, the same
+//! in every run.
 
 use std::borrow::Cow;
 
 use crate::client::http::Request;
 
-/// What stands in the braces.
-pub const NAME: &str = "random";
-/// How it is written.
-pub const TEMPLATE: &str = "${random}";
+/// Random text.
+pub const RANDOM: &str = "${random}";
+/// The request's number in its load, from 0.
+pub const NUMBER: &str = "${number}";
 
 /// How many characters it becomes.
 const LENGTH: usize = 16;
@@ -16,16 +17,17 @@ const LENGTH: usize = 16;
 /// reads it.
 const ALPHABET: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345.;=%|\xFF";
 
-/// The request, with a value of its own wherever the template stands; `number`
+/// The request, with a value of its own wherever a template stands; `number`
 /// tells it from all others of the load.
 pub fn fill(request: &Request, number: usize) -> Cow<'_, Request> {
-    if !request.headers.iter().any(|(_, value)| value.contains(TEMPLATE)) {
+    let varies = |value: &String| value.contains(RANDOM) || value.contains(NUMBER);
+    if !request.headers.iter().any(|(_, value)| varies(value)) {
         return Cow::Borrowed(request);
     }
-    let text = text(number as u64);
+    let (text, digits) = (text(number as u64), number.to_string());
     let mut request = request.clone();
     for (_, value) in &mut request.headers {
-        *value = value.replace(TEMPLATE, &text);
+        *value = value.replace(RANDOM, &text).replace(NUMBER, &digits);
     }
     Cow::Owned(request)
 }
@@ -61,7 +63,13 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_the_template_is_sent_as_it_is() {
+    fn every_request_knows_its_number() {
+        let request = Request::new("GET", "/").header("host", "svc${number}.test");
+        assert_eq!(fill(&request, 17).headers[0].1, "svc17.test");
+    }
+
+    #[test]
+    fn a_request_without_a_template_is_sent_as_it_is() {
         let request = Request::new("GET", "/").header("x-a", "random");
         assert!(matches!(fill(&request, 7), Cow::Borrowed(_)));
     }

@@ -1,6 +1,6 @@
-//! Templates in strings: `${repeat TEXT COUNT}`, `${random}`, the words of a table, and,
-//! where Envoy's configuration is patched, `${tls.ca}`, `${tls.server.cert}`,
-//! `${tls.server.key}`.
+//! Templates in strings: `${repeat TEXT COUNT}`, `${random}`, `${number}`, the words of a
+//! table, and, where Envoy's configuration is patched, `${tls.ca}`, `${tls.server.cert}`,
+//! `${tls.server.key}`. In lists `{ "${copies COUNT}": ITEM }`.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value};
@@ -10,7 +10,8 @@ use crate::client::tls::Authority;
 /// The authority's files, which no table can give another meaning.
 const FILES: [&str; 3] = ["tls.ca", "tls.server.cert", "tls.server.key"];
 
-/// Expands the templates in every string of `value`; keys stay as they are.
+/// Expands the templates in every string of `value`, and copies in its lists; other keys
+/// stay as they are.
 /// While there is no `authority` yet, the names of its files stay too.
 pub fn expand(value: &mut Value, authority: Option<&Authority>) -> Result<()> {
     match value {
@@ -18,6 +19,9 @@ pub fn expand(value: &mut Value, authority: Option<&Authority>) -> Result<()> {
             *text = replaced(text, |template| meaning(template, authority))?;
         }
         Value::Array(list) => {
+            for item in std::mem::take(list) {
+                list.extend(copies(item)?);
+            }
             list.iter_mut().try_for_each(|value| expand(value, authority))?;
         }
         Value::Object(object) => {
@@ -28,19 +32,36 @@ pub fn expand(value: &mut Value, authority: Option<&Authority>) -> Result<()> {
     Ok(())
 }
 
+/// The items that stand for one item of a list: itself, or its numbered copies.
+fn copies(item: Value) -> Result<Vec<Value>> {
+    let count = item.as_object().filter(|object| object.len() == 1).and_then(|object| {
+        let (key, copy) = object.iter().next()?;
+        Some((key.strip_prefix("${copies ")?.strip_suffix('}')?, copy))
+    });
+    let Some((count, copy)) = count else { return Ok(vec![item]) };
+    let count: usize = count.parse().with_context(|| format!("${{copies {count}}}"))?;
+    let numbered = |number: usize| {
+        let mut copy = copy.clone();
+        let number = [("number".to_owned(), Value::from(number))];
+        fill(&mut copy, &number.into_iter().collect()).map(|()| copy)
+    };
+    (0..count).map(numbered).collect()
+}
+
 fn meaning(template: &str, authority: Option<&Authority>) -> Result<String> {
     Ok(match template.split_whitespace().collect::<Vec<_>>()[..] {
         ["repeat", part, count] => {
             part.repeat(count.parse().with_context(|| format!("${{{template}}}"))?)
         }
-        [super::random::NAME] => super::random::TEMPLATE.to_owned(),
+        ["random"] => super::random::RANDOM.to_owned(),
+        ["number"] => super::random::NUMBER.to_owned(),
         [name] if FILES.contains(&name) => match authority {
             Some(authority) => authority.path(&name["tls.".len()..]).display().to_string(),
             None => format!("${{{name}}}"),
         },
         _ => bail!(
             "unknown template ${{{template}}}; there are ${{repeat TEXT COUNT}}, ${{tls.ca}}, \
-             ${{tls.server.cert}}, ${{tls.server.key}}, ${{random}} in a header of a load, and what a table names"
+             ${{tls.server.cert}}, ${{tls.server.key}}, ${{random}} and ${{number}} in a header of a load, and what a table names"
         ),
     })
 }
@@ -116,6 +137,14 @@ mod tests {
         let mut value = json!({ "a": ["x${repeat ab 3}y${repeat z 0}"], "n": 1 });
         expand(&mut value, None).unwrap();
         assert_eq!(value, json!({ "a": ["xabababy"], "n": 1 }));
+    }
+
+    #[test]
+    fn copies_in_a_list_are_numbered() {
+        let mut value = json!([1, { "${copies 2}": { "name": "svc${number}" } }, { "a": 2 }]);
+        expand(&mut value, None).unwrap();
+        assert_eq!(value, json!([1, { "name": "svc0" }, { "name": "svc1" }, { "a": 2 }]));
+        assert!(expand(&mut json!([{ "${copies many}": 1 }]), None).is_err());
     }
 
     #[test]
