@@ -13,7 +13,13 @@ pub struct Breaker {
     open_until: Nanos,
     /// The trial that is under way.
     trial: Lease,
+    /// When its failures are too old to be followed by others.
+    forgotten_at: Nanos,
 }
+
+/// How long failures are remembered without another probe, in nanoseconds: beyond
+/// the longest pause between two that belong together.
+const REMEMBERED: Nanos = 600_000_000_000;
 
 /// What the breaker says to a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +58,7 @@ impl Position {
 
 impl State for Breaker {
     fn encode(&self, to: &mut Encoder) {
-        to.number(u64::from(self.failures)).number(self.open_until);
+        to.number(u64::from(self.failures)).number(self.open_until).number(self.forgotten_at);
         self.trial.encode(to);
     }
 
@@ -60,12 +66,13 @@ impl State for Breaker {
         Some(Self {
             failures: u32::try_from(from.number()?).ok()?,
             open_until: from.number()?,
+            forgotten_at: from.number()?,
             trial: Lease::decode(from)?,
         })
     }
 
     fn expires(&self) -> Nanos {
-        self.open_until
+        self.forgotten_at
     }
 }
 
@@ -100,6 +107,7 @@ impl Breaker {
                 self.open_until = now.saturating_add(nanos(rule.open_for)).max(1);
                 self.trial = Lease::default();
             }
+            self.forgotten_at = self.open_until.max(now).saturating_add(REMEMBERED);
         } else {
             *self = Self::default();
         }

@@ -51,6 +51,8 @@ pub struct Entry {
     refresh: Lease,
     /// Until when this is worth keeping.
     expires: Nanos,
+    /// Somebody has asked for it again. What nobody has, many may have made up.
+    used: bool,
 }
 
 /// A fetch that brought no answer of the application.
@@ -88,11 +90,14 @@ pub enum CacheResult {
     Fetched,
     /// It had the probe wait for the answer.
     Waited,
+    /// It had no room left: the probe went to the application, and its answer took the
+    /// place of another one or wasn't kept.
+    Full,
 }
 
 impl CacheResult {
     /// Every result, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Fresh, Self::Stale, Self::Fetched, Self::Waited];
+    pub const ALL: [Self; 5] = [Self::Fresh, Self::Stale, Self::Fetched, Self::Waited, Self::Full];
 
     /// The word for metrics.
     pub const fn word(self) -> &'static str {
@@ -101,6 +106,7 @@ impl CacheResult {
             Self::Stale => "stale",
             Self::Fetched => "fetched",
             Self::Waited => "waited",
+            Self::Full => "full",
         }
     }
 }
@@ -121,13 +127,34 @@ impl Entry {
         }
         self.refresh.grant(token, now, patience);
         self.expires = self.expires.max(self.refresh.until());
+        self.used |= self.answer.is_some();
         Lookup::Refresh
     }
 
     /// The answer, while it may still be served.
     pub fn servable(&self, rule: &CacheRule, now: Nanos) -> Option<&Answer> {
-        let useful = useful_for(rule);
+        let useful = nanos(rule.ttl).saturating_add(nanos(rule.stale_for));
         self.answer.as_ref().filter(|answer| answer.age(now) < useful)
+    }
+
+    /// The last answer, for whoever is to get one rather than none, however old it is:
+    /// unless the application couldn't be reached since.
+    pub fn last(&self, rule: &CacheRule, now: Nanos) -> Option<&Answer> {
+        let no_failure_since = |answer: &&Answer| self.failure.is_none_or(|it| it.at < answer.at);
+        self.servable(rule, now).or_else(|| self.answer.as_ref().filter(no_failure_since))
+    }
+
+    /// Takes note that somebody has asked for it again. Says whether that is worth a
+    /// write: others know it already, but for now and then.
+    pub fn note_use(&mut self, rule: &CacheRule, now: Nanos) -> bool {
+        let hold_for = nanos(rule.hold_for);
+        let expires = now.saturating_add(hold_for);
+        let changed = !self.used || expires.saturating_sub(self.expires) > hold_for / 2;
+        if changed {
+            self.used = true;
+            self.expires = self.expires.max(expires);
+        }
+        changed
     }
 
     /// Keeps a whole answer to a question of the time `asked`; a newer one stays,
@@ -136,7 +163,8 @@ impl Entry {
         if self.is_overtaken(token, asked) {
             return;
         }
-        self.expires = answer.at.saturating_add(useful_for(rule));
+        self.expires = answer.at.saturating_add(nanos(rule.hold_for));
+        self.used |= self.answer.is_some();
         self.answer = Some(answer);
         self.pass_until = 0;
         self.refresh.release(token);
@@ -150,7 +178,7 @@ impl Entry {
         }
         self.answer = None;
         self.pass_until = now.saturating_add(nanos(rule.ttl));
-        self.expires = 0; // Whoever has something to keep may have the place.
+        self.expires = self.pass_until;
         self.refresh.release(token);
     }
 
@@ -172,14 +200,9 @@ impl Entry {
     }
 }
 
-/// How long an answer may be served, fresh and stale together.
-fn useful_for(rule: &CacheRule) -> Nanos {
-    nanos(rule.ttl).saturating_add(nanos(rule.stale_for))
-}
-
 impl State for Entry {
     fn encode(&self, to: &mut Encoder) {
-        to.number(self.pass_until).number(self.expires);
+        to.number(self.pass_until).number(self.expires).number(u64::from(self.used));
         self.refresh.encode(to);
         to.optional(self.failure.as_ref(), |to, failure| {
             to.number(u64::from(failure.status)).number(failure.at);
@@ -198,6 +221,7 @@ impl State for Entry {
         Some(Self {
             pass_until: from.number()?,
             expires: from.number()?,
+            used: from.number()? != 0,
             refresh: Lease::decode(from)?,
             failure: from.optional(|from| {
                 let status = u16::try_from(from.number()?).ok()?;
@@ -222,6 +246,11 @@ impl State for Entry {
 
     fn expires(&self) -> Nanos {
         self.expires
+    }
+
+    /// What somebody waits for, or asks for again and again, stays.
+    fn yields(&self) -> bool {
+        !self.used && self.refresh.until() == 0
     }
 }
 

@@ -15,7 +15,7 @@ use crate::policy::MetricIndex;
 use crate::probe::Probe;
 use crate::recognition::{Call, Recognised, RequestLine};
 use crate::request::ResponseHead;
-use crate::state::{Cell, Cells, SharedStore, update};
+use crate::state::{Cell, Cells, Notice, Notices, Refusal, SharedStore, update};
 use crate::time::{Nanos, WallTime, rounded_ms};
 use crate::upstream::Upstream;
 use plane::Translation;
@@ -31,6 +31,8 @@ mod response;
 pub struct Commons {
     /// What is known of each upstream cluster.
     pub upstreams: Cells,
+    /// What the log was told of them.
+    pub notices: Notices,
     /// Counts clusters that turned out to speak HTTP/2.
     pub http2_upstreams_total: MetricIndex,
     /// What the answers of `respond` rest on.
@@ -175,9 +177,11 @@ impl Exchange {
 
     /// The breaker of the cluster, for calls of gRPC that of a service in it.
     fn breaker_cell(&self, cells: &Cells) -> Cell {
-        match &self.service {
-            Some(service) => cells.scope(&[&self.cluster, service.as_bytes()]),
-            None => cells.scope(&[&self.cluster]),
+        match (self.named_service(), &self.service) {
+            (Some(service), _) => cells.scope(&[&self.cluster, service.as_bytes()]),
+            // Clients may make up any name.
+            (None, Some(service)) => cells.outside(&[&self.cluster, service.as_bytes()]),
+            (None, None) => cells.scope(&[&self.cluster]),
         }
     }
 
@@ -255,6 +259,9 @@ impl Exchange {
             };
             ((before, breaker.position()), changed)
         });
+        if settled == Err(Refusal::Occupied) {
+            self.note_breakers_are_full(store, now);
+        }
         let Ok((before, after)) = settled else { return };
         self.signals.set.push((self.probe.breaker_metric(), after as u64));
         if after != before {
@@ -264,6 +271,16 @@ impl Exchange {
             self.signals
                 .log
                 .push(format!("probe {probe:?}: breaker {} for cluster {cluster:?}", after.word()));
+        }
+    }
+
+    fn note_breakers_are_full(&mut self, store: &impl SharedStore, now: Nanos) {
+        let probe = &self.probe;
+        if probe.notices.is_due(Notice::BreakersFull, HOUR, store, now) {
+            self.signals.log.push(format!(
+                "probe {:?}: there is no room for more breakers, and some clusters or services go without: name the services that matter in its match",
+                probe.name
+            ));
         }
     }
 
@@ -306,6 +323,9 @@ impl Exchange {
         self.memory.as_ref().map_or(&[], Cell::id)
     }
 }
+
+/// How long what the log was told once needn't be told again, in nanoseconds.
+const HOUR: Nanos = 3_600_000_000_000;
 
 /// Whether a stream ended because of the application rather than its client.
 fn is_upstreams_fault(response: &impl ResponseHead) -> bool {

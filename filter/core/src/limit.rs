@@ -20,6 +20,11 @@ impl State for Bucket {
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         Some(Self { full_at: from.number()? })
     }
+
+    /// One that is full is like any new one.
+    fn expires(&self) -> Nanos {
+        self.full_at
+    }
 }
 
 impl Bucket {

@@ -5,7 +5,7 @@
 //! before that; each of them loads it, a moment earlier or later, and sometimes
 //! after others have loaded the next one.
 
-use crate::state::{Cell, Cells, Decoder, Encoder, SharedStore, State, update};
+use crate::state::{Cell, Decoder, Encoder, SharedStore, State, update};
 use crate::time::Nanos;
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ impl Loads {
     /// Those of a plugin, of which this VM loads the configuration that `print`
     /// tells from others; `build` tells the module.
     pub fn new(plugin: &str, print: u64, build: u64) -> Self {
-        Self { cell: Cells::new(format!("heartbeat/{plugin}/loads"), 0).scope(&[]), print, build }
+        Self { cell: Cell::alone(format!("heartbeat/{plugin}/loads"), 0), print, build }
     }
 
     /// Takes note that this VM has loaded it, and says what nobody knew before.
@@ -80,8 +80,8 @@ impl Loads {
     }
 
     /// Whether no other configuration of the plugin was loaded after it.
-    pub fn is_latest(&self, store: &impl SharedStore, now: Nanos) -> bool {
-        self.cell.read::<Register>(store, now).latest == self.print
+    pub fn is_latest(&self, store: &impl SharedStore) -> bool {
+        self.cell.read::<Register>(store).latest == self.print
     }
 }
 
@@ -112,6 +112,10 @@ impl Register {
 }
 
 impl State for Register {
+    fn expires(&self) -> Nanos {
+        Nanos::MAX
+    }
+
     fn encode(&self, to: &mut Encoder) {
         to.number(self.count).number(self.latest).number(self.build);
         to.number(self.recent.len() as u64);
@@ -205,8 +209,8 @@ mod tests {
         process.try_out(&mut main, 8, NOW);
         process.load(&mut worker, 7, NOW);
         process.load(&mut worker, 8, NOW);
-        assert!(Loads::new("p", 8, 0).is_latest(&process.store, NOW));
-        assert!(!Loads::new("p", 7, 0).is_latest(&process.store, NOW));
+        assert!(Loads::new("p", 8, 0).is_latest(&process.store));
+        assert!(!Loads::new("p", 7, 0).is_latest(&process.store));
     }
 
     #[test]
@@ -225,7 +229,7 @@ mod tests {
         let (mut process, mut main) = (Process::default(), Seen::default());
         (0..100).for_each(|print| process.try_out(&mut main, print, NOW));
         assert_eq!(process.counted, 100);
-        let register = Loads::new("p", 0, 0).cell.read::<Register>(&process.store, NOW);
+        let register = Loads::new("p", 0, 0).cell.read::<Register>(&process.store);
         assert_eq!(register.recent.len(), REMEMBERED);
     }
 }

@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 use crate::probe::{Probe, ProbeMetrics};
 use crate::recognition::{Recognised, Recogniser};
 use crate::request::{Ending, RequestHead};
-use crate::state::{Cell as StateCell, Cells, Lease, SharedStore, fingerprint, update};
+use crate::state::{Cell as StateCell, Cells, Lease, Notices, SharedStore, fingerprint, update};
 use crate::time::Nanos;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -102,9 +102,10 @@ impl Policy {
             config.probes.iter().map(|rule| evidence.items(rule, &config)).collect();
 
         let notes = notes(&config);
-        let noted =
-            Cells::new(format!("heartbeat/{}/noted", surroundings.plugin), fingerprint(&notes));
-        let noted = noted.scope(&[]);
+        let noted = StateCell::alone(
+            format!("heartbeat/{}/noted", surroundings.plugin),
+            fingerprint(&notes),
+        );
 
         let mut recogniser = Recogniser::default();
         for (rule, items) in config.probes.into_iter().zip(items) {
@@ -132,9 +133,10 @@ impl Policy {
             let metrics = ProbeMetrics { outcomes, duration, cache, breaker, watch };
             recogniser.add(matcher, Rc::new(Probe::compile(rule, items, surroundings, metrics)));
         }
-        let upstreams = Cells::new(format!("heartbeat/{}/upstream", surroundings.plugin), 0);
+        let cells = |kind: &str| Cells::new(format!("heartbeat/{}/{kind}", surroundings.plugin), 0);
         let commons = Rc::new(Commons {
-            upstreams,
+            upstreams: cells("upstream"),
+            notices: Notices::new(cells("notice")),
             http2_upstreams_total,
             evidence: Rc::new(evidence),
             grpc_replies: config.grpc_replies,

@@ -15,7 +15,7 @@ use crate::outcome::{Outcome, Verdict};
 use crate::policy::{MetricIndex, Surroundings};
 use crate::replies::Pages;
 use crate::request::RequestHead;
-use crate::state::{Cells, fingerprint};
+use crate::state::{Cells, Notices, fingerprint};
 use crate::time::{Nanos, nanos};
 use std::cell::{Cell, OnceCell};
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub struct Probe {
     address_missed: Cell<bool>,
     /// Where answers are kept, for `cache` and for the last verdict of `limit`.
     pub(crate) memory: Option<(CacheRule, Cells)>,
+    /// What the log was told of the rule.
+    pub(crate) notices: Notices,
     /// The HTTP path that a Check is translated to.
     pub(crate) via_http: Option<String>,
     service_cluster: String,
@@ -84,6 +86,9 @@ pub(crate) enum Admission {
 const GRACE: Nanos = 500_000_000;
 /// The same for a probe without a timeout.
 const LONGEST_PATIENCE: Nanos = 60_000_000_000;
+/// How long a last answer that nobody asks for keeps its room from others. However old
+/// it is, it is the last one.
+const LAST_ANSWERS_STAY_FOR: Duration = Duration::from_secs(3_600);
 
 impl Probe {
     pub(crate) fn compile(
@@ -94,20 +99,26 @@ impl Probe {
     ) -> Self {
         // What was kept under another rule says nothing under this one.
         let fingerprint = fingerprint(&rule);
-        let cells = |kind: &str| {
-            let plugin = &surroundings.plugin;
-            Cells::new(format!("heartbeat/{plugin}/{kind}/{}", rule.name), fingerprint)
+        let prefix = |kind: &str| format!("heartbeat/{}/{kind}/{}", surroundings.plugin, rule.name);
+        let cells = |kind: &str| Cells::new(prefix(kind), fingerprint);
+        let limit = rule.limit.as_ref();
+        let repeats = limit.is_some_and(|limit| limit.on_limit == OnLimit::LastVerdict);
+        let answers = |mut rule: CacheRule| {
+            if repeats {
+                rule.hold_for = rule.hold_for.max(LAST_ANSWERS_STAY_FOR);
+            }
+            let cells = Cells::for_answers(prefix("cache"), fingerprint, rule.max_body);
+            Some((rule, cells))
         };
         let in_grpc = matches!(rule.matcher, Match::Grpc(_));
-        let memory = match (&rule.action, &rule.limit) {
-            (Action::Forward, _) if in_grpc => None,
-            (Action::Cache(cache), _) => Some((cache.clone(), cells("cache"))),
-            (Action::Forward, Some(limit)) if limit.on_limit == OnLimit::LastVerdict => {
-                Some((CacheRule::default(), cells("cache")))
-            }
+        let memory = match &rule.action {
+            Action::Cache(cache) => answers(cache.clone()),
+            Action::Forward if repeats && !in_grpc => answers(CacheRule::default()),
             _ => None,
         };
+        let notices = Notices::new(cells("notice"));
         Self {
+            notices,
             limit: rule.limit.map(|limit| (limit, cells("limit"))),
             breaker: rule.breaker.map(|breaker| (breaker, cells("breaker"))),
             memory,

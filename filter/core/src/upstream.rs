@@ -72,6 +72,11 @@ impl State for Upstream {
         let trial = Lease::decode(from)?;
         Some(Self { protocol, trial })
     }
+
+    /// What a cluster speaks is of use for as long as there is the cluster.
+    fn expires(&self) -> Nanos {
+        self.protocol.map_or(self.trial.until(), |_| Nanos::MAX)
+    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,9 @@ impl Round {
     }
 }
 
+/// So long after a round was due, in nanoseconds, somebody has begun the next one.
+const LATEST: Nanos = 60_000_000_000;
+
 /// Claims the round that is due, for this VM and nobody else: whether it is this one's,
 /// and when the next is due. See [`Round::claim`].
 ///
@@ -54,8 +57,9 @@ pub(super) fn claim(
 }
 
 impl State for Round {
+    /// It is waited for beyond the moment that it is due, by whoever is late.
     fn expires(&self) -> Nanos {
-        self.due
+        self.due.saturating_add(LATEST)
     }
 
     fn encode(&self, to: &mut Encoder) {

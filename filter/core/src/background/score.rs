@@ -29,7 +29,7 @@ impl Background {
             *kept = scored;
             ((), true)
         });
-        if self.loads.is_latest(store, now) {
+        if self.loads.is_latest(store) {
             keeper.show(&scored, &mut self.signals);
         }
     }

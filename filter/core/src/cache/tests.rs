@@ -3,7 +3,6 @@
 use super::*;
 use crate::state::fake::FakeStore;
 use crate::state::{Cells, update};
-use std::time::Duration;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -12,7 +11,7 @@ const NOW: Nanos = 1_000 * SECOND;
 const PATIENCE: Nanos = 3 * SECOND;
 
 fn rule() -> CacheRule {
-    CacheRule { ttl: Duration::from_secs(1), stale_for: Duration::from_secs(30), max_body: 64 }
+    CacheRule { max_body: 64, ..CacheRule::default() }
 }
 
 fn answer(at: Nanos) -> Answer {

@@ -15,15 +15,21 @@ pub struct CacheRule {
     pub stale_for: Duration,
     /// The longest body that is kept, in bytes.
     pub max_body: usize,
+    /// Whether each host has answers of its own.
+    pub by_host: bool,
+    /// How long an answer that nobody asks for keeps its room from others.
+    pub hold_for: Duration,
+}
+
+impl CacheRule {
+    fn new(ttl: Duration, stale_for: Duration, max_body: usize, by_host: bool) -> Self {
+        Self { ttl, stale_for, max_body, by_host, hold_for: ttl.saturating_add(stale_for) }
+    }
 }
 
 impl Default for CacheRule {
     fn default() -> Self {
-        Self {
-            ttl: Duration::from_secs(1),
-            stale_for: Duration::from_secs(30),
-            max_body: 64 * 1_024,
-        }
+        Self::new(Duration::from_secs(1), Duration::from_secs(30), 64 * 1_024, true)
     }
 }
 
@@ -98,14 +104,30 @@ const LARGEST_BURST: u32 = 1_000_000;
 
 /// Reads `cache`.
 pub(super) fn read_cache(reader: &Reader<'_>) -> Option<CacheRule> {
-    let object = reader.object(&["ttl", "stale_for", "max_body"])?;
+    let object = reader.object(&["ttl", "stale_for", "max_body", "key"])?;
     let default = CacheRule::default();
     let ttl = object.or_default("ttl", default.ttl, |reader| reader.parsed(positive));
     let stale_for =
         object.or_default("stale_for", default.stale_for, |reader| reader.parsed(parse_duration));
     let max_body =
         object.or_default("max_body", default.max_body, |reader| reader.parsed(body_size));
-    Some(CacheRule { ttl: ttl?, stale_for: stale_for?, max_body: max_body? })
+    let by_host = object.or_default("key", default.by_host, read_key);
+    Some(CacheRule::new(ttl?, stale_for?, max_body?, by_host?))
+}
+
+/// Reads what tells answers apart: whether the host does.
+fn read_key(reader: &Reader<'_>) -> Option<bool> {
+    let by_host = |part: &str| match part {
+        "host" => Ok(true),
+        "path" => Ok(false),
+        _ => Err(r#"isn't known; write "host" or "path""#.to_owned()),
+    };
+    let parts = reader.list_of(by_host)?;
+    // Whoever asks for another path asks for another answer.
+    if !parts.contains(&false) {
+        reader.error(r#"leaves out the path; write ["host", "path"] or ["path"]"#);
+    }
+    Some(parts.contains(&true))
 }
 
 /// Reads `limit`.

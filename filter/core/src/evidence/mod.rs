@@ -20,7 +20,7 @@ use crate::config::{OnStale, ProbeRule, Severity, TrafficRule};
 use crate::policy::MetricIndex;
 use crate::report::Report;
 use crate::score::{self, Keeper};
-use crate::state::{Cell, Cells, SharedStore, fingerprint};
+use crate::state::{Cell, SharedStore, fingerprint};
 use crate::time::{Nanos, WallClock};
 use admin::AdminState;
 use check::{CheckResult, CheckState};
@@ -122,7 +122,7 @@ impl Evidence {
     /// from the others of the proxy.
     pub fn compile(config: &Config, plugin: &str, metrics: EvidenceMetrics) -> Self {
         let cell = |kind: &str, name: &str, fingerprint: u64| {
-            Cells::new(format!("heartbeat/{plugin}/{kind}/{name}"), fingerprint).scope(&[])
+            Cell::alone(format!("heartbeat/{plugin}/{kind}/{name}"), fingerprint)
         };
         // What is known of a check outlives a change of its pace.
         let checks =

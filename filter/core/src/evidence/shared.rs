@@ -30,7 +30,7 @@ impl<S: State + Clone> Shared<S> {
     pub fn look<T>(&self, store: &impl SharedStore, now: Nanos, act: impl FnOnce(&S) -> T) -> T {
         let Ok(mut copy) = self.copy.try_borrow_mut() else { return act(&S::default()) };
         let fresh = copy.take().filter(|(at, _)| *at <= now && now - at < FRESH);
-        let (_, state) = copy.insert(fresh.unwrap_or_else(|| (now, self.cell.read(store, now))));
+        let (_, state) = copy.insert(fresh.unwrap_or_else(|| (now, self.cell.read(store))));
         act(state)
     }
 

@@ -1,10 +1,10 @@
 //! The way out: what happens to a probe.
 
-use super::{Exchange, Progress};
+use super::{Exchange, HOUR, Progress};
 use crate::breaker::{Breaker, Passage};
 use crate::cache::{Answer, CacheResult, Entry, Lookup};
 use crate::capture::Capture;
-use crate::config::{Action, OnLimit, RespondRule};
+use crate::config::{Action, CacheRule, OnLimit, RespondRule};
 use crate::decision::{Decision, Reply};
 use crate::evidence::Words;
 use crate::headers::{
@@ -15,8 +15,8 @@ use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Admission;
 use crate::recognition::Method;
 use crate::request::RequestHead;
-use crate::state::{Cell, Refusal, SharedStore, update};
-use crate::time::Nanos;
+use crate::state::{Cell, Notice, Refusal, SharedStore, update, update_and_displace};
+use crate::time::{Nanos, nanos};
 use crate::upstream::Upstream;
 use std::rc::Rc;
 
@@ -79,21 +79,20 @@ impl Exchange {
     /// get the same: other methods than GET and HEAD ask for something else, and
     /// a body makes a request its sender's own.
     fn place_in_memory(&self, request: &impl RequestHead) -> Option<Cell> {
-        let (_, cells) = self.probe.memory.as_ref()?;
+        let (rule, cells) = self.probe.memory.as_ref()?;
+        let host = request.header(AUTHORITY).filter(|_| rule.by_host).unwrap_or_default();
         if self.probe.is_grpc() {
             let [method, service] = self.call_scope();
-            let host = request.header(AUTHORITY).unwrap_or_default();
             let size = self.cluster.len() + host.len() + service.len();
             let fits = self.is_cacheable_call() && size <= LONGEST_SCOPE;
-            return fits.then(|| cells.scope(&[&self.cluster, &host, method, service]));
+            return fits.then(|| cells.outside(&[&self.cluster, &host, method, service]));
         }
         if !self.whole || self.line.method == Method::Other {
             return None;
         }
         let path = self.line.path();
-        let host = request.header(AUTHORITY).unwrap_or_default();
         let size = self.cluster.len() + host.len() + path.len();
-        (size <= LONGEST_SCOPE).then(|| cells.scope(&[&self.cluster, &host, path]))
+        (size <= LONGEST_SCOPE).then(|| cells.outside(&[&self.cluster, &host, path]))
     }
 
     /// Decides once more for a probe that waits. [`Decision::Wait`] means that
@@ -114,7 +113,7 @@ impl Exchange {
         now: Nanos,
     ) -> Decision {
         self.waits = false;
-        let entry = self.memory.as_ref().map(|cell| cell.read::<Entry>(store, now));
+        let entry = self.memory.as_ref().map(|cell| cell.read::<Entry>(store));
         let Entry { answer, failure, .. } = entry.unwrap_or_default();
         // What came after the question is an answer to it, however long it took
         // to wake everyone.
@@ -157,11 +156,18 @@ impl Exchange {
             Some(service) => cells.scope(&[service.as_bytes()]),
             None => cells.scope(&[]),
         };
-        let taken = update::<Bucket, _>(store, &cell, now, |bucket| {
-            let before = *bucket;
-            let taken = bucket.take(rule, now);
-            (taken, *bucket != before)
-        });
+        let take = |cell: &Cell| {
+            update::<Bucket, _>(store, cell, now, |bucket| {
+                let before = *bucket;
+                let taken = bucket.take(rule, now);
+                (taken, *bucket != before)
+            })
+        };
+        let taken = match take(&cell) {
+            // Where services can't be counted one by one, they are together.
+            Err(Refusal::Occupied) => take(&cells.scope(&[])),
+            taken => taken,
+        };
         // Where so many contend that nobody gets a token, there is none.
         let retry_in = taken.unwrap_or(Err(0)).err()?;
         let reply = match (rule.on_limit, &probe.action) {
@@ -180,11 +186,13 @@ impl Exchange {
     }
 
     fn last_answer(&self, store: &impl SharedStore, now: Nanos) -> Option<Answer> {
-        let entry = self.memory.as_ref()?.read::<Entry>(store, now);
-        match &self.probe.action {
-            Action::Cache(rule) => entry.servable(rule, now).cloned(),
-            _ => entry.answer,
-        }
+        let (rule, _) = self.probe.memory.as_ref()?;
+        let last = update::<Entry, _>(store, self.memory.as_ref()?, now, |entry| {
+            let last = entry.last(rule, now).cloned();
+            let used = last.is_some() && entry.note_use(rule, now);
+            (last, used)
+        });
+        last.ok().flatten()
     }
 
     fn consult_cache(
@@ -197,12 +205,20 @@ impl Exchange {
         let (Action::Cache(rule), Some(cell)) = (&probe.action, &self.memory) else {
             return self.forward(request, store, now, false);
         };
-        let looked = update::<Entry, _>(store, cell, now, |entry| {
+        let looked = update_and_displace::<Entry, _>(store, cell, now, |entry| {
             let lookup = entry.look(rule, now, self.token, probe.patience());
             let answer = entry.servable(rule, now).cloned();
-            ((lookup, answer), lookup == Lookup::Refresh)
+            let write = match lookup {
+                Lookup::Fresh | Lookup::Stale => entry.note_use(rule, now),
+                lookup => lookup == Lookup::Refresh,
+            };
+            ((lookup, answer), write)
         });
-        match looked {
+        let full = matches!(looked, Ok((_, true)) | Err(Refusal::Occupied));
+        if full {
+            self.note_answers_are_full(store, now);
+        }
+        match looked.map(|(looked, _)| looked) {
             Ok((Lookup::Fresh, Some(answer))) => {
                 self.cached.get_or_insert(CacheResult::Fresh);
                 self.serve(answer, details::CACHED, now)
@@ -213,11 +229,13 @@ impl Exchange {
             }
             Ok((Lookup::Refresh, fallback)) => {
                 self.held.refresh = true;
-                self.cached = Some(CacheResult::Fetched);
+                self.cached = Some(if full { CacheResult::Full } else { CacheResult::Fetched });
                 self.held.fallback = fallback;
                 self.forward(request, store, now, true)
             }
-            Ok((Lookup::Pass, _)) | Err(Refusal::Occupied) => {
+            Ok((Lookup::Pass, _)) => self.forward(request, store, now, false),
+            Err(Refusal::Occupied) => {
+                self.cached = Some(CacheResult::Full);
                 self.forward(request, store, now, false)
             }
             // Whoever loses every race waits for one of the winners.
@@ -226,6 +244,24 @@ impl Exchange {
                 self.cached = Some(CacheResult::Waited);
                 Decision::Wait
             }
+        }
+    }
+
+    /// Says that the rule has more scopes than room, and what is to be done about it.
+    pub(super) fn note_answers_are_full(&mut self, store: &impl SharedStore, now: Nanos) {
+        let probe = &self.probe;
+        let Some((rule, _)) = &probe.memory else { return };
+        if probe.notices.is_due(Notice::AnswersFull, notice_every(rule), store, now) {
+            let mend = match probe.action {
+                Action::Cache(_) => {
+                    r#"; where the application answers all hosts alike, write "key": ["path"] into its "cache""#
+                }
+                _ => "",
+            };
+            self.signals.log.push(format!(
+                "probe {:?}: there is no room for the answers to all hosts and paths that are asked for: answers that nobody asks for again give way, and some aren't kept{mend}",
+                probe.name
+            ));
         }
     }
 
@@ -333,6 +369,14 @@ impl Exchange {
                 let trial = *upstream != before;
                 ((close, trial), trial)
             });
+        if asked == Err(Refusal::Occupied)
+            && self.commons.notices.is_due(Notice::ClustersFull, HOUR, store, now)
+        {
+            self.signals.log.push(format!(
+                "there is no room to learn what more clusters speak: probes to {:?} and others go without connection: close",
+                String::from_utf8_lossy(&self.cluster)
+            ));
+        }
         let (close, trial) = asked.unwrap_or((false, false));
         self.held.upstream_trial = trial;
         close
@@ -348,6 +392,13 @@ impl Decision {
         }
         self
     }
+}
+
+/// How long what the log was told of a rule's answers needn't be told again: a ttl,
+/// or a while where that is shorter.
+pub(super) fn notice_every(rule: &CacheRule) -> Nanos {
+    const WHILE: Nanos = 10_000_000_000;
+    nanos(rule.ttl).max(WHILE)
 }
 
 /// The longest scope that is kept, in bytes: a longer path or host is nobody's

@@ -1,6 +1,7 @@
 //! The way back: what the prober is told, and what is kept.
 
 use super::plane::http_status;
+use super::request::notice_every;
 use super::{Exchange, Progress};
 use crate::cache::{Answer, Entry, Failure};
 use crate::config::{Action, GrpcMethod};
@@ -13,7 +14,7 @@ use crate::headers::{
 use crate::outcome::{Outcome, Verdict};
 use crate::request::ResponseHead;
 use crate::score::Keeper;
-use crate::state::{SharedStore, update};
+use crate::state::{Notice, Refusal, SharedStore, update, update_and_displace};
 use crate::time::Nanos;
 use crate::upstream::{Protocol, Upstream};
 
@@ -321,20 +322,33 @@ impl Exchange {
         let Some(capture) = self.held.capture.take() else { return };
         let (Some((rule, _)), Some(cell)) = (&self.probe.memory, &self.memory) else { return };
         let answer = capture.finish(now);
-        if answer.is_none() {
-            let in_grpc = self.probe.is_grpc();
-            self.signals.log.extend((!in_grpc).then(|| format!(
+        let (probe, every) = (&self.probe, notice_every(rule));
+        if answer.is_none()
+            && !probe.is_grpc()
+            && probe.notices.is_due(Notice::NotKept, every, store, now)
+        {
+            self.signals.log.push(format!(
                 "probe {:?}: the application's answer can't be kept: it is encoded, partial, a redirect, or larger than max_body ({} bytes)",
-                self.probe.name, rule.max_body
-            )));
+                probe.name, rule.max_body
+            ));
         }
-        let kept = update::<Entry, _>(store, cell, now, |entry| {
-            match answer.clone() {
-                Some(answer) => entry.keep(rule, self.token, self.arrived, answer),
-                None => entry.keep_nothing(rule, self.token, self.arrived, now),
-            }
-            ((), true)
-        });
+        let keep = |answer: Option<Answer>| {
+            update_and_displace::<Entry, _>(store, cell, now, |entry| {
+                match answer.clone() {
+                    Some(answer) => entry.keep(rule, self.token, self.arrived, answer),
+                    None => entry.keep_nothing(rule, self.token, self.arrived, now),
+                }
+                ((), true)
+            })
+        };
+        let mut kept = keep(answer);
+        let full = matches!(kept, Ok((_, true)) | Err(Refusal::Occupied));
+        if kept == Err(Refusal::Occupied) {
+            kept = keep(None);
+        }
+        if full {
+            self.note_answers_are_full(store, now);
+        }
         if kept.is_ok() {
             self.held.refresh = false;
         }

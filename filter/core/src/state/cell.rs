@@ -1,18 +1,28 @@
 //! Places in shared data.
 
+use super::record::{self, Record, records};
 use super::{Decoder, Encoder, SharedStore, State, Version};
 use crate::time::Nanos;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 
-/// The cells of one rule for one kind of state.
+/// The cells of one rule for one kind of state: a hash table in shared data.
 ///
-/// A rule may need one state for each upstream cluster, or for each path below
-/// its prefix. Those come from outside, so their number is bounded: a scope has
-/// two of [`Cells::COUNT`] cells to be in, and doesn't push out what is in use.
+/// A rule may need one state for each upstream cluster, or for each path below its
+/// prefix. Shared data knows no deletion, so the number of keys is bounded; scopes
+/// whose hashes lead to the same key share its value. So one read finds any state,
+/// however full the table is, and a value that is read is never longer than its
+/// bound.
+///
+/// What is in use is never pushed out. A scope for which there is no room is told so
+/// ([`Refusal::Occupied`](super::Refusal::Occupied)).
 #[derive(Debug)]
 pub struct Cells {
     prefix: String,
     fingerprint: u64,
+    pub(super) keys: u64,
+    /// How long the value of a key may be, in bytes.
+    pub(super) room: usize,
 }
 
 /// What a state means: since 1 its moments are those of the monotonic clock. A module
@@ -20,70 +30,108 @@ pub struct Cells {
 const LAYOUT: u64 = 1;
 
 impl Cells {
-    /// How many cells a rule has for each kind of state.
-    pub const COUNT: u64 = 64;
+    /// How many keys a table has, for scopes of either [origin](Self::scope).
+    pub const KEYS: u64 = 1_024;
+    /// How many scopes find room, whatever they are called: it would take a hash that
+    /// piles up five times its share for one of them not to.
+    pub const SCOPES: usize = 4_096;
+    /// Room for twenty and more states of some numbers and the names that they are
+    /// kept by.
+    const ROOM: usize = 4 * 1_024;
+
+    /// How long all answers of one rule may be together, in bytes.
+    pub const ROOM_FOR_ANSWERS: usize = 16 * 1_024 * 1_024;
 
     /// The cells of a rule. `prefix` must be its own among all plugins, rules
     /// and kinds; `fingerprint` changes with the rule, so that a rule that was
     /// changed begins anew, in the same cells.
     pub fn new(prefix: String, fingerprint: u64) -> Self {
-        Self { prefix, fingerprint: fingerprint.wrapping_add(LAYOUT) }
+        Self { prefix, fingerprint, keys: Self::KEYS, room: Self::ROOM }
     }
 
-    /// The cell of a scope.
-    pub fn scope(&self, scope: &[&[u8]]) -> Cell {
-        let mut seal = Encoder::default();
-        seal.number(self.fingerprint);
-        for part in scope {
-            seal.bytes(part);
-        }
-        let seal = seal.finish();
-        // Two places to be, so that two scopes that are in use at the same time
-        // hardly ever want the same one.
-        let hash = fingerprint(seal.as_slice());
-        let place = |hash: u64| format!("{}/{}", self.prefix, hash % Self::COUNT);
-        Cell { keys: [place(hash), place(hash >> 32)], seal }
+    /// The cells for answers that are `longest` bytes long at most, a MiB or less: each
+    /// key has room for two of the longest, or for a good many of ordinary length.
+    pub fn for_answers(prefix: String, fingerprint: u64, longest: usize) -> Self {
+        let two = 2 * longest.saturating_add(BESIDE_AN_ANSWER);
+        let keys = (Self::ROOM_FOR_ANSWERS / two).clamp(1, 256);
+        Self { prefix, fingerprint, keys: keys as u64, room: Self::ROOM_FOR_ANSWERS / keys }
     }
+
+    /// The cell of a scope that is made of names which are the operator's to give: of
+    /// clusters, and of services that a rule names.
+    pub fn scope(&self, scope: &[&[u8]]) -> Cell {
+        self.cell(scope, 0)
+    }
+
+    /// The cell of a scope that a client may have made up. Such scopes have keys of
+    /// their own: however many there are, they take no room from the operator's.
+    pub fn outside(&self, scope: &[&[u8]]) -> Cell {
+        self.cell(scope, self.keys)
+    }
+
+    fn cell(&self, scope: &[&[u8]], first: u64) -> Cell {
+        let seal = seal(self.fingerprint, scope);
+        // Keys are few, so it is a hash's low bits that count; those of FNV-1a depend
+        // on little more than the low bits of each byte.
+        let place = first + scatter(fingerprint(seal.as_slice())) % self.keys;
+        Cell { key: format!("{}/{place}", self.prefix), seal, room: self.room }
+    }
+}
+
+fn seal(fingerprint: u64, scope: &[&[u8]]) -> Vec<u8> {
+    let mut seal = Encoder::default();
+    seal.number(fingerprint.wrapping_add(LAYOUT));
+    scope.iter().for_each(|part| {
+        seal.bytes(part);
+    });
+    seal.finish()
 }
 
 /// A place in shared data for the state of one scope.
 #[derive(Debug)]
 pub struct Cell {
-    keys: [String; 2],
-    /// Tells whose state stands in a cell: the rule's fingerprint and the scope
-    /// itself. A hash could be made to collide.
+    key: String,
+    /// Tells whose state it is: the rule's fingerprint and the scope itself. A hash
+    /// could be made to collide.
     seal: Vec<u8>,
+    room: usize,
 }
 
 /// A state as it was read, and where it goes.
 pub(super) struct Slot<'a, S> {
     pub(super) state: S,
     cell: &'a Cell,
-    key: &'a str,
-    version: Version,
+    value: Value,
 }
 
-/// Where the state of a scope stands, or may begin.
-struct Place<'a> {
-    key: &'a str,
+/// What stands at a key.
+struct Value {
+    bytes: Vec<u8>,
     version: Version,
-    /// Its bytes, where there is one.
-    state: Option<Vec<u8>>,
+    /// Where the cell's own state is in it.
+    own: Option<Range<usize>>,
 }
 
-/// What stands in a cell.
-enum Content {
-    Ours(Vec<u8>, Version),
-    Free(Version),
-    /// In use, by another form of the rule.
-    Older(Version),
-    Taken,
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It stands; whether the state of another scope has given way to it.
+    Done { displaced: bool },
+    /// Another worker was faster.
+    Overtaken,
+    /// There is no room: what is there is in use.
+    NoRoom,
 }
 
 impl Cell {
+    /// A place that no other scope shares.
+    pub fn alone(key: String, fingerprint: u64) -> Self {
+        Self { key, seal: seal(fingerprint, &[]), room: usize::MAX }
+    }
+
     /// The present state; the default where there is none.
-    pub fn read<S: State>(&self, store: &impl SharedStore, now: Nanos) -> S {
-        self.load(store, now).map_or_else(S::default, |slot| slot.state)
+    pub fn read<S: State>(&self, store: &impl SharedStore) -> S {
+        self.value(store).state().unwrap_or_default()
     }
 
     /// Tells the scope and its rule from all others.
@@ -91,95 +139,90 @@ impl Cell {
         &self.seal
     }
 
-    /// Whether both places of a cell are the first one of another.
     #[cfg(test)]
-    pub(super) fn has_no_place_beside(&self, other: &Self) -> bool {
-        self.keys.iter().all(|key| *key == other.keys[0])
+    pub(super) fn take_place_of(&mut self, other: &Self) {
+        self.key.clone_from(&other.key);
     }
 
-    #[cfg(test)]
-    pub(super) fn take_places_of(&mut self, other: &Self) {
-        self.keys = other.keys.clone();
-    }
-
-    /// The present state, or a place for the first one; `None` where all places
-    /// are taken.
-    pub(super) fn load<S: State>(
-        &self,
-        store: &impl SharedStore,
-        now: Nanos,
-    ) -> Option<Slot<'_, S>> {
-        let Place { key, version, state } = self.place(store, now)?;
-        let state = state.and_then(|bytes| S::decode(&mut Decoder::new(&bytes)));
-        Some(Slot { state: state.unwrap_or_default(), cell: self, key, version })
+    /// The present state, or the first one.
+    pub(super) fn load<S: State>(&self, store: &impl SharedStore) -> Slot<'_, S> {
+        let value = self.value(store);
+        Slot { state: value.state().unwrap_or_default(), cell: self, value }
     }
 
     // Knows nothing of the state, so that the module has it once.
     #[inline(never)]
-    fn place(&self, store: &impl SharedStore, now: Nanos) -> Option<Place<'_>> {
-        let [first, second] = &self.keys;
-        let place = |key, version, state| Some(Place { key, version, state });
-        let at_first = self.content(store, first, now);
-        if let Content::Ours(state, version) = at_first {
-            return place(first, version, Some(state));
-        }
-        if let Content::Free(Version::ABSENT) = at_first {
-            return place(first, Version::ABSENT, None);
-        }
-        match (at_first, self.content(store, second, now)) {
-            (_, Content::Ours(state, version)) => place(second, version, Some(state)),
-            (Content::Free(version), _) => place(first, version, None),
-            (_, Content::Free(version)) => place(second, version, None),
-            (Content::Older(version), _) => place(first, version, None),
-            (_, Content::Older(version)) => place(second, version, None),
-            _ => None,
-        }
-    }
-
-    fn content(&self, store: &impl SharedStore, key: &str, now: Nanos) -> Content {
-        let Some((mut bytes, version)) = store.read(key) else {
-            return Content::Free(Version::ABSENT);
-        };
-        let mut decoder = Decoder::new(&bytes);
-        let Some((expires, seal)) = decoder.number().zip(decoder.bytes()) else {
-            return Content::Free(version);
-        };
-        if seal == self.seal {
-            let head = bytes.len() - decoder.left();
-            return Content::Ours(bytes.split_off(head), version);
-        }
-        // Another scope of the same rule keeps what it has. Another form of the rule
-        // may still be at work beside this one, and keeps it while there is room.
-        let same_rule = seal.first_chunk::<8>() == self.seal.first_chunk::<8>();
-        match expires > now {
-            false => Content::Free(version),
-            true if same_rule => Content::Taken,
-            true => Content::Older(version),
-        }
+    fn value(&self, store: &impl SharedStore) -> Value {
+        let (bytes, version) = store.read(&self.key).unwrap_or((Vec::new(), Version::ABSENT));
+        let own = records(&bytes).find(|record| record.seal == self.seal);
+        let own = own.map(|record| record.state);
+        Value { bytes, version, own }
     }
 
     #[inline(never)]
     fn write(
         &self,
         store: &impl SharedStore,
-        (key, version): (&str, Version),
-        expires: Nanos,
-        state: Encoder,
-    ) -> bool {
-        let mut encoder = Encoder::default();
-        encoder.number(expires).bytes(&self.seal);
-        let mut bytes = encoder.finish();
-        bytes.extend(state.finish());
-        store.write(key, &bytes, version)
+        now: Nanos,
+        value: &Value,
+        mut bytes: Vec<u8>,
+    ) -> Written {
+        let others = records(&value.bytes);
+        let mut others: Vec<Record<'_>> =
+            others.filter(|other| other.expires > now && other.seal != self.seal).collect();
+        let mut displaced = false;
+        while others.len() >= MOST_TOGETHER
+            || others.iter().fold(bytes.len(), |size, other| size + other.bytes.len()) > self.room
+        {
+            let ours =
+                |other: &Record<'_>| other.seal.first_chunk::<8>() == self.seal.first_chunk();
+            let yielding =
+                others.iter().enumerate().filter(|(_, other)| other.yields || !ours(other));
+            // Another form of the rule may still be at work beside this one, and keeps
+            // what it has while there is room.
+            let Some((place, _)) = yielding.min_by_key(|(_, other)| (ours(other), other.expires))
+            else {
+                return Written::NoRoom;
+            };
+            displaced |= ours(&others.swap_remove(place));
+        }
+        others.iter().for_each(|other| bytes.extend_from_slice(other.bytes));
+        match store.write(&self.key, &bytes, value.version) {
+            true => Written::Done { displaced },
+            false => Written::Overtaken,
+        }
+    }
+}
+
+/// How long what is kept beside an answer's body may be, in bytes: its scope above all.
+const BESIDE_AN_ANSWER: usize = 2 * 1_024;
+
+/// How many states may stand at one key: all of them are looked through.
+const MOST_TOGETHER: usize = 32;
+
+impl Value {
+    fn state<S: State>(&self) -> Option<S> {
+        S::decode(&mut Decoder::new(self.bytes.get(self.own.clone()?)?))
     }
 }
 
 impl<S: State> Slot<'_, S> {
-    pub(super) fn store(&self, store: &impl SharedStore) -> bool {
+    pub(super) fn store(&self, store: &impl SharedStore, now: Nanos) -> Written {
         let mut state = Encoder::default();
         self.state.encode(&mut state);
-        self.cell.write(store, (self.key, self.version), self.state.expires(), state)
+        let (expires, yields) = (self.state.expires(), self.state.yields());
+        let record = record::write(expires, yields, &self.cell.seal, state);
+        self.cell.write(store, now, &self.value, record)
     }
+}
+
+/// Spreads a hash over all of its bits: the finaliser of MurmurHash3, 64 bits.
+/// <https://github.com/aappleby/smhasher/wiki/MurmurHash3>
+fn scatter(mut hash: u64) -> u64 {
+    for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
+        hash = (hash ^ (hash >> 33)).wrapping_mul(factor);
+    }
+    hash ^ (hash >> 33)
 }
 
 /// FNV-1a, 64 bits: stable across builds, so that a new module finds what an

@@ -4,17 +4,21 @@
 //! probe refreshes a cached answer, how many probes passed, whether a breaker
 //! is open) stands in shared data, a process-wide map with compare-and-swap.
 //! It has no deletion and no expiry, so keys must not grow in number: each rule
-//! has a fixed number of [`Cell`]s.
+//! has [`Cells`] at a fixed number of keys.
 
 mod cell;
 mod codec;
 mod lease;
+mod notice;
+mod record;
 
 pub use cell::{Cell, Cells, fingerprint};
 pub use codec::{Decoder, Encoder};
 pub use lease::Lease;
+pub use notice::{Notice, Notices};
 
 use crate::time::Nanos;
+use cell::Written;
 
 /// A version of a value, for compare-and-swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +48,13 @@ pub trait State: Default {
     /// From its bytes; `None` where they aren't its own.
     fn decode(from: &mut Decoder<'_>) -> Option<Self>;
 
-    /// Until when it is worth more than the state of a scope that comes later
-    /// and finds no other place.
-    fn expires(&self) -> Nanos {
-        0
+    /// Until when it is of use. After that others may have its room.
+    fn expires(&self) -> Nanos;
+
+    /// Whether it gives way before that, the one that expires first before others,
+    /// to the state of another scope that finds no room.
+    fn yields(&self) -> bool {
+        false
     }
 }
 
@@ -56,7 +63,7 @@ pub trait State: Default {
 pub enum Refusal {
     /// Others were faster, again and again.
     Contended,
-    /// The places of its scope are taken by others that are in use.
+    /// There is no room for it: that of its scope is taken by others that are in use.
     Occupied,
 }
 
@@ -74,13 +81,31 @@ pub fn update<S: State, T>(
     store: &impl SharedStore,
     cell: &Cell,
     now: Nanos,
-    mut change: impl FnMut(&mut S) -> (T, bool),
+    change: impl FnMut(&mut S) -> (T, bool),
 ) -> Result<T, Refusal> {
+    update_and_displace(store, cell, now, change).map(|(decision, _)| decision)
+}
+
+/// The same; says also whether the state of another scope had to give way.
+///
+/// # Errors
+/// As [`update`].
+pub fn update_and_displace<S: State, T>(
+    store: &impl SharedStore,
+    cell: &Cell,
+    now: Nanos,
+    mut change: impl FnMut(&mut S) -> (T, bool),
+) -> Result<(T, bool), Refusal> {
     for _ in 0..ATTEMPTS {
-        let mut slot = cell.load::<S>(store, now).ok_or(Refusal::Occupied)?;
+        let mut slot = cell.load::<S>(store);
         let (decision, write) = change(&mut slot.state);
-        if !write || slot.store(store) {
-            return Ok(decision);
+        if !write {
+            return Ok((decision, false));
+        }
+        match slot.store(store, now) {
+            Written::Done { displaced } => return Ok((decision, displaced)),
+            Written::Overtaken => {}
+            Written::NoRoom => return Err(Refusal::Occupied),
         }
     }
     Err(Refusal::Contended)

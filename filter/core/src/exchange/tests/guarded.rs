@@ -294,3 +294,94 @@ fn it_is_counted_how_often_a_breaker_opens() {
     probe(&mut proxy, &Response::status("200"));
     assert_eq!(opened, [false, true, true, false]);
 }
+
+#[test]
+fn twenty_clusters_that_are_down_open_twenty_breakers() {
+    let mut proxy = Proxy::with_probe(BREAKER);
+    let requests: Vec<_> = (0..20).map(|n| get().with("cluster", format!("svc{n}"))).collect();
+    for _ in 0..2 {
+        for request in &requests {
+            let (mut exchange, _) = proxy.forwards(request);
+            proxy.answered(&mut exchange, &unreachable());
+        }
+    }
+    for request in &requests {
+        assert_eq!(proxy.replies(request).details, "heartbeat_breaker_open");
+    }
+}
+
+#[test]
+fn failures_too_far_apart_to_be_remembered_dont_add_up_where_room_is_short() {
+    let mut breaker = Breaker::default();
+    let rule =
+        crate::config::BreakerRule { failures: 2, open_for: std::time::Duration::from_secs(5) };
+    breaker.record(&rule, NOW, 1, true);
+    assert!(crate::state::State::expires(&breaker) > NOW + 60 * SECOND, "while it counts");
+    breaker.record(&rule, NOW, 1, false);
+    assert_eq!(crate::state::State::expires(&breaker), 0, "closed, it is like any new one");
+}
+
+const LIMIT: &str = r#""match":{"path":"/h"},"limit":{"rate":"10/s","burst":10}"#;
+
+/// A storm of hosts that strangers make up, once each: so many for a tenth of a second,
+/// with the answers that the limit lets through.
+fn storm(proxy: &mut Proxy, tenths: u64, per_tenth: u64) {
+    for number in 0..tenths * per_tenth {
+        proxy.now += SECOND / 10 / per_tenth;
+        let stranger = get().with(":authority", format!("{number}.made-up"));
+        if let (mut exchange, Decision::Forward(_)) = proxy.arrives(&stranger) {
+            well(proxy, &mut exchange);
+        }
+    }
+}
+
+#[test]
+fn a_last_answer_stays_known_in_a_storm_of_made_up_hosts_however_long() {
+    let mut proxy = Proxy::with_probe(LIMIT);
+    let balancer = get().with(":authority", "shop");
+    let (mut exchange, _) = proxy.forwards(&balancer);
+    well(&proxy, &mut exchange);
+    let from = proxy.now;
+    while proxy.now < from + 3 * 3_600 * SECOND {
+        // Nothing is left for it when the balancer comes.
+        storm(&mut proxy, 300, 3);
+        assert_eq!(proxy.replies(&balancer).details, "heartbeat_limited_last_verdict");
+    }
+}
+
+#[test]
+fn a_cached_answer_is_the_last_one_too_however_seldom_its_prober_comes() {
+    let limited = CACHE.replace(r#""action""#, r#""limit":{"rate":"10/s"},"action""#);
+    let mut proxy = Proxy::with_probe(&limited);
+    let balancer = get().with(":authority", "shop");
+    let (mut exchange, _) = proxy.forwards(&balancer);
+    well(&proxy, &mut exchange);
+    for _ in 0..10 {
+        storm(&mut proxy, 1_200, 3);
+        assert_eq!(proxy.replies(&balancer).details, "heartbeat_limited_last_verdict");
+    }
+}
+
+#[test]
+fn of_an_application_that_is_gone_a_cached_answer_is_no_last_one() {
+    let limited = CACHE.replace(r#""action""#, r#""limit":{"rate":"1/m","burst":2},"action""#);
+    let mut proxy = Proxy::with_probe(&limited);
+    let (mut exchange, _) = proxy.forwards(&get());
+    well(&proxy, &mut exchange);
+    proxy.now += 20 * SECOND;
+    let (mut exchange, _) = proxy.forwards(&get());
+    proxy.answered(&mut exchange, &unreachable());
+    assert_eq!(proxy.replies(&get()).status, 429);
+}
+
+#[test]
+fn who_comes_in_a_storm_of_made_up_hosts_has_a_last_answer_too() {
+    let mut proxy = Proxy::with_probe(LIMIT);
+    storm(&mut proxy, 3_000, 3);
+    let balancer = get().with(":authority", "shop");
+    proxy.now += SECOND;
+    let (mut exchange, _) = proxy.forwards(&balancer);
+    well(&proxy, &mut exchange);
+    storm(&mut proxy, 300, 3);
+    assert_eq!(proxy.replies(&balancer).details, "heartbeat_limited_last_verdict");
+}
