@@ -60,6 +60,8 @@ pub struct Exchange {
     blind: bool,
     /// It is ordinary traffic after all.
     disowned: bool,
+    /// Its sender may see more than the status.
+    details: bool,
     /// It waits for the answer that another probe fetches.
     waits: bool,
     commons: Rc<Commons>,
@@ -150,6 +152,7 @@ impl Exchange {
             message_read: false,
             blind: false,
             disowned: false,
+            details: false,
             waits: false,
             commons,
             token,

@@ -1,7 +1,9 @@
 //! The configuration, compiled for the request path.
 
 use crate::cache::CacheResult;
-use crate::config::{Action, AddressSource, Config, ConfigErrors, GrpcMethod, Match, ProbeRule};
+use crate::config::{
+    Action, AddressSource, Config, ConfigErrors, GrpcMethod, Match, Otherwise, ProbeRule,
+};
 use crate::counter::{self, Counter};
 use crate::ended::Ended;
 use crate::evidence::{Evidence, EvidenceMetrics, Item, clusters_of_interest};
@@ -248,6 +250,7 @@ fn notes(config: &Config) -> Vec<String> {
     notes.extend(note_on_watches(config));
     notes.extend(note_on_topology(config));
     notes.extend(config.probes.iter().filter_map(note_on_addresses));
+    notes.extend(config.probes.iter().filter_map(note_on_others));
     notes
 }
 
@@ -260,16 +263,29 @@ fn note_on_watches(config: &Config) -> Option<String> {
     })
 }
 
-/// What a filter sees of an address is what Envoy believes, and that may be forged.
-fn note_on_addresses(rule: &ProbeRule) -> Option<String> {
+/// Who gets an answer of `respond` mostly means everyone to have one.
+fn note_on_others(rule: &ProbeRule) -> Option<String> {
     let allow = rule.allow.as_ref()?;
-    let unsure = !allow.cidrs.is_empty() && allow.address == AddressSource::Connection;
-    unsure.then(|| {
+    let responds = matches!(rule.action, Action::Respond(_));
+    (responds && allow.otherwise == Otherwise::NotAProbe).then(|| {
         format!(
-            "probe {:?}: allow: cidrs match no request with x-forwarded-for, which anyone can forge; where use_remote_address is on, write \"address\": \"trusted\"",
+            "probe {:?}: whom allow doesn't name is answered by the application, not by the proxy; to answer all, write \"details\": {{ \"cidrs\": [...] }} in place of allow; to answer nobody else, \"otherwise\": \"deny\"",
             rule.name
         )
     })
+}
+
+/// What a filter sees of an address is what Envoy believes, and that may be forged.
+fn note_on_addresses(rule: &ProbeRule) -> Option<String> {
+    let allow = rule.allow.iter().map(|allow| ("allow", &allow.clients));
+    let details = rule.action.details_to().map(|clients| ("details", clients));
+    let (key, _) = allow.chain(details).find(|(_, clients)| {
+        !clients.cidrs.is_empty() && clients.address == AddressSource::Connection
+    })?;
+    Some(format!(
+        "probe {:?}: {key}: cidrs match no request with x-forwarded-for, which anyone can forge; where use_remote_address is on, write \"address\": \"trusted\"",
+        rule.name
+    ))
 }
 
 /// The axis of topology needs to be told where to look.

@@ -1,7 +1,9 @@
 //! A probe rule, compiled: what it does to headers, and where its state is.
 
 use crate::cache::CacheResult;
-use crate::config::{Action, AddressSource, AllowRule, BreakerRule, CacheRule, Connection};
+use crate::config::{
+    Action, AddressSource, AllowRule, BreakerRule, CacheRule, Clients, Connection,
+};
 use crate::config::{Details, LimitRule, Match, OnLimit, Otherwise, ProbeRule};
 use crate::decision::HeaderEdits;
 use crate::evidence::Item;
@@ -189,64 +191,43 @@ impl Probe {
     /// Whether the sender of a request may probe.
     pub(crate) fn admission(&self, request: &impl RequestHead) -> Admission {
         let Some(allow) = &self.allow else { return Admission::Granted };
-        let known_address = || {
-            let peer = self.client_address(&allow.address, request);
-            let peer = peer.and_then(|peer| crate::allow::parse_peer(&peer));
-            peer.is_some_and(|address| allow.cidrs.iter().any(|cidr| cidr.contains(address)))
-        };
-        let known_principal = || {
-            let id = request.peer_uri_san();
-            id.is_some_and(|id| allow.principals.iter().any(|known| known.matches(&id)))
-        };
-        let allowed = (!allow.cidrs.is_empty() && known_address())
-            || (!allow.principals.is_empty() && known_principal());
         match allow.otherwise {
-            _ if allowed => Admission::Granted,
+            _ if allow.clients.include(request) => Admission::Granted,
             Otherwise::NotAProbe => Admission::NotAProbe,
             Otherwise::Deny => Admission::Denied,
         }
     }
 
-    fn client_address(
-        &self,
-        source: &AddressSource,
-        request: &impl RequestHead,
-    ) -> Option<Vec<u8>> {
-        match source {
-            AddressSource::Connection if request.header(FORWARDED_FOR).is_some() => None,
-            AddressSource::Connection | AddressSource::Trusted => request.source_address(),
-            AddressSource::FilterState(name) => request.filter_state(name),
-        }
-    }
-
-    /// Says once that no filter has set the address that `allow` is to go by.
+    /// Says once that no filter has set the address that `allow` or `details` is to go by.
     pub(crate) fn note_missing_address(&self, request: &impl RequestHead) -> Option<String> {
-        let AddressSource::FilterState(name) = &self.allow.as_ref()?.address else { return None };
+        let allowed = self.allow.iter().map(|allow| &allow.clients);
+        let name =
+            allowed.chain(self.action.details_to()).find_map(|clients| match &clients.address {
+                AddressSource::FilterState(name) => Some(name),
+                _ => None,
+            })?;
         if self.address_missed.get() || request.filter_state(name).is_some() {
             return None;
         }
         self.address_missed.set(true);
         Some(format!(
-            "probe {:?}: allow: no filter before this one sets {name:?}, so no cidr matches",
+            "probe {:?}: no filter before this one sets {name:?}, so no cidr matches",
             self.name
         ))
     }
 
-    /// Whether whoever gets an answer of `respond` may see more than the status.
-    pub(crate) fn shows(&self, details: Details) -> bool {
+    /// Whether the sender of a request that was admitted may see more than the status.
+    pub(crate) fn shows_details(&self, request: &impl RequestHead) -> bool {
+        let details = match &self.action {
+            Action::Respond(rule) => &rule.details,
+            _ => &Details::Allowed,
+        };
         match details {
             Details::Never => false,
             // Whom `allow` doesn't name gets no answer at all.
             Details::Allowed => self.allow.is_some(),
             Details::Always => true,
-        }
-    }
-
-    /// Whether its probers may see the score.
-    pub(crate) fn shows_score(&self) -> bool {
-        match &self.action {
-            Action::Respond(rule) => self.shows(rule.details),
-            _ => self.shows(Details::Allowed),
+            Details::To(clients) => clients.include(request),
         }
     }
 
@@ -339,6 +320,32 @@ impl Probe {
             edits.set(UPSTREAM_HEALTHCHECKED_CLUSTER, &*self.service_cluster);
         }
         edits
+    }
+}
+
+impl Clients {
+    /// Whether the sender of a request is one of them.
+    fn include(&self, request: &impl RequestHead) -> bool {
+        let known_address = || {
+            let peer = self.address.of(request).and_then(|peer| crate::allow::parse_peer(&peer));
+            peer.is_some_and(|address| self.cidrs.iter().any(|cidr| cidr.contains(address)))
+        };
+        let known_principal = || {
+            let id = request.peer_uri_san();
+            id.is_some_and(|id| self.principals.iter().any(|known| known.matches(&id)))
+        };
+        (!self.cidrs.is_empty() && known_address())
+            || (!self.principals.is_empty() && known_principal())
+    }
+}
+
+impl AddressSource {
+    fn of(&self, request: &impl RequestHead) -> Option<Vec<u8>> {
+        match self {
+            Self::Connection if request.header(FORWARDED_FOR).is_some() => None,
+            Self::Connection | Self::Trusted => request.source_address(),
+            Self::FilterState(name) => request.filter_state(name),
+        }
     }
 }
 

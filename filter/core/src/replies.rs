@@ -48,8 +48,8 @@ impl Probe {
         rule: &RespondRule,
         report: Report,
         line: &RequestLine,
+        shown: bool,
     ) -> (Reply, Verdict) {
-        let shown = self.shows(rule.details);
         let pages = self.pages.get_or_init(|| self.prepare_pages(rule.format));
         let bare = pages.of(report.verdict()).bare.as_ref().filter(|_| !shown);
         let (verdict, body) = match bare {

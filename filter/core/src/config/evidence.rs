@@ -1,7 +1,7 @@
 //! `when`: what the answer of a `respond` probe rests on, and how it is written.
 
 use super::checks::cluster_name;
-use super::guards::positive;
+use super::guards::{Clients, positive, read_clients};
 use super::reader::{Object, Reader};
 use crate::format::Format;
 use crate::score::FAULTLESS;
@@ -21,7 +21,7 @@ pub struct RespondRule {
 }
 
 /// Who sees more than the bare status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Details {
     /// Nobody.
     Never,
@@ -30,6 +30,8 @@ pub enum Details {
     Allowed,
     /// Everyone.
     Always,
+    /// These.
+    To(Clients),
 }
 
 /// One piece of evidence, and what it means for the answer.
@@ -110,14 +112,17 @@ pub(super) fn read_respond(rule: &Object<'_>) -> Option<RespondRule> {
     let when = rule.or_default("when", Vec::new(), read_when);
     let format =
         rule.or_default("format", Format::default(), |reader| reader.one_of(&Format::WORDS));
-    let details = rule.or_default("details", Details::default(), |reader| {
-        reader.one_of(&[
-            ("never", Details::Never),
-            ("allowed", Details::Allowed),
-            ("always", Details::Always),
-        ])
-    });
+    let details = rule.or_default("details", Details::default(), read_details);
     Some(RespondRule { when: when?, format: format?, details: details? })
+}
+
+fn read_details(reader: &Reader<'_>) -> Option<Details> {
+    if reader.is_object() {
+        let object = reader.object(&["cidrs", "address", "principals"])?;
+        return read_clients(&object).map(Details::To);
+    }
+    let (never, allowed, always) = (&Details::Never, &Details::Allowed, &Details::Always);
+    reader.one_of(&[("never", never), ("allowed", allowed), ("always", always)]).cloned()
 }
 
 fn read_when(list: &Reader<'_>) -> Option<Vec<Condition>> {

@@ -62,24 +62,31 @@ pub struct BreakerRule {
     pub open_for: Duration,
 }
 
-/// Who may probe: whoever one of the lists names.
+/// Who may probe.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct AllowRule {
+    /// They may.
+    pub clients: Clients,
+    /// What becomes of the others.
+    pub otherwise: Otherwise,
+}
+
+/// Some clients: whoever one of the lists names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Clients {
     /// Source addresses.
     pub cidrs: Vec<Cidr>,
     /// Where they are read.
     pub address: AddressSource,
     /// SPIFFE ids of peer certificates.
     pub principals: Vec<Principal>,
-    /// What becomes of the others.
-    pub otherwise: Otherwise,
 }
 
 /// Where the address of a client is read.
 ///
 /// Without `use_remote_address` Envoy believes whatever a client writes into
 /// `x-forwarded-for`, and no attribute tells that.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AddressSource {
     /// Envoy's source address, of requests without `x-forwarded-for` only.
     Connection,
@@ -159,24 +166,25 @@ pub(super) fn read_breaker(reader: &Reader<'_>) -> Option<BreakerRule> {
 /// Reads `allow`.
 pub(super) fn read_allow(reader: &Reader<'_>) -> Option<AllowRule> {
     let object = reader.object(&["cidrs", "address", "principals", "otherwise"])?;
-    let cidrs = optional_list(&object, "cidrs", Cidr::parse);
-    let address = object.or_default("address", AddressSource::Connection, read_address);
-    let principals = optional_list(&object, "principals", Principal::parse);
+    let clients = read_clients(&object);
     let otherwise = object.or_default("otherwise", Otherwise::NotAProbe, |reader| {
         reader.one_of(&[("not_a_probe", Otherwise::NotAProbe), ("deny", Otherwise::Deny)])
     });
+    Some(AllowRule { clients: clients?, otherwise: otherwise? })
+}
+
+/// Reads the keys that name clients.
+pub(super) fn read_clients(object: &Object<'_>) -> Option<Clients> {
+    let cidrs = optional_list(object, "cidrs", Cidr::parse);
+    let address = object.or_default("address", AddressSource::Connection, read_address);
+    let principals = optional_list(object, "principals", Principal::parse);
     if object.get("cidrs").is_none() && object.get("principals").is_none() {
-        object.error(r#"allows nobody; add "cidrs" or "principals", or leave it out"#);
+        object.error(r#"names nobody; add "cidrs" or "principals", or leave it out"#);
     }
     if let (None, Some(address)) = (object.get("cidrs"), object.get("address")) {
         address.error(r#"has no effect without "cidrs"; leave it out"#);
     }
-    Some(AllowRule {
-        cidrs: cidrs?,
-        address: address?,
-        principals: principals?,
-        otherwise: otherwise?,
-    })
+    Some(Clients { cidrs: cidrs?, address: address?, principals: principals? })
 }
 
 fn read_address(reader: &Reader<'_>) -> Option<AddressSource> {

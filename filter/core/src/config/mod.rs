@@ -24,7 +24,9 @@ pub use errors::{ConfigError, ConfigErrors};
 pub use evidence::{
     Basis, ClusterRule, Condition, Details, OnStale, RespondRule, Severity, TrafficRule,
 };
-pub use guards::{AddressSource, AllowRule, BreakerRule, CacheRule, LimitRule, OnLimit, Otherwise};
+pub use guards::{
+    AddressSource, AllowRule, BreakerRule, CacheRule, Clients, LimitRule, OnLimit, Otherwise,
+};
 pub use matchers::{HeaderMatcher, HeaderTest};
 pub use matching::{GrpcMatch, GrpcMethod, HttpMatch, Match, PathMatch, ServicePattern};
 pub use probes::{Action, Connection, ProbeRule};

@@ -1,7 +1,7 @@
 //! `probes`: the rules that recognise a probe and say what happens to it.
 
-use super::evidence::{self, RespondRule};
-use super::guards::{self, AllowRule, BreakerRule, CacheRule, LimitRule};
+use super::evidence::{self, Details, RespondRule};
+use super::guards::{self, AllowRule, BreakerRule, CacheRule, Clients, LimitRule};
 use super::matching::{self, Match};
 use super::names::{plain_name, refuse_twins};
 use super::reader::{Object, Reader};
@@ -34,6 +34,16 @@ pub struct ProbeRule {
     pub allow: Option<AllowRule>,
     /// The HTTP path that a Check is translated to.
     pub via_http: Option<String>,
+}
+
+impl Action {
+    /// The clients that its `details` are for, where it names them.
+    pub fn details_to(&self) -> Option<&Clients> {
+        match self {
+            Self::Respond(RespondRule { details: Details::To(clients), .. }) => Some(clients),
+            _ => None,
+        }
+    }
 }
 
 /// What a rule does with a probe.
@@ -86,10 +96,13 @@ pub(super) fn read(list: &Reader<'_>) -> Option<Vec<ProbeRule>> {
         let Some(rule) = rule else { continue };
         let mut earlier = rules.iter().take(index).flatten();
         if let Some(shadow) = earlier.find(|other| other.matcher.shadows(&rule.matcher)) {
+            let mend = if shadow.allow.is_some() {
+                r#""allow" doesn't pass on to the next rule; to tell some more than others, give one rule "details": { "cidrs": [...] }"#
+            } else {
+                "put it first, or remove it"
+            };
             let shadow = &shadow.name;
-            item.error(format!(
-                "is never reached: {shadow:?} takes all that it matches; put it before {shadow:?}, or remove it"
-            ));
+            item.error(format!("is never reached: {shadow:?} takes all that it matches; {mend}"));
         }
     }
     rules.into_iter().collect()

@@ -185,6 +185,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether it is an object, without a word where it is none.
+    pub(crate) fn is_object(&self) -> bool {
+        matches!(self.json, Json::Object(_))
+    }
+
     /// A look at the items of a list, without a word where it is none.
     pub(crate) fn items(&self) -> Vec<Reader<'a>> {
         let Json::Array(_) = self.json else { return Vec::new() };

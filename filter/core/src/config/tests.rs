@@ -324,7 +324,7 @@ fn a_guard_that_guards_nothing_is_refused() {
     assert!(probe_mistakes(r#""limit":{"rate":"1/s","burst":0}"#)[0].contains("from 1 to"));
     assert!(probe_mistakes(r#""breaker":{"failures":0}"#)[0].contains("from 1 to"));
     assert!(probe_mistakes(r#""breaker":{"open_for":"0s"}"#)[0].contains("no time at all"));
-    assert!(probe_mistakes(r#""allow":{}"#)[0].contains("allows nobody"));
+    assert!(probe_mistakes(r#""allow":{}"#)[0].contains("names nobody"));
     assert!(probe_mistakes(r#""allow":{"cidrs":[]}"#)[0].contains("is empty"));
     assert!(probe_mistakes(r#""cache":{}"#)[0].contains("has no effect"));
     assert!(probe_mistakes(r#""action":"cache","cache":{"max_body":"2MiB"}"#)[0].contains("1MiB"));

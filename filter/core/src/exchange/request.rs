@@ -44,7 +44,8 @@ impl Exchange {
         }
         self.whole = whole;
         let admission = self.probe.admission(request);
-        if admission != Admission::Granted {
+        self.details = admission == Admission::Granted && self.probe.shows_details(request);
+        if !self.details {
             self.signals.log.extend(self.probe.note_missing_address(request));
         }
         match admission {
@@ -143,9 +144,9 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
     ) -> (Reply, Verdict) {
-        let words = if self.probe.shows(rule.details) { Words::Read } else { Words::Unread };
+        let words = if self.details { Words::Read } else { Words::Unread };
         let report = self.commons.evidence.report(&self.probe.items, words, store, now);
-        self.probe.reply_respond(rule, report, &self.line)
+        self.probe.reply_respond(rule, report, &self.line, self.details)
     }
 
     /// `limit`: the decision for a probe that is beyond it.

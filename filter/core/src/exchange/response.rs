@@ -46,7 +46,7 @@ impl Exchange {
     /// Who keeps the score, where one is kept and the prober may see it.
     pub(super) fn score_to_show(&self) -> Option<&Keeper> {
         let denied = matches!(self.progress, Progress::Known(Outcome::Denied));
-        let shown = !denied && self.probe.shows_score();
+        let shown = !denied && self.details;
         self.commons.evidence.score.as_ref().filter(|_| shown)
     }
 
