@@ -1,6 +1,6 @@
 //! Custom counters: what a request that is over adds to them.
 
-use crate::config::{CounterRule, Label, LabelSource, ValueSource, When};
+use crate::config::{CounterRule, Label, LabelSource, PathMatch, ValueSource, When};
 use crate::ended::Ended;
 use crate::metrics::{Metric, MetricKind};
 use crate::policy::MetricIndex;
@@ -27,6 +27,11 @@ impl Counter {
     /// A counter whose series begin at `first`.
     pub fn new(rule: CounterRule, first: MetricIndex) -> Self {
         Self { rule, first }
+    }
+
+    /// What it asks of the path.
+    pub fn path(&self) -> &PathMatch {
+        &self.rule.when.request.path
     }
 
     /// What a request adds: to which series, and how much. `None` where it has no

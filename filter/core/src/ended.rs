@@ -2,16 +2,19 @@
 //! counters ask for it: every reading crosses from the module into the host.
 
 use crate::config::PathMatch;
-use crate::headers::{METHOD, ORIGINAL_PATH, PATH, STATUS_CODE};
+use crate::headers::{METHOD, STATUS_CODE};
 use crate::request::{Ending, Headers, RequestHead, ResponseHead, parse_status, without_query};
 use crate::time::Nanos;
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 
 /// A request that is over. `'a` is how long the names live that are asked for.
 #[derive(Debug)]
 pub struct Ended<'a, E> {
     ending: &'a E,
+    /// The path, where anyone has asked for it, or it is known from the beginning.
+    path: OnceCell<Option<Rc<[u8]>>>,
     values: RefCell<Known<'a, Option<Vec<u8>>>>,
     lists: RefCell<Known<'a, Vec<Vec<u8>>>>,
     numbers: [OnceCell<Option<u64>>; 3],
@@ -30,10 +33,12 @@ enum Fact<'a> {
 }
 
 impl<'a, E: Ending> Ended<'a, E> {
-    /// A request that nothing has been read of.
-    pub fn new(ending: &'a E) -> Self {
+    /// A request that nothing has been read of, but what was kept of its path when it came
+    /// (see [`Policy::path_to_keep`](crate::Policy::path_to_keep)).
+    pub fn new(ending: &'a E, path: Option<Rc<[u8]>>) -> Self {
         Self {
             ending,
+            path: path.map_or_else(OnceCell::new, |path| Some(path).into()),
             values: RefCell::default(),
             lists: RefCell::default(),
             numbers: Default::default(),
@@ -55,12 +60,17 @@ impl<'a, E: Ending> Ended<'a, E> {
         self.request_header(METHOD)
     }
 
-    /// Whether the path fulfils a condition, as the client sent it: a route may have
-    /// put another one in its place since.
+    /// Whether the path fulfils a condition, as the request came: a route may have put
+    /// another one in its place since. (The header in which routes keep the one before
+    /// may be the client's.)
     pub(crate) fn path_matches(&self, condition: &PathMatch) -> bool {
-        let path = || self.request_header(ORIGINAL_PATH).or_else(|| self.request_header(PATH));
+        let read = || self.ending.request().path().map(|path| path.as_ref().into());
         *condition == PathMatch::Any
-            || path().is_some_and(|path| condition.matches(without_query(&path)))
+            || self
+                .path
+                .get_or_init(read)
+                .as_deref()
+                .is_some_and(|path| condition.matches(without_query(path)))
     }
 
     pub(crate) fn request_header(&self, name: &'a str) -> Option<Vec<u8>> {

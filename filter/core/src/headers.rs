@@ -44,8 +44,6 @@ pub const CONNECTION: &str = "connection";
 pub const METHOD: &str = ":method";
 /// The path with its query, as HTTP/2 and Envoy write it.
 pub const PATH: &str = ":path";
-/// The path as it was before Envoy's router put another one in its place.
-pub const ORIGINAL_PATH: &str = "x-envoy-original-path";
 /// The host, as HTTP/2 and Envoy write it.
 pub const AUTHORITY: &str = ":authority";
 /// The addresses that a request has come by, as whoever passed it on says.

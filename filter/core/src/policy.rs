@@ -1,9 +1,8 @@
 //! The configuration, compiled for the request path.
 
 use crate::cache::CacheResult;
-use crate::config::{
-    Action, AddressSource, Config, ConfigErrors, GrpcMethod, Match, Otherwise, ProbeRule,
-};
+use crate::config::{Action, AddressSource, Config, ConfigErrors, GrpcMethod, Match};
+use crate::config::{Otherwise, PathMatch, ProbeRule};
 use crate::counter::{self, Counter};
 use crate::ended::Ended;
 use crate::evidence::{Evidence, EvidenceMetrics, Item, clusters_of_interest};
@@ -15,7 +14,7 @@ use crate::metrics::{self, Metric};
 use crate::outcome::Outcome;
 use crate::probe::{Probe, ProbeMetrics};
 use crate::recognition::{Recognised, Recogniser};
-use crate::request::{Ending, RequestHead};
+use crate::request::{Ending, RequestHead, without_query};
 use crate::state::{Cell as StateCell, Cells, Lease, Notices, SharedStore, fingerprint, update};
 use crate::time::Nanos;
 use std::cell::Cell;
@@ -28,6 +27,8 @@ pub struct Policy {
     recogniser: Recogniser,
     commons: Rc<Commons>,
     counters: Vec<Counter>,
+    /// How long the longest path is that a counter asks for; `None` where none does.
+    longest_counted_path: Option<usize>,
     metrics: Vec<Metric>,
     summary: String,
     notes: Vec<String>,
@@ -85,7 +86,9 @@ impl Policy {
             metrics.extend(counter::series(&rule));
             Counter::new(rule, first)
         });
-        let counters = counters.collect();
+        let counters: Vec<Counter> = counters.collect();
+        let paths = counters.iter().map(Counter::path).filter(|path| **path != PathMatch::Any);
+        let longest_counted_path = paths.map(|path| path.text().len()).max();
         let http2_upstreams_total = metrics.len();
         metrics.push(metrics::http2_upstreams_total());
 
@@ -150,6 +153,7 @@ impl Policy {
             recogniser,
             commons,
             counters,
+            longest_counted_path,
             metrics,
             summary,
             notes,
@@ -201,6 +205,16 @@ impl Policy {
     /// the process.
     pub fn exchange(&self, recognised: Recognised, token: u64, now: Nanos) -> Exchange {
         Exchange::new(recognised, Rc::clone(&self.commons), token, now)
+    }
+
+    /// What must be kept of a request's path, as it comes, for the counters to look at when
+    /// it is over; mostly nothing.
+    pub fn path_to_keep(&self, request: &impl RequestHead) -> Option<Rc<[u8]>> {
+        let longest = self.longest_counted_path?;
+        let target = request.path()?;
+        // A condition is about whole segments: one byte more tells where one ends.
+        let path = without_query(target.get(..=longest).unwrap_or(&target));
+        Some(path.into())
     }
 
     /// What a request that is over adds to the counters: to which metric, and how

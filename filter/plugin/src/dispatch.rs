@@ -106,5 +106,5 @@ pub fn end(id: StreamId) -> Option<Stream> {
         let streams = Some(&mut contexts.streams).filter(|streams| !streams.is_empty());
         streams?.remove(&id)
     });
-    kept.or_else(|| begin(id).map(|plugin| Stream::ordinary(id, plugin)))
+    kept.or_else(|| begin(id).map(|plugin| Stream::unbegun(id, plugin)))
 }

@@ -23,6 +23,8 @@ pub struct Stream {
     plugin: Rc<Plugin>,
     /// `None` for ordinary traffic.
     exchange: Option<SharedExchange>,
+    /// What counters will want to know of its path.
+    path: Option<Rc<[u8]>>,
 }
 
 /// A stream begins. Ordinary traffic is kept only where something is to be counted
@@ -31,7 +33,8 @@ pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool)
     let request = Request::default();
     let Some(recognised) = plugin.policy.recognise(&request) else {
         if plugin.follows_ordinary() {
-            dispatch::keep(Stream::ordinary(id, plugin));
+            let path = plugin.policy.path_to_keep(&request);
+            dispatch::keep(Stream { id, plugin, exchange: None, path });
         }
         return leave_alone(&request);
     };
@@ -64,7 +67,7 @@ impl Arrival {
             exchange.without_message(request, &SharedData, now)
         } else {
             exchange.await_message();
-            let stream = self.keep();
+            let stream = self.keep(request);
             if let (Shown::Unknown, Some(exchange)) = (shown, &stream.exchange) {
                 stream.plugin.waiting.add_unread(stream.id, exchange, host::request_size());
             }
@@ -79,7 +82,7 @@ impl Arrival {
                 counts.into_iter().for_each(|value| self.plugin.record(value));
                 Action::Pause
             }
-            decision => self.keep().apply(Some(decision)),
+            decision => self.keep(request).apply(Some(decision)),
         }
     }
 
@@ -89,18 +92,19 @@ impl Arrival {
     }
 
     /// Keeps it until its stream ends.
-    fn keep(self) -> Stream {
+    fn keep(self, request: &Request) -> Stream {
         let exchange = Some(Rc::new(RefCell::new(self.exchange)));
-        let stream = Stream { id: self.id, plugin: self.plugin, exchange };
+        let path = self.plugin.policy.path_to_keep(request);
+        let stream = Stream { id: self.id, plugin: self.plugin, exchange, path };
         dispatch::keep(stream.clone());
         stream
     }
 }
 
 impl Stream {
-    /// A stream that is no probe.
-    pub fn ordinary(id: StreamId, plugin: Rc<Plugin>) -> Self {
-        Self { id, plugin, exchange: None }
+    /// A stream that is over before it began.
+    pub fn unbegun(id: StreamId, plugin: Rc<Plugin>) -> Self {
+        Self { id, plugin, exchange: None, path: None }
     }
 
     /// Lets `act` work on the exchange, where there is one, and shows what comes of it.
@@ -255,7 +259,7 @@ impl Stream {
             return;
         }
         let over = Over::default();
-        let ended = Ended::new(&over);
+        let ended = Ended::new(&over, self.path.clone());
         if ordinary {
             policy.evidence().count(&ended);
         }

@@ -108,7 +108,6 @@ impl Match {
 
 impl HttpMatch {
     fn shadows(&self, later: &Self) -> bool {
-        // Each rule is held against each one before it, and nearly all differ in this.
         if !self.path.shadows(&later.path) {
             return false;
         }
@@ -120,6 +119,14 @@ impl HttpMatch {
 }
 
 impl PathMatch {
+    /// The path that it names; empty where it takes any.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Any => "",
+            Self::Exact(path) | Self::Prefix(path) => path,
+        }
+    }
+
     /// Whether a path fulfils it.
     pub fn matches(&self, path: &[u8]) -> bool {
         match self {

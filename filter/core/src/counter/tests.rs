@@ -147,7 +147,7 @@ fn policy(counters: &str) -> Policy {
 /// What a request adds, by the names of the series.
 fn counted(policy: &Policy, over: &Over) -> Vec<(String, u64)> {
     let name = |(metric, value): (usize, u64)| (policy.metrics()[metric].name.clone(), value);
-    policy.counted(&Ended::new(over)).map(name).collect()
+    policy.counted(&Ended::new(over, None)).map(name).collect()
 }
 
 fn counts(when: &str, over: &Over) -> bool {
@@ -202,9 +202,39 @@ fn methods_and_paths_are_compared_as_those_of_probes_are() {
 }
 
 #[test]
-fn a_path_is_compared_as_the_client_sent_it() {
-    let rewritten = post("/v2/charge").with("x-envoy-original-path", "/pay?order=1");
-    assert!(counts(r#"{"request":{"path":"/pay"}}"#, &Over::new(rewritten)));
+fn a_path_is_compared_as_the_request_came() {
+    let when = r#"{"name":"c","when":{"request":{"path":"/pay"}}}"#;
+    let below = r#"{"name":"d","when":{"request":{"path_prefix":"/orders/of"}}}"#;
+    let policy = policy(&[when, below].join(","));
+    let forged = "x-envoy-original-path";
+    for (came, names) in [
+        ("/pay?order=1", &["c"][..]),
+        ("/other", &[]),
+        ("/orders/of/me/and/everyone/else", &["d"]),
+        ("/orders/offer", &[]),
+    ] {
+        let kept = policy.path_to_keep(&post(came));
+        let over = Over::new(post("/rewritten").with(forged, "/pay"));
+        let ended = Ended::new(&over, kept);
+        let counted = policy.counted(&ended);
+        let counted: Vec<_> = counted.map(|(metric, _)| &policy.metrics()[metric].name).collect();
+        assert_eq!(counted, names, "{came}");
+    }
+}
+
+#[test]
+fn a_request_that_was_over_before_it_came_has_the_path_that_it_has() {
+    let forged = post("/other").with("x-envoy-original-path", "/pay");
+    assert!(!counts(r#"{"request":{"path":"/pay"}}"#, &Over::new(forged)));
+    assert!(counts(r#"{"request":{"path":"/other"}}"#, &Over::new(post("/other"))));
+}
+
+#[test]
+fn of_a_path_no_more_is_kept_than_counters_ask_for() {
+    let policy = policy(r#"{"name":"c","when":{"request":{"path_prefix":"/pay"}}}"#);
+    let kept = policy.path_to_keep(&post(&format!("/pay/{}", "x".repeat(8_000))));
+    assert_eq!(kept.as_deref(), Some(&b"/pay/"[..]));
+    assert_eq!(self::policy(r#"{"name":"c","when":{}}"#).path_to_keep(&post("/pay")), None);
 }
 
 #[test]
@@ -365,7 +395,7 @@ fn every_fact_is_read_once_for_all_counters() {
     let over = Over { grpc_status: Some(0), duration: Some(1), ..Over::new(request) };
     let over = over.answered("200");
     assert_eq!(counted(&policy, &over).len(), 3);
-    let asked = ["x-a", "all of x-a", ":method", "x-envoy-original-path", ":path", "the cluster"];
+    let asked = ["x-a", "all of x-a", ":method", ":path", "the cluster"];
     assert_eq!(*over.request.1.borrow(), asked);
     assert_eq!(*over.response.1.borrow(), [":status", "the gRPC status"]);
     assert_eq!(*over.numbers_read.borrow(), 1);
