@@ -46,7 +46,7 @@ run: build envoy ## start Envoy with the filter and the demo application, and le
 	@$(TESTBED) run
 
 .PHONY: test
-test: test-unit test-module test-wasm test-envoy test-image test-testbed ## every test below
+test: test-unit test-growth test-module test-wasm test-envoy test-image test-testbed ## every test below
 
 .PHONY: test-unit
 test-unit: ## the core's and the testbed's own tests, on this machine
@@ -57,6 +57,10 @@ test-unit: ## the core's and the testbed's own tests, on this machine
 test-module: build ## the built module: its size, its imports, its exports, what requests cost in host calls
 	@echo "==> test the built module"
 	@cargo test $(NATIVE) --test module --test abi --test host_calls
+
+.PHONY: test-growth
+test-growth: ## no input makes the core work more than its share when it grows (callgrind)
+	@scripts/growth.sh
 
 .PHONY: test-wasm
 test-wasm: ## the core's tests as WebAssembly, under Node

@@ -6,7 +6,7 @@
 
 mod tasks;
 
-use tasks::TASKS;
+use tasks::tasks;
 
 fn main() {
     let wanted = std::env::args().nth(1).unwrap_or_default();
@@ -15,10 +15,10 @@ fn main() {
         return;
     }
     if wanted == "--list" {
-        TASKS.iter().for_each(|(name, _)| println!("{name}"));
+        tasks().for_each(|(name, _)| println!("{name}"));
         return;
     }
-    let Some((_, prepare)) = TASKS.iter().find(|(name, _)| *name == wanted) else {
+    let Some((_, prepare)) = tasks().find(|(name, _)| *name == wanted) else {
         panic!("no task {wanted}; --list names them");
     };
     let mut task = prepare();

@@ -6,20 +6,20 @@
 mod tasks;
 
 use divan::Bencher;
-use tasks::{TASKS, Task};
+use tasks::{Task, tasks};
 
 fn main() {
     divan::main();
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
-    TASKS.iter().map(|(name, _)| *name)
+    tasks().map(|(name, _)| *name)
 }
 
 #[divan::bench(args = names())]
 fn task(bencher: Bencher<'_, '_>, name: &str) {
     let prepare = |(_, prepare): &Task| prepare();
-    let task = TASKS.iter().find(|(known, _)| *known == name).map(prepare);
+    let task = tasks().find(|(known, _)| *known == name).map(prepare);
     let task = task.unwrap_or_else(|| panic!("no task {name}"));
     bencher.bench_local(task);
 }

@@ -33,6 +33,7 @@ pub mod limit;
 pub mod loads;
 pub mod metrics;
 pub mod outcome;
+mod paths;
 pub mod policy;
 pub mod probe;
 pub mod recognition;

@@ -1,30 +1,20 @@
 //! Which rule recognises a request.
 //!
-//! Rules are found by path, not tried one by one: an exact path is one look into
-//! a table, a prefix one for each segment of the request's path, however many
-//! rules there are. Only rules without a path are tried in turn.
+//! Rules are found by path (see [`crate::paths`]). Only rules without a path are tried
+//! in turn.
 
-use crate::config::{
-    GrpcMatch, GrpcMethod, HeaderMatcher, HttpMatch, Match, PathMatch, ServicePattern,
-};
+use crate::config::{GrpcMatch, GrpcMethod, HeaderMatcher, HttpMatch, Match, ServicePattern};
 use crate::grpc;
 use crate::headers::CONTENT_TYPE;
+use crate::paths::PathIndex;
 use crate::probe::Probe;
 use crate::request::{RequestHead, without_query};
-use rustc_hash::FxHashMap;
-use std::borrow::Cow;
 use std::rc::Rc;
-
-/// The place of a rule in the configuration: the first that matches wins.
-type RuleNumber = usize;
 
 /// All rules, ready to be found.
 #[derive(Debug, Default)]
 pub struct Recogniser {
-    // The keys are the configuration's: no request can choose them so that they collide.
-    exact: FxHashMap<Vec<u8>, Vec<RuleNumber>>,
-    prefix: FxHashMap<Vec<u8>, Vec<RuleNumber>>,
-    anywhere: Vec<RuleNumber>,
+    paths: PathIndex,
     /// By their numbers; `None` in the place of a rule for calls.
     http: Vec<Option<HttpRule>>,
     /// By method.
@@ -148,7 +138,6 @@ impl GrpcRule {
 impl Recogniser {
     /// Adds the next rule.
     pub fn add(&mut self, matcher: Match, probe: Rc<Probe>) {
-        let number = self.http.len();
         match matcher {
             Match::Grpc(GrpcMatch { methods, services }) => {
                 let services = Rc::new(services);
@@ -163,13 +152,8 @@ impl Recogniser {
                 self.http.push(None);
             }
             Match::Http(HttpMatch { path, methods, headers }) => {
+                self.paths.add(&path, self.http.len());
                 self.http.push(Some(HttpRule { methods, headers, probe }));
-                match path {
-                    PathMatch::Exact(path) => self.exact.entry(path.into()).or_default(),
-                    PathMatch::Prefix(prefix) => self.prefix.entry(prefix.into()).or_default(),
-                    PathMatch::Any => &mut self.anywhere,
-                }
-                .push(number);
             }
         }
     }
@@ -179,7 +163,9 @@ impl Recogniser {
     /// Reads the path, and more only where a rule has that path.
     pub fn recognise(&self, request: &impl RequestHead) -> Option<Recognised> {
         let target = request.path()?;
-        let path = without_query(&target);
+        // However long it is, no more of it is looked at than could match.
+        let most = self.paths.longest().max(grpc::LONGEST_PATH) + 1;
+        let path = without_query(target.get(..most).unwrap_or(&target));
         let call = grpc::health_method(path).and_then(|method| self.find_call(request, method));
         let (probe, method, call) = match call {
             Some((probe, call)) => (probe, Method::Other, Some(call)),
@@ -202,7 +188,7 @@ impl Recogniser {
 
     /// The rule, and the request's method.
     fn find_http(&self, request: &impl RequestHead, path: &[u8]) -> Option<(Rc<Probe>, Method)> {
-        let candidates = self.with_path(path);
+        let candidates = self.paths.find(path);
         if candidates.is_empty() {
             return None;
         }
@@ -213,36 +199,6 @@ impl Recogniser {
             .find(|rule| rule.accepts(&method, request))?;
         Some((Rc::clone(&rule.probe), Method::of(&method)))
     }
-
-    /// The rules whose condition on the path holds, in their order.
-    fn with_path(&self, path: &[u8]) -> Cow<'_, [RuleNumber]> {
-        let mut found = Cow::Borrowed(self.anywhere.as_slice());
-        self.exact.get(path).into_iter().for_each(|numbers| merge(&mut found, numbers));
-        if !self.prefix.is_empty() {
-            let lists = prefixes(path).filter_map(|prefix| self.prefix.get(prefix));
-            lists.for_each(|numbers| merge(&mut found, numbers));
-        }
-        found
-    }
-}
-
-/// Adds rules to those that were found, which are mostly none, and keeps their order.
-fn merge<'a>(found: &mut Cow<'a, [RuleNumber]>, more: &'a [RuleNumber]) {
-    if found.is_empty() {
-        *found = Cow::Borrowed(more);
-        return;
-    }
-    let found = found.to_mut();
-    // Each list is in order, so nearly all go to the end.
-    for number in more {
-        found.insert(found.partition_point(|earlier| earlier < number), *number);
-    }
-}
-
-/// The path, and every path above it: `/a/b` and `/a` for `/a/b`.
-fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let ends = (1..=path.len()).filter(|&end| path.get(end).is_none_or(|&next| next == b'/'));
-    ends.filter_map(|end| path.get(..end))
 }
 
 impl HttpRule {
@@ -250,23 +206,5 @@ impl HttpRule {
         let methods =
             self.methods.is_empty() || self.methods.iter().any(|known| known.as_bytes() == method);
         methods && self.headers.iter().all(|matcher| matcher.matches(request))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    #[test]
-    fn prefixes_are_whole_segments() {
-        let prefixes = |path: &'static str| {
-            prefixes(path.as_bytes()).map(|p| String::from_utf8_lossy(p)).collect::<Vec<_>>()
-        };
-        assert_eq!(prefixes("/a/b"), ["/a", "/a/b"]);
-        assert_eq!(prefixes("/a/"), ["/a", "/a/"]);
-        assert_eq!(prefixes("/"), ["/"]);
-        assert!(prefixes("").is_empty());
     }
 }

@@ -5,16 +5,27 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use heartbeat_core::state::{SharedStore, Version};
-use heartbeat_core::{RequestHead, ResponseHead};
+use heartbeat_core::{Ending, RequestHead, ResponseHead};
 
 /// A request whose headers cost little to read.
 pub struct Request {
     path: String,
+    host: String,
+    headers: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Request {
     pub fn get(path: &str) -> Self {
-        Self { path: path.to_owned() }
+        Self { path: path.to_owned(), host: "app".to_owned(), headers: Vec::new() }
+    }
+
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub fn at_host(self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self }
     }
 }
 
@@ -23,14 +34,18 @@ impl RequestHead for Request {
         let value = match name {
             ":path" => self.path.as_str(),
             ":method" => "GET",
-            ":authority" => "app",
-            _ => return None,
+            ":authority" => self.host.as_str(),
+            name => {
+                let mut named = self.headers.iter().filter(|(known, _)| *known == name);
+                return named.next().map(|(_, value)| Cow::Borrowed(value.as_slice()));
+            }
         };
         Some(Cow::Borrowed(value.as_bytes()))
     }
 
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        self.header(name).map(Cow::into_owned).into_iter().collect()
+        let named = self.headers.iter().filter(|(known, _)| *known == name);
+        named.map(|(_, value)| value.clone()).collect()
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
@@ -64,6 +79,47 @@ impl ResponseHead for Response {
 
     fn code_details(&self) -> Option<Vec<u8>> {
         Some(b"via_upstream".to_vec())
+    }
+}
+
+/// A request that is over.
+pub struct Over(pub Request);
+
+impl Ending for Over {
+    fn request(&self) -> &impl RequestHead {
+        &self.0
+    }
+
+    fn response(&self) -> &impl ResponseHead {
+        &Response
+    }
+
+    fn grpc_status(&self) -> Option<u32> {
+        None
+    }
+
+    fn route(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn duration(&self) -> Option<u64> {
+        None
+    }
+
+    fn request_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn response_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn tls_version(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn is_mtls(&self) -> bool {
+        false
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::evidence::{self, Details, RespondRule};
 use super::guards::{self, AllowRule, BreakerRule, CacheRule, Clients, LimitRule};
-use super::matching::{self, Match};
+use super::matching::{self, Match, PathMatch, ServicePattern};
 use super::names::{plain_name, refuse_twins};
 use super::reader::{Object, Reader};
+use crate::paths::PathIndex;
 use crate::units::parse_duration;
 use std::time::Duration;
 
@@ -92,9 +93,25 @@ pub(super) fn read(list: &Reader<'_>) -> Option<Vec<ProbeRule>> {
     let items = list.list()?;
     let rules: Vec<Option<ProbeRule>> = items.iter().map(read_rule).collect();
     refuse_twins("probe", &items, &rules, |rule| &rule.name);
-    for (index, (item, rule)) in items.iter().zip(&rules).enumerate() {
+    refuse_shadowed(&items, &rules);
+    rules.into_iter().collect()
+}
+
+/// Refuses every rule that an earlier one leaves nothing. To hold each against all before
+/// it would take too long: only those can be it that are for its own path or one above,
+/// or for the first of its services.
+fn refuse_shadowed(items: &[Reader<'_>], rules: &[Option<ProbeRule>]) {
+    let (mut paths, mut services) = (PathIndex::default(), PathIndex::default());
+    for (number, (item, rule)) in items.iter().zip(rules).enumerate() {
         let Some(rule) = rule else { continue };
-        let mut earlier = rules.iter().take(index).flatten();
+        let earlier = match &rule.matcher {
+            Match::Http(http) => paths.find(http.path.text().as_bytes()),
+            Match::Grpc(grpc) => {
+                let first = grpc.services.first().map_or(PathMatch::Any, as_path);
+                services.find(first.text().as_bytes())
+            }
+        };
+        let mut earlier = earlier.iter().filter_map(|number| rules.get(*number)?.as_ref());
         if let Some(shadow) = earlier.find(|other| other.matcher.shadows(&rule.matcher)) {
             let mend = if shadow.allow.is_some() {
                 r#""allow" doesn't pass on to the next rule; to tell some more than others, give one rule "details": { "cidrs": [...] }"#
@@ -104,8 +121,21 @@ pub(super) fn read(list: &Reader<'_>) -> Option<Vec<ProbeRule>> {
             let shadow = &shadow.name;
             item.error(format!("is never reached: {shadow:?} takes all that it matches; {mend}"));
         }
+        match &rule.matcher {
+            Match::Http(http) => paths.add(&http.path, number),
+            Match::Grpc(grpc) => {
+                grpc.services.iter().for_each(|service| services.add(&as_path(service), number));
+            }
+        }
     }
-    rules.into_iter().collect()
+}
+
+/// A service in an index of paths.
+fn as_path(service: &ServicePattern) -> PathMatch {
+    match service {
+        ServicePattern::Exact(name) => PathMatch::Exact(name.clone()),
+        ServicePattern::Any | ServicePattern::Prefix(_) => PathMatch::Any,
+    }
 }
 
 fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {

@@ -2,6 +2,7 @@
 
 use super::sliding::Sums;
 use crate::config::{AdminRule, Side};
+use crate::paths::{Numbers, number};
 use crate::score::Handshakes;
 use crate::state::{Decoder, Encoder, State};
 use crate::time::{Nanos, nanos};
@@ -137,10 +138,17 @@ struct Stat {
 /// # Errors
 /// What is wrong with it.
 pub fn read(body: &[u8], clusters: &[String]) -> Result<View, String> {
-    let stats: Stats =
+    let Stats { stats } =
         serde_json::from_slice(body).map_err(|error| format!("no statistics: {error}"))?;
-    let value =
-        |name: &str| stats.stats.iter().find(|stat| stat.name == name).map(|stat| stat.value);
+    // By their names: there are several for each cluster.
+    let mut places = Numbers::default();
+    for (place, stat) in stats.iter().enumerate() {
+        number(&mut places, stat.name.as_bytes(), place);
+    }
+    let value = |name: &str| {
+        let place = places.get(name.as_bytes())?.first()?;
+        stats.get(*place).map(|stat| stat.value)
+    };
     let live = value(LIVE).ok_or_else(|| format!("its statistics have no {LIVE}"))?;
     let stopped = value(STOPPED).unwrap_or_default();
     let membership = |cluster: &String| {
@@ -163,7 +171,7 @@ pub fn read(body: &[u8], clusters: &[String]) -> Result<View, String> {
         })
     };
     let clusters = clusters.iter().map(membership).collect();
-    let handshakes = handshakes(&stats.stats);
+    let handshakes = handshakes(&stats);
     Ok(View { live: live != 0 && stopped == 0, clusters, handshakes })
 }
 

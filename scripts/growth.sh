@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Holds that no task of the core takes more than its share of more instructions when its
+# input grows: of each task called grows/WHAT/SIZE the two sizes are compared.
+
+cd "$(dirname "$0")/.." && source scripts/lib.sh
+
+scripts/instructions.sh "grows/${1:-}"
+
+# Hash tables and memory that grows make a few percent.
+awk -F '\t' '
+  { split($1, part, "/"); what = part[2]; size = part[3] }
+  !(what in small) { small[what] = size; least[what] = $2; next }
+  {
+    compared++
+    grown = $2 / least[what]; allowed = size / small[what]
+    if (grown > allowed * 1.05) {
+      printf "error: %s: %.1f times the input takes %.1f times the instructions (%d, %d)\n", \
+        what, allowed, grown, least[what], $2
+      failed = 1
+    }
+  }
+  END {
+    if (!compared) { print "error: nothing was compared"; failed = 1 }
+    else if (!failed) printf "%d kinds of input: none costs more than its share\n", compared
+    exit failed
+  }' dist/instructions.tsv
