@@ -15,7 +15,7 @@ use crate::policy::MetricIndex;
 use crate::probe::Probe;
 use crate::recognition::{Call, Recognised, RequestLine};
 use crate::request::ResponseHead;
-use crate::state::{Cell, Cells, Notice, Notices, Refusal, SharedStore, update};
+use crate::state::{Cell, Cells, Notice, Refusal, SharedStore, update};
 use crate::time::{Nanos, WallTime, rounded_ms};
 use crate::upstream::Upstream;
 use plane::Translation;
@@ -31,8 +31,8 @@ mod response;
 pub struct Commons {
     /// What is known of each upstream cluster.
     pub upstreams: Cells,
-    /// What the log was told of them.
-    pub notices: Notices,
+    /// The log was told that there is no room for all of them.
+    pub upstreams_full: Notice,
     /// Counts clusters that turned out to speak HTTP/2.
     pub http2_upstreams_total: MetricIndex,
     /// What the answers of `respond` rest on.
@@ -279,7 +279,8 @@ impl Exchange {
 
     fn note_breakers_are_full(&mut self, store: &impl SharedStore, now: Nanos) {
         let probe = &self.probe;
-        if probe.notices.is_due(Notice::BreakersFull, HOUR, store, now) {
+        let Some((_, cells)) = &probe.breaker else { return };
+        if probe.breakers_full.is_due(&cells.said("full"), HOUR, store, now) {
             self.signals.log.push(format!(
                 "probe {:?}: there is no room for more breakers, and some clusters or services go without: name the services that matter in its match",
                 probe.name

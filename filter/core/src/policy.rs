@@ -15,7 +15,7 @@ use crate::outcome::Outcome;
 use crate::probe::{Probe, ProbeMetrics};
 use crate::recognition::{Recognised, Recogniser};
 use crate::request::{Ending, RequestHead, without_query};
-use crate::state::{Cell as StateCell, Cells, Lease, Notices, SharedStore, fingerprint, update};
+use crate::state::{Cell as StateCell, Cells, Lease, Notice, SharedStore, fingerprint, update};
 use crate::time::Nanos;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -138,10 +138,9 @@ impl Policy {
             let metrics = ProbeMetrics { outcomes, duration, cache, breaker, watch };
             recogniser.add(matcher, Rc::new(Probe::compile(rule, items, surroundings, metrics)));
         }
-        let cells = |kind: &str| Cells::new(format!("heartbeat/{}/{kind}", surroundings.plugin), 0);
         let commons = Rc::new(Commons {
-            upstreams: cells("upstream"),
-            notices: Notices::new(cells("notice")),
+            upstreams: Cells::new(format!("heartbeat/{}/upstream", surroundings.plugin), 0),
+            upstreams_full: Notice::default(),
             http2_upstreams_total,
             evidence: Rc::new(evidence),
             grpc_replies: config.grpc_replies,

@@ -17,7 +17,7 @@ use crate::outcome::{Outcome, Verdict};
 use crate::policy::{MetricIndex, Surroundings};
 use crate::replies::Pages;
 use crate::request::RequestHead;
-use crate::state::{Cells, Notices, fingerprint};
+use crate::state::{Cells, Notice, fingerprint};
 use crate::time::{Nanos, nanos};
 use std::cell::{Cell, OnceCell};
 use std::time::Duration;
@@ -42,8 +42,11 @@ pub struct Probe {
     address_missed: Cell<bool>,
     /// Where answers are kept, for `cache` and for the last verdict of `limit`.
     pub(crate) memory: Option<(CacheRule, Cells)>,
-    /// What the log was told of the rule.
-    pub(crate) notices: Notices,
+    /// The log was told that an answer can't be kept, that there is no room for all
+    /// answers, and none for all breakers.
+    pub(crate) not_kept: Notice,
+    pub(crate) answers_full: Notice,
+    pub(crate) breakers_full: Notice,
     /// The HTTP path that a Check is translated to.
     pub(crate) via_http: Option<String>,
     service_cluster: String,
@@ -105,22 +108,23 @@ impl Probe {
         let cells = |kind: &str| Cells::new(prefix(kind), fingerprint);
         let limit = rule.limit.as_ref();
         let repeats = limit.is_some_and(|limit| limit.on_limit == OnLimit::LastVerdict);
-        let answers = |mut rule: CacheRule| {
+        let in_grpc = matches!(rule.matcher, Match::Grpc(_));
+        let kept = match &rule.action {
+            Action::Cache(cache) => Some(cache.clone()),
+            Action::Forward if repeats && !in_grpc => Some(CacheRule::default()),
+            _ => None,
+        };
+        let memory = kept.map(|mut rule| {
             if repeats {
                 rule.hold_for = rule.hold_for.max(LAST_ANSWERS_STAY_FOR);
             }
             let cells = Cells::for_answers(prefix("cache"), fingerprint, rule.max_body);
-            Some((rule, cells))
-        };
-        let in_grpc = matches!(rule.matcher, Match::Grpc(_));
-        let memory = match &rule.action {
-            Action::Cache(cache) => answers(cache.clone()),
-            Action::Forward if repeats && !in_grpc => answers(CacheRule::default()),
-            _ => None,
-        };
-        let notices = Notices::new(cells("notice"));
+            (rule, cells)
+        });
         Self {
-            notices,
+            not_kept: Notice::default(),
+            answers_full: Notice::default(),
+            breakers_full: Notice::default(),
             limit: rule.limit.map(|limit| (limit, cells("limit"))),
             breaker: rule.breaker.map(|breaker| (breaker, cells("breaker"))),
             memory,

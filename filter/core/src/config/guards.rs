@@ -124,17 +124,19 @@ pub(super) fn read_cache(reader: &Reader<'_>) -> Option<CacheRule> {
 
 /// Reads what tells answers apart: whether the host does.
 fn read_key(reader: &Reader<'_>) -> Option<bool> {
-    let by_host = |part: &str| match part {
-        "host" => Ok(true),
-        "path" => Ok(false),
-        _ => Err(r#"isn't known; write "host" or "path""#.to_owned()),
-    };
-    let parts = reader.list_of(by_host)?;
+    let (mut by_host, mut by_path) = (false, false);
+    for part in reader.filled_list()? {
+        match part.one_of(&[("host", true), ("path", false)]) {
+            Some(true) => by_host = true,
+            Some(false) => by_path = true,
+            None => {}
+        }
+    }
     // Whoever asks for another path asks for another answer.
-    if !parts.contains(&false) {
+    if !by_path {
         reader.error(r#"leaves out the path; write ["host", "path"] or ["path"]"#);
     }
-    Some(parts.contains(&true))
+    Some(by_host)
 }
 
 /// Reads `limit`.

@@ -328,6 +328,12 @@ fn a_guard_that_guards_nothing_is_refused() {
     assert!(probe_mistakes(r#""allow":{"cidrs":[]}"#)[0].contains("is empty"));
     assert!(probe_mistakes(r#""cache":{}"#)[0].contains("has no effect"));
     assert!(probe_mistakes(r#""action":"cache","cache":{"max_body":"2MiB"}"#)[0].contains("1MiB"));
+    let key = |key: &str| {
+        probe_mistakes(&format!(r#""action":"cache","cache":{{"key":{key}}}"#)).swap_remove(0)
+    };
+    assert!(key(r#"["host"]"#).contains(r#"leaves out the path; write ["host", "path"]"#));
+    assert!(key(r#"["path","port"]"#).starts_with(r#"probes[0].cache.key[1]: "port" isn't known"#));
+    assert!(key("[]").contains("is empty"));
     assert!(probe_mistakes(r#""action":"respond","breaker":{}"#)[0].contains("has no effect"));
 }
 

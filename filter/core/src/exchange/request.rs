@@ -15,7 +15,7 @@ use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Admission;
 use crate::recognition::Method;
 use crate::request::RequestHead;
-use crate::state::{Cell, Notice, Refusal, SharedStore, update, update_and_displace};
+use crate::state::{Cell, Refusal, SharedStore, update, update_and_displace};
 use crate::time::{Nanos, nanos};
 use crate::upstream::Upstream;
 use std::rc::Rc;
@@ -153,21 +153,21 @@ impl Exchange {
     fn limit(&mut self, store: &impl SharedStore, now: Nanos) -> Option<Decision> {
         let probe = Rc::clone(&self.probe);
         let (rule, cells) = probe.limit.as_ref()?;
-        let cell = match self.named_service() {
-            Some(service) => cells.scope(&[service.as_bytes()]),
-            None => cells.scope(&[]),
-        };
-        let take = |cell: &Cell| {
-            update::<Bucket, _>(store, cell, now, |bucket| {
+        let mut service = self.named_service();
+        let taken = loop {
+            let cell = match service {
+                Some(service) => cells.scope(&[service.as_bytes()]),
+                None => cells.scope(&[]),
+            };
+            let taken = update::<Bucket, _>(store, &cell, now, |bucket| {
                 let before = *bucket;
                 let taken = bucket.take(rule, now);
                 (taken, *bucket != before)
-            })
-        };
-        let taken = match take(&cell) {
-            // Where services can't be counted one by one, they are together.
-            Err(Refusal::Occupied) => take(&cells.scope(&[])),
-            taken => taken,
+            });
+            // Those for which there is no room are counted together.
+            if taken != Err(Refusal::Occupied) || service.take().is_none() {
+                break taken;
+            }
         };
         // Where so many contend that nobody gets a token, there is none.
         let retry_in = taken.unwrap_or(Err(0)).err()?;
@@ -251,8 +251,8 @@ impl Exchange {
     /// Says that the rule has more scopes than room, and what is to be done about it.
     pub(super) fn note_answers_are_full(&mut self, store: &impl SharedStore, now: Nanos) {
         let probe = &self.probe;
-        let Some((rule, _)) = &probe.memory else { return };
-        if probe.notices.is_due(Notice::AnswersFull, notice_every(rule), store, now) {
+        let Some((rule, cells)) = &probe.memory else { return };
+        if probe.answers_full.is_due(&cells.said("full"), notice_every(rule), store, now) {
             let mend = match probe.action {
                 Action::Cache(_) => {
                     r#"; where the application answers all hosts alike, write "key": ["path"] into its "cache""#
@@ -371,7 +371,12 @@ impl Exchange {
                 ((close, trial), trial)
             });
         if asked == Err(Refusal::Occupied)
-            && self.commons.notices.is_due(Notice::ClustersFull, HOUR, store, now)
+            && self.commons.upstreams_full.is_due(
+                &self.commons.upstreams.said("full"),
+                HOUR,
+                store,
+                now,
+            )
         {
             self.signals.log.push(format!(
                 "there is no room to learn what more clusters speak: probes to {:?} and others go without connection: close",

@@ -14,7 +14,7 @@ use crate::headers::{
 use crate::outcome::{Outcome, Verdict};
 use crate::request::ResponseHead;
 use crate::score::Keeper;
-use crate::state::{Notice, Refusal, SharedStore, update, update_and_displace};
+use crate::state::{Refusal, SharedStore, update, update_and_displace};
 use crate::time::Nanos;
 use crate::upstream::{Protocol, Upstream};
 
@@ -320,32 +320,33 @@ impl Exchange {
     /// Keeps the answer, which is whole.
     fn keep_captured(&mut self, store: &impl SharedStore, now: Nanos) {
         let Some(capture) = self.held.capture.take() else { return };
-        let (Some((rule, _)), Some(cell)) = (&self.probe.memory, &self.memory) else { return };
-        let answer = capture.finish(now);
-        let (probe, every) = (&self.probe, notice_every(rule));
+        let probe = &self.probe;
+        let (Some((rule, cells)), Some(cell)) = (&probe.memory, &self.memory) else { return };
+        let mut answer = capture.finish(now);
         if answer.is_none()
             && !probe.is_grpc()
-            && probe.notices.is_due(Notice::NotKept, every, store, now)
+            && probe.not_kept.is_due(&cells.said("not_kept"), notice_every(rule), store, now)
         {
             self.signals.log.push(format!(
                 "probe {:?}: the application's answer can't be kept: it is encoded, partial, a redirect, or larger than max_body ({} bytes)",
                 probe.name, rule.max_body
             ));
         }
-        let keep = |answer: Option<Answer>| {
-            update_and_displace::<Entry, _>(store, cell, now, |entry| {
+        let mut full = false;
+        let kept = loop {
+            let kept = update_and_displace::<Entry, _>(store, cell, now, |entry| {
                 match answer.clone() {
                     Some(answer) => entry.keep(rule, self.token, self.arrived, answer),
                     None => entry.keep_nothing(rule, self.token, self.arrived, now),
                 }
                 ((), true)
-            })
+            });
+            full |= matches!(kept, Ok((_, true)) | Err(Refusal::Occupied));
+            // Where there is no room for it, those who wait are to know that.
+            if kept != Err(Refusal::Occupied) || answer.take().is_none() {
+                break kept;
+            }
         };
-        let mut kept = keep(answer);
-        let full = matches!(kept, Ok((_, true)) | Err(Refusal::Occupied));
-        if kept == Err(Refusal::Occupied) {
-            kept = keep(None);
-        }
         if full {
             self.note_answers_are_full(store, now);
         }

@@ -13,6 +13,7 @@ mod cached;
 mod calls;
 mod guarded;
 mod plane;
+mod storms;
 
 const SECOND: Nanos = 1_000_000_000;
 const NOW: Nanos = 1_000 * SECOND;

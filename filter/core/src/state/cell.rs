@@ -51,6 +51,7 @@ impl Cells {
 
     /// The cells for answers that are `longest` bytes long at most, a MiB or less: each
     /// key has room for two of the longest, or for a good many of ordinary length.
+    #[inline(never)]
     pub fn for_answers(prefix: String, fingerprint: u64, longest: usize) -> Self {
         let two = 2 * longest.saturating_add(BESIDE_AN_ANSWER);
         let keys = (Self::ROOM_FOR_ANSWERS / two).clamp(1, 256);
@@ -69,6 +70,11 @@ impl Cells {
         self.cell(scope, self.keys)
     }
 
+    /// Where all workers see that something was said of the rule.
+    pub fn said(&self, what: &str) -> Cell {
+        Cell::alone(format!("{}/{what}", self.prefix), self.fingerprint)
+    }
+
     fn cell(&self, scope: &[&[u8]], first: u64) -> Cell {
         let seal = seal(self.fingerprint, scope);
         // Keys are few, so it is a hash's low bits that count; those of FNV-1a depend
@@ -78,6 +84,7 @@ impl Cells {
     }
 }
 
+#[inline(never)]
 fn seal(fingerprint: u64, scope: &[&[u8]]) -> Vec<u8> {
     let mut seal = Encoder::default();
     seal.number(fingerprint.wrapping_add(LAYOUT));
@@ -125,6 +132,7 @@ pub(super) enum Written {
 
 impl Cell {
     /// A place that no other scope shares.
+    #[inline(never)]
     pub fn alone(key: String, fingerprint: u64) -> Self {
         Self { key, seal: seal(fingerprint, &[]), room: usize::MAX }
     }

@@ -15,7 +15,7 @@ mod record;
 pub use cell::{Cell, Cells, fingerprint};
 pub use codec::{Decoder, Encoder};
 pub use lease::Lease;
-pub use notice::{Notice, Notices};
+pub use notice::Notice;
 
 use crate::time::Nanos;
 use cell::Written;

@@ -295,11 +295,11 @@ fn answers_have_room_for_two_of_the_longest_and_all_of_them_for_so_many_bytes() 
 #[test]
 fn of_all_workers_one_says_a_thing_and_not_again_before_a_time() {
     let store = FakeStore::default();
-    let workers = [(); 3].map(|()| Notices::new(Cells::new("n".into(), 1)));
-    let said = |now| {
-        let due = workers.iter().filter(|it| it.is_due(Notice::NotKept, 1_000, &store, now));
-        due.count()
-    };
+    let workers = [(); 3].map(|()| Notice::default());
+    let cell = Cells::new("a".into(), 1).said("full");
+    let said =
+        |now| workers.iter().filter(|notice| notice.is_due(&cell, 1_000, &store, now)).count();
     assert_eq!([5_000, 5_001, 5_999, 6_000, 6_500, 7_000].map(said), [1, 0, 0, 1, 0, 1]);
-    assert!(workers[1].is_due(Notice::AnswersFull, 1_000, &store, 5_000), "another thing");
+    let other = Cells::new("a".into(), 1).said("other");
+    assert!(Notice::default().is_due(&other, 1_000, &store, 7_000), "another thing");
 }

@@ -233,94 +233,12 @@ fn two_plugins_know_nothing_of_each_other() {
 }
 
 #[test]
-fn what_a_rule_keeps_is_bounded_whatever_is_asked() {
-    let mut proxy = Proxy::with_probe(&CACHE.replace("path", "path_prefix"));
-    for number in 0..20_000 {
-        let request = FakeRequest::new("GET", &format!("/h/{number}"));
-        let (mut exchange, _) = proxy.forwards(&request);
-        well(&proxy, &mut exchange);
-    }
-    assert!(proxy.store.keys().len() < 200);
-    let size: usize =
-        proxy.store.keys().iter().map(|key| proxy.store.read(key).unwrap().0.len()).sum();
-    assert!(size < Cells::ROOM_FOR_ANSWERS, "{size}");
-}
-
-/// Strangers ask for so many hosts that nobody knows, once each.
-fn made_up_hosts(proxy: &mut Proxy, count: usize) -> Vec<String> {
-    let mut log = Vec::new();
-    for number in 0..count {
-        proxy.now += SECOND / 10_000;
-        let (mut stranger, decision) =
-            proxy.arrives(&get().with(":authority", format!("{number}.made-up")));
-        if let Decision::Forward(_) = decision {
-            well(proxy, &mut stranger);
-        }
-        log.extend(stranger.take_signals().log);
-    }
-    log
-}
-
-#[test]
-fn strangers_hosts_dont_push_out_an_answer_that_is_asked_for_again() {
-    let mut proxy = Proxy::with_probe(CACHE);
-    let balancer = get().with(":authority", "shop");
-    let (mut exchange, _) = proxy.forwards(&balancer);
-    well(&proxy, &mut exchange);
-    proxy.replies(&balancer);
-    made_up_hosts(&mut proxy, 9_000);
-    assert_eq!(proxy.replies(&balancer).details, "heartbeat_cached");
-}
-
-#[test]
-fn an_answer_finds_room_however_many_strangers_came_before() {
-    let mut proxy = Proxy::with_probe(CACHE);
-    let log = made_up_hosts(&mut proxy, 9_000);
-    assert_eq!(log.len(), 1, "{log:?}");
-    assert!(log[0].contains(r#"write "key": ["path"]"#));
-    let balancer = get().with(":authority", "shop");
-    let (mut exchange, _) = proxy.forwards(&balancer);
-    well(&proxy, &mut exchange);
-    assert_eq!(result(&proxy, &mut exchange), ["full;.;heartbeat_cache_total"]);
-    assert_eq!(proxy.replies(&balancer).details, "heartbeat_cached");
-}
-
-#[test]
-fn where_all_answers_are_in_use_a_probe_passes_and_the_log_says_so_once() {
-    let mut proxy = Proxy::with_probe(CACHE);
-    let (mut passed, mut log) = (0, 0);
-    for number in 0..9_000 {
-        let request = get().with(":authority", format!("{number}.real"));
-        let (mut exchange, _) = proxy.forwards(&request);
-        well(&proxy, &mut exchange);
-        log += exchange.take_signals().log.len();
-        passed += usize::from(matches!(proxy.arrives(&request).1, Decision::Forward(_)));
-    }
-    assert!(passed > 1_000, "{passed}");
-    assert_eq!(log, 1);
-}
-
-#[test]
 fn hosts_share_an_answer_where_the_rule_says_so() {
     let mut proxy = Proxy::with_probe(&CACHE.replace(r#""ttl""#, r#""key":["path"],"ttl""#));
     let (mut exchange, _) = proxy.forwards(&get().with(":authority", "a"));
     well(&proxy, &mut exchange);
     assert_eq!(proxy.replies(&get().with(":authority", "b")).details, "heartbeat_cached");
     proxy.forwards(&get().with(":authority", "b").with("cluster", "other"));
-}
-
-#[test]
-fn that_an_answer_cant_be_kept_is_said_once_for_a_rule_and_a_while() {
-    let mut proxy = Proxy::with_probe(CACHE);
-    let mut log = Vec::new();
-    for number in 0..500 {
-        proxy.now += SECOND / 25;
-        let request = get().with(":authority", format!("{number}.made-up"));
-        let (mut exchange, _) = proxy.forwards(&request);
-        proxy.answered(&mut exchange, &Response::status("302"));
-        log.extend(exchange.take_signals().log);
-    }
-    assert_eq!(log.len(), 2, "in twenty seconds: {log:?}");
 }
 
 #[test]
