@@ -24,6 +24,15 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Without its body, which isn't for everyone: where the status hasn't changed, that
+    /// of the answer that is known stands for it.
+    pub fn without_body(self, known: Option<&Self>) -> Self {
+        let same = known.filter(|known| known.status == self.status);
+        let (content_type, body) =
+            same.map(|known| (known.content_type.clone(), known.body.clone())).unwrap_or_default();
+        Self { content_type, body, ..self }
+    }
+
     /// What it says: 200 to 399 is healthy, as kubelet has it.
     pub fn verdict(&self) -> Verdict {
         match self.status {
@@ -53,7 +62,16 @@ pub struct Entry {
     expires: Nanos,
     /// Somebody has asked for it again. What nobody has, many may have made up.
     used: bool,
+    /// Where probes of this scope go that pass as they are, but for the markers; 0 before
+    /// one was seen.
+    home: Destination,
+    /// Where a fetch has gone that isn't where its prober's own request was to go; 0
+    /// where that is settled.
+    astray: Destination,
 }
+
+/// Tells a route to a cluster from others; 0 is none.
+pub type Destination = u64;
 
 /// A fetch that brought no answer of the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +95,8 @@ pub enum Lookup {
     Wait,
     /// It passes, because the answer can't be kept.
     Pass,
+    /// It passes, and shows where such probes go.
+    Scout,
 }
 
 /// What the cache did for a probe.
@@ -93,11 +113,14 @@ pub enum CacheResult {
     /// It had no room left: the probe went to the application, and its answer took the
     /// place of another one or wasn't kept.
     Full,
+    /// It let the probe pass: its answer is its sender's own, or can't be kept.
+    Bypassed,
 }
 
 impl CacheResult {
     /// Every result, in the order of their numbers.
-    pub const ALL: [Self; 5] = [Self::Fresh, Self::Stale, Self::Fetched, Self::Waited, Self::Full];
+    pub const ALL: [Self; 6] =
+        [Self::Fresh, Self::Stale, Self::Fetched, Self::Waited, Self::Full, Self::Bypassed];
 
     /// The word for metrics.
     pub const fn word(self) -> &'static str {
@@ -107,6 +130,7 @@ impl CacheResult {
             Self::Fetched => "fetched",
             Self::Waited => "waited",
             Self::Full => "full",
+            Self::Bypassed => "bypassed",
         }
     }
 }
@@ -128,7 +152,41 @@ impl Entry {
         self.refresh.grant(token, now, patience);
         self.expires = self.expires.max(self.refresh.until());
         self.used |= self.answer.is_some();
-        Lookup::Refresh
+        if self.astray == 0 { Lookup::Refresh } else { Lookup::Scout }
+    }
+
+    /// Takes note of where a fetch has gone, which isn't where its prober's own request
+    /// was to go, and says whether its answer may be kept: it may where all probes of the
+    /// scope go there once they are marked.
+    pub fn fetched_from(&mut self, token: u64, asked: Nanos, reached: Destination) -> bool {
+        if self.home == reached {
+            return true;
+        }
+        if !self.is_overtaken(token, asked) {
+            self.answer = None;
+            (self.home, self.astray) = (0, reached);
+            self.refresh.release(token);
+        }
+        false
+    }
+
+    /// Takes note of where a probe has gone that passed as it was, but for the markers,
+    /// and says whether fetches go there too.
+    pub fn scouted(
+        &mut self,
+        rule: &CacheRule,
+        token: u64,
+        reached: Destination,
+        now: Nanos,
+    ) -> bool {
+        let same = self.astray == reached;
+        (self.home, self.astray) = (reached, 0);
+        if !same {
+            self.pass_until = now.saturating_add(nanos(rule.ttl).max(ASTRAY_FOR));
+            self.expires = self.pass_until;
+        }
+        self.refresh.release(token);
+        same
     }
 
     /// The answer, while it may still be served.
@@ -200,9 +258,14 @@ impl Entry {
     }
 }
 
+/// How long nothing is fetched for a scope whose fetch goes astray: each trial gives one
+/// prober an answer from elsewhere. Routes change seldom.
+const ASTRAY_FOR: Nanos = 600_000_000_000;
+
 impl State for Entry {
     fn encode(&self, to: &mut Encoder) {
         to.number(self.pass_until).number(self.expires).number(u64::from(self.used));
+        to.number(self.home).number(self.astray);
         self.refresh.encode(to);
         to.optional(self.failure.as_ref(), |to, failure| {
             to.number(u64::from(failure.status)).number(failure.at);
@@ -222,6 +285,8 @@ impl State for Entry {
             pass_until: from.number()?,
             expires: from.number()?,
             used: from.number()? != 0,
+            home: from.number()?,
+            astray: from.number()?,
             refresh: Lease::decode(from)?,
             failure: from.optional(|from| {
                 let status = u16::try_from(from.number()?).ok()?;

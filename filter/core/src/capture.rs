@@ -10,25 +10,49 @@ use crate::time::Nanos;
 pub struct Capture {
     /// `None` before it has begun, and once it can't be kept.
     answer: Option<Answer>,
+    /// Whether its status is worth keeping alone.
+    status_suffices: bool,
+    /// Whether nothing but its status is kept.
+    status_only: bool,
 }
 
 impl Capture {
-    /// Its head is there. What isn't everyone's to read, or says nothing without
-    /// its other headers, can't be kept: encoded, partial and interim answers,
+    /// Keeps the whole answer, or nothing.
+    pub fn of_all() -> Self {
+        Self::default()
+    }
+
+    /// Keeps the status, and the body where that is for everyone.
+    pub fn of_status() -> Self {
+        Self { status_suffices: true, ..Self::default() }
+    }
+
+    /// Its head is there; its body may be shown to everyone, or may not. What says
+    /// nothing without its other headers can't be kept: partial and interim answers,
     /// redirects.
-    pub fn begin(&mut self, answer: Answer, response: &impl ResponseHead) {
-        let plain = response.header(CONTENT_ENCODING).is_none_or(|value| value == b"identity");
+    pub fn begin(&mut self, answer: Answer, response: &impl ResponseHead, for_everyone: bool) {
         let speaks_for_itself = !matches!(answer.status, 100..200 | 206 | 300..400);
-        self.answer = (plain && speaks_for_itself).then_some(answer);
+        let plain = response.header(CONTENT_ENCODING).is_none_or(|value| value == b"identity");
+        self.answer = speaks_for_itself.then_some(answer);
+        if !plain || !for_everyone {
+            self.drop_body();
+        }
     }
 
     /// The next piece of its body. What would be longer than `max_body` is let go.
     pub fn feed(&mut self, bytes: &[u8], max_body: usize) {
-        match &mut self.answer {
-            Some(answer) if answer.body.len().saturating_add(bytes.len()) <= max_body => {
-                answer.body.extend_from_slice(bytes);
-            }
-            _ => self.answer = None,
+        let Some(answer) = self.answer.as_mut().filter(|_| !self.status_only) else { return };
+        if answer.body.len().saturating_add(bytes.len()) <= max_body {
+            answer.body.extend_from_slice(bytes);
+        } else {
+            self.drop_body();
+        }
+    }
+
+    fn drop_body(&mut self) {
+        self.status_only = true;
+        if !self.status_suffices {
+            self.forget();
         }
     }
 
@@ -44,8 +68,15 @@ impl Capture {
         }
     }
 
-    /// It is whole; `None` where it can't be kept.
-    pub fn finish(self, now: Nanos) -> Option<Answer> {
-        self.answer.map(|answer| Answer { at: now, ..answer })
+    /// Whether something of it can be kept.
+    pub fn is_keepable(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// It is whole; `None` where it can't be kept. Where only its status is, what is
+    /// `known` already may lend it a body.
+    pub fn finish(&self, now: Nanos, known: Option<&Answer>) -> Option<Answer> {
+        let answer = Answer { at: now, ..self.answer.clone()? };
+        Some(if self.status_only { answer.without_body(known) } else { answer })
     }
 }

@@ -18,10 +18,12 @@ use crate::request::ResponseHead;
 use crate::state::{Cell, Cells, Notice, Refusal, SharedStore, update};
 use crate::time::{Nanos, WallTime, rounded_ms};
 use crate::upstream::Upstream;
+use fetch::Errand;
 use plane::Translation;
 use std::rc::Rc;
 
 mod call;
+mod fetch;
 mod plane;
 mod request;
 mod response;
@@ -71,8 +73,13 @@ pub struct Exchange {
     /// Whether the request came without a body. Others rely only on such a one:
     /// a body may be slow to come, on purpose.
     whole: bool,
+    /// Whether the request has headers that are its sender's own, and so its answer is,
+    /// too; known where answers are kept.
+    own: bool,
     /// The upstream cluster, where what is known of it matters.
     cluster: Vec<u8>,
+    /// The route to it, where answers are fetched.
+    route: Vec<u8>,
     /// Whether its client speaks HTTP/1: some clusters speak what their clients do.
     from_http1: bool,
     memory: Option<Cell>,
@@ -94,7 +101,9 @@ struct Held {
     closes: bool,
     /// It tries whether the cluster takes `connection: close`.
     upstream_trial: bool,
-    /// It fetches the answer for everyone.
+    /// What it does for others at the application.
+    errand: Errand,
+    /// Others wait for what it brings.
     refresh: bool,
     /// The answer to fall back to where it can't.
     fallback: Option<Answer>,
@@ -158,7 +167,9 @@ impl Exchange {
             token,
             arrived: now,
             whole: false,
+            own: false,
             cluster: Vec::new(),
+            route: Vec::new(),
             from_http1: false,
             memory: None,
             cached: None,

@@ -47,6 +47,11 @@ impl HeaderMap {
         self.candidates(name).values(name)
     }
 
+    /// All pairs, in their order.
+    pub fn pairs(&self) -> Pairs<'_> {
+        pairs(&self.bytes)
+    }
+
     /// Pairs among which are all of this name.
     fn candidates(&self, name: &str) -> Pairs<'_> {
         if self.sizes.have(name) { pairs(&self.bytes) } else { Pairs::default() }

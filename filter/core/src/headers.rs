@@ -48,6 +48,10 @@ pub const PATH: &str = ":path";
 pub const AUTHORITY: &str = ":authority";
 /// The addresses that a request has come by, as whoever passed it on says.
 pub const FORWARDED_FOR: &str = "x-forwarded-for";
+/// The scheme, as HTTP/2 and Envoy write it.
+pub const SCHEME: &str = ":scheme";
+/// The scheme that the first of the proxies was spoken to in.
+pub const FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// RFC 9110, section 10.1.5.
 pub const USER_AGENT: &str = "user-agent";
 /// The status, as HTTP/2 and Envoy write it.
@@ -67,25 +71,10 @@ pub const CACHE_CONTROL: &str = "cache-control";
 pub const AGE: &str = "age";
 /// RFC 9110, section 10.2.3.
 pub const RETRY_AFTER: &str = "retry-after";
-/// Headers by which a request asks for an answer of its own: in another form, in
-/// part, or as somebody in particular (RFC 9110, sections 11.6, 12.5, 13.1, 14.2;
-/// RFC 6265, section 5.4).
-pub const PERSONAL: [&str; 14] = [
-    "accept",
-    "accept-charset",
-    "accept-encoding",
-    "accept-language",
-    "authorization",
-    "cookie",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "range",
-    "x-http-method",
-    "x-http-method-override",
-];
+/// RFC 9110, section 12.5.3.
+pub const ACCEPT_ENCODING: &str = "accept-encoding";
+/// RFC 9110, section 12.5.5.
+pub const VARY: &str = "vary";
 
 /// The deadline of a gRPC call.
 pub const GRPC_TIMEOUT: &str = "grpc-timeout";

@@ -41,6 +41,7 @@ mod replies;
 pub mod report;
 pub mod request;
 pub mod score;
+pub mod sharing;
 pub mod state;
 pub mod time;
 pub mod units;

@@ -2,9 +2,9 @@
 
 use crate::cache::CacheResult;
 use crate::config::{
-    Action, AddressSource, AllowRule, BreakerRule, CacheRule, Clients, Connection,
+    Action, AddressSource, AllowRule, BreakerRule, CacheRule, Clients, Connection, Details,
+    HeaderMatcher, HeaderTest, HttpMatch, LimitRule, Match, OnLimit, Otherwise, ProbeRule,
 };
-use crate::config::{Details, LimitRule, Match, OnLimit, Otherwise, ProbeRule};
 use crate::decision::HeaderEdits;
 use crate::evidence::Item;
 use crate::grpc;
@@ -17,6 +17,7 @@ use crate::outcome::{Outcome, Verdict};
 use crate::policy::{MetricIndex, Surroundings};
 use crate::replies::Pages;
 use crate::request::RequestHead;
+use crate::sharing::is_common;
 use crate::state::{Cells, Notice, fingerprint};
 use crate::time::{Nanos, nanos};
 use std::cell::{Cell, OnceCell};
@@ -40,6 +41,8 @@ pub struct Probe {
     allow: Option<AllowRule>,
     /// It was said that the address isn't where `allow` looks for it.
     address_missed: Cell<bool>,
+    /// Headers that all its probes have, as it matches no others.
+    matched: Vec<(String, String)>,
     /// Where answers are kept, for `cache` and for the last verdict of `limit`.
     pub(crate) memory: Option<(CacheRule, Cells)>,
     /// The log was told that an answer can't be kept, that there is no room for all
@@ -47,6 +50,8 @@ pub struct Probe {
     pub(crate) not_kept: Notice,
     pub(crate) answers_full: Notice,
     pub(crate) breakers_full: Notice,
+    /// The log was told that fetches go elsewhere than their probers' own requests.
+    pub(crate) astray: Notice,
     /// The HTTP path that a Check is translated to.
     pub(crate) via_http: Option<String>,
     service_cluster: String,
@@ -121,10 +126,16 @@ impl Probe {
             let cells = Cells::for_answers(prefix("cache"), fingerprint, rule.max_body);
             (rule, cells)
         });
+        let matched = match &rule.matcher {
+            Match::Http(matcher) => exact_headers(matcher),
+            Match::Grpc(_) => Vec::new(),
+        };
         Self {
+            matched,
             not_kept: Notice::default(),
             answers_full: Notice::default(),
             breakers_full: Notice::default(),
+            astray: Notice::default(),
             limit: rule.limit.map(|limit| (limit, cells("limit"))),
             breaker: rule.breaker.map(|breaker| (breaker, cells("breaker"))),
             memory,
@@ -190,6 +201,13 @@ impl Probe {
     /// How long a probe waits for an answer that another one fetches.
     pub(crate) fn longest_wait(&self) -> Nanos {
         self.timeout.map_or(LONGEST_PATIENCE, nanos)
+    }
+
+    /// Whether a header tells nothing of the sender of a probe.
+    pub(crate) fn is_common(&self, name: &[u8], value: &[u8]) -> bool {
+        let is =
+            |(known, text): &(String, String)| known.as_bytes() == name && text.as_bytes() == value;
+        is_common(name, value) || self.matched.iter().any(is)
     }
 
     /// Whether the sender of a request may probe.
@@ -351,6 +369,14 @@ impl AddressSource {
             Self::FilterState(name) => request.filter_state(name),
         }
     }
+}
+
+fn exact_headers(matcher: &HttpMatch) -> Vec<(String, String)> {
+    let exact = |header: &HeaderMatcher| match &header.test {
+        HeaderTest::Exact(value) if !header.not => Some((header.name.clone(), value.clone())),
+        _ => None,
+    };
+    matcher.headers.iter().filter_map(exact).collect()
 }
 
 /// How long the application may take to answer a probe.

@@ -77,6 +77,11 @@ impl RequestLine {
         without_query(&self.target)
     }
 
+    /// Whether there is a query string, be it an empty one.
+    pub fn has_query(&self) -> bool {
+        self.path().len() != self.target.len()
+    }
+
     /// The query string, without `?`; empty where there is none.
     pub fn query(&self) -> &[u8] {
         self.target.get(self.path().len() + 1..).unwrap_or_default()

@@ -17,6 +17,11 @@ pub trait RequestHead {
     /// All values of a header. Much dearer than [`header`](Self::header).
     fn header_values(&self, name: &str) -> Vec<Vec<u8>>;
 
+    /// Whether all headers are such, by name and value; `false` where that isn't known.
+    fn all_headers(&self, _such: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+        false
+    }
+
     /// The request target, with its query string.
     fn path(&self) -> Option<Cow<'_, [u8]>> {
         self.header(PATH)
@@ -42,6 +47,11 @@ pub trait RequestHead {
     /// The upstream cluster that the request's route leads to.
     fn cluster(&self) -> Option<Vec<u8>>;
 
+    /// The name of that route; empty where it has none.
+    fn route(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The protocol that the client speaks, such as `HTTP/1.1`.
     fn protocol(&self) -> Option<Vec<u8>>;
 }
@@ -60,6 +70,17 @@ pub trait ResponseHead {
     /// Envoy's reason for the response (`%RESPONSE_CODE_DETAILS%`).
     /// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/response_code_details>
     fn code_details(&self) -> Option<Vec<u8>>;
+
+    /// The upstream cluster that the request has gone to, with its headers as they were
+    /// when the last filter was done with them.
+    fn cluster(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The name of the route that has led there.
+    fn route(&self) -> Option<Vec<u8>> {
+        None
+    }
 
     /// The HTTP status.
     fn status(&self) -> Option<u16> {
@@ -139,6 +160,9 @@ pub fn within(path: &[u8], prefix: &[u8]) -> bool {
 pub(crate) struct FakeRequest(pub Vec<(&'static str, Vec<u8>)>);
 
 #[cfg(test)]
+const PROPERTIES: [&str; 3] = ["cluster", "protocol", "route"];
+
+#[cfg(test)]
 impl FakeRequest {
     pub(crate) fn new(method: &str, path: &str) -> Self {
         Self(vec![(":method", method.into()), (":path", path.into())])
@@ -168,6 +192,16 @@ impl RequestHead for FakeRequest {
     fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
         let named = self.0.iter().filter(|(known, _)| *known == name);
         named.map(|(_, value)| value.clone()).collect()
+    }
+
+    fn all_headers(&self, such: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+        let is_property = |name: &str| name.contains('.') || PROPERTIES.contains(&name);
+        let mut headers = self.0.iter().filter(|(name, _)| !is_property(name));
+        headers.all(|(name, value)| such(name.as_bytes(), value))
+    }
+
+    fn route(&self) -> Option<Vec<u8>> {
+        self.property("route")
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {

@@ -48,6 +48,11 @@ impl RequestHead for Request {
         named.map(|(_, value)| value.clone()).collect()
     }
 
+    fn all_headers(&self, such: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+        let names = [":path", ":method", ":authority"];
+        names.iter().all(|name| such(name.as_bytes(), &self.header(name).unwrap_or_default()))
+    }
+
     fn source_address(&self) -> Option<Vec<u8>> {
         None
     }

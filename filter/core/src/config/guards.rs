@@ -3,6 +3,7 @@
 
 use super::reader::{Object, Reader};
 use crate::allow::{Cidr, Principal};
+use crate::headers::{CACHE_CONTROL, VARY};
 use crate::units::{Rate, parse_duration, parse_rate, parse_size};
 use std::time::Duration;
 
@@ -19,11 +20,17 @@ pub struct CacheRule {
     pub by_host: bool,
     /// How long an answer that nobody asks for keeps its room from others.
     pub hold_for: Duration,
+    /// Whether answers are kept whatever their `cache-control` says.
+    pub ignores_cache_control: bool,
+    /// Whether answers are kept whatever their `vary` says.
+    pub ignores_vary: bool,
 }
 
 impl CacheRule {
     fn new(ttl: Duration, stale_for: Duration, max_body: usize, by_host: bool) -> Self {
-        Self { ttl, stale_for, max_body, by_host, hold_for: ttl.saturating_add(stale_for) }
+        let hold_for = ttl.saturating_add(stale_for);
+        let (ignores_cache_control, ignores_vary) = (false, false);
+        Self { ttl, stale_for, max_body, by_host, hold_for, ignores_cache_control, ignores_vary }
     }
 }
 
@@ -111,7 +118,7 @@ const LARGEST_BURST: u32 = 1_000_000;
 
 /// Reads `cache`.
 pub(super) fn read_cache(reader: &Reader<'_>) -> Option<CacheRule> {
-    let object = reader.object(&["ttl", "stale_for", "max_body", "key"])?;
+    let object = reader.object(&["ttl", "stale_for", "max_body", "key", "ignore_headers"])?;
     let default = CacheRule::default();
     let ttl = object.or_default("ttl", default.ttl, |reader| reader.parsed(positive));
     let stale_for =
@@ -119,7 +126,17 @@ pub(super) fn read_cache(reader: &Reader<'_>) -> Option<CacheRule> {
     let max_body =
         object.or_default("max_body", default.max_body, |reader| reader.parsed(body_size));
     let by_host = object.or_default("key", default.by_host, read_key);
-    Some(CacheRule::new(ttl?, stale_for?, max_body?, by_host?))
+    let ignored = object.or_default("ignore_headers", Vec::new(), |reader| {
+        let words = [CACHE_CONTROL, VARY].map(|name| (name, name));
+        // All of them first: every mistake is to be noted.
+        let names: Vec<_> = reader.filled_list()?.iter().map(|name| name.one_of(&words)).collect();
+        names.into_iter().collect()
+    })?;
+    Some(CacheRule {
+        ignores_cache_control: ignored.contains(&CACHE_CONTROL),
+        ignores_vary: ignored.contains(&VARY),
+        ..CacheRule::new(ttl?, stale_for?, max_body?, by_host?)
+    })
 }
 
 /// Reads what tells answers apart: whether the host does.

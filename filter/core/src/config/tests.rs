@@ -307,6 +307,20 @@ fn guards_have_defaults() {
 }
 
 #[test]
+fn only_headers_that_forbid_to_keep_an_answer_can_be_ignored() {
+    let mistake = |names: &str| {
+        probe_mistakes(&format!(r#""action":"cache","cache":{{"ignore_headers":{names}}}"#))
+    };
+    assert_eq!(
+        mistake(r#"["vary","age"]"#),
+        [
+            r#"probes[0].cache.ignore_headers[1]: "age" isn't known; write "cache-control" or "vary""#
+        ]
+    );
+    assert_eq!(mistake("[]").len(), 1);
+}
+
+#[test]
 fn the_source_of_addresses_is_a_known_one_and_has_addresses_to_match() {
     let mistake = |more: &str| probe_mistakes(&format!(r#""allow":{{{more}}}"#));
     let mend = r#"names no source; write "trusted" or { "filter_state": "heartbeat.address" }"#;

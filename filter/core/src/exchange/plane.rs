@@ -5,6 +5,7 @@
 //! loopback responder, or to the application's HTTP health path. What comes back is
 //! made into the answer on its way.
 
+use super::fetch::Errand;
 use super::response::{Reason, reason};
 use super::{Exchange, Progress};
 use crate::cache::Answer;
@@ -65,7 +66,7 @@ impl Exchange {
             let headers = head.set.into();
             return self.answer(Reply { headers, ..reply }, Outcome::Fail);
         }
-        self.forward(request, store, now, false)
+        self.forward(request, store, now, Errand::None)
     }
 
     fn verdict_of(&self, probe: &Probe, store: &impl SharedStore, now: Nanos) -> Verdict {

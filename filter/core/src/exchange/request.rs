@@ -1,5 +1,6 @@
 //! The way out: what happens to a probe.
 
+use super::fetch::Errand;
 use super::{Exchange, HOUR, Progress};
 use crate::breaker::{Breaker, Passage};
 use crate::cache::{Answer, CacheResult, Entry, Lookup};
@@ -7,9 +8,7 @@ use crate::capture::Capture;
 use crate::config::{Action, CacheRule, OnLimit, RespondRule};
 use crate::decision::{Decision, Reply};
 use crate::evidence::Words;
-use crate::headers::{
-    AUTHORITY, CONTENT_TYPE, GRPC_ENCODING, GRPC_TIMEOUT, METHOD, PATH, PERSONAL,
-};
+use crate::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME};
 use crate::limit::Bucket;
 use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Admission;
@@ -58,6 +57,7 @@ impl Exchange {
         if self.probe.heeds_cluster() {
             self.cluster = request.cluster().unwrap_or_default();
         }
+        self.look_whose_it_is(request);
         self.memory = self.place_in_memory(request);
         if let Some(decision) = self.limit(store, now) {
             return decision;
@@ -70,8 +70,8 @@ impl Exchange {
             }
             Action::Cache(_) => self.consult_cache(request, store, now),
             Action::Forward => {
-                let capture = self.memory.is_some();
-                self.forward(request, store, now, capture)
+                let errand = self.memory.as_ref().map_or(Errand::None, |_| Errand::Report);
+                self.forward(request, store, now, errand)
             }
         }
     }
@@ -84,16 +84,21 @@ impl Exchange {
         let host = request.header(AUTHORITY).filter(|_| rule.by_host).unwrap_or_default();
         if self.probe.is_grpc() {
             let [method, service] = self.call_scope();
-            let size = self.cluster.len() + host.len() + service.len();
+            let size = self.cluster.len() + self.route.len() + host.len() + service.len();
             let fits = self.is_cacheable_call() && size <= LONGEST_SCOPE;
-            return fits.then(|| cells.outside(&[&self.cluster, &host, method, service]));
+            let scope = [&self.cluster, &self.route, &*host, method, service];
+            return fits.then(|| cells.outside(&scope));
         }
         if !self.whole || self.line.method == Method::Other {
             return None;
         }
         let path = self.line.path();
-        let size = self.cluster.len() + host.len() + path.len();
-        (size <= LONGEST_SCOPE).then(|| cells.outside(&[&self.cluster, &host, path]))
+        let size = self.cluster.len() + self.route.len() + host.len() + path.len();
+        // An application may answer otherwise over plain HTTP.
+        let [scheme, first] =
+            [SCHEME, FORWARDED_PROTO].map(|name| request.header(name).unwrap_or_default());
+        let scope = [&self.cluster, &self.route, &*scheme, &*first, &*host, path];
+        (size <= LONGEST_SCOPE).then(|| cells.outside(&scope))
     }
 
     /// Decides once more for a probe that waits. [`Decision::Wait`] means that
@@ -204,48 +209,54 @@ impl Exchange {
     ) -> Decision {
         let probe = Rc::clone(&self.probe);
         let (Action::Cache(rule), Some(cell)) = (&probe.action, &self.memory) else {
-            return self.forward(request, store, now, false);
+            return self.forward(request, store, now, Errand::None);
         };
-        let looked = update_and_displace::<Entry, _>(store, cell, now, |entry| {
-            let lookup = entry.look(rule, now, self.token, probe.patience());
-            let answer = entry.servable(rule, now).cloned();
-            let write = match lookup {
-                Lookup::Fresh | Lookup::Stale => entry.note_use(rule, now),
-                lookup => lookup == Lookup::Refresh,
-            };
-            ((lookup, answer), write)
-        });
+        let looked = if self.own {
+            Ok(((Lookup::Pass, None), false))
+        } else {
+            update_and_displace::<Entry, _>(store, cell, now, |entry| {
+                let lookup = entry.look(rule, now, self.token, probe.patience());
+                let answer = entry.servable(rule, now).cloned();
+                let write = match lookup {
+                    Lookup::Fresh | Lookup::Stale => entry.note_use(rule, now),
+                    lookup => matches!(lookup, Lookup::Refresh | Lookup::Scout),
+                };
+                ((lookup, answer), write)
+            })
+        };
         let full = matches!(looked, Ok((_, true)) | Err(Refusal::Occupied));
         if full {
             self.note_answers_are_full(store, now);
         }
-        match looked.map(|(looked, _)| looked) {
+        let errand = match looked.map(|(looked, _)| looked) {
             Ok((Lookup::Fresh, Some(answer))) => {
                 self.cached.get_or_insert(CacheResult::Fresh);
-                self.serve(answer, details::CACHED, now)
+                return self.serve(answer, details::CACHED, now);
             }
             Ok((Lookup::Stale, Some(answer))) => {
                 self.cached.get_or_insert(CacheResult::Stale);
-                self.serve(answer, details::CACHED_STALE, now)
-            }
-            Ok((Lookup::Refresh, fallback)) => {
-                self.held.refresh = true;
-                self.cached = Some(if full { CacheResult::Full } else { CacheResult::Fetched });
-                self.held.fallback = fallback;
-                self.forward(request, store, now, true)
-            }
-            Ok((Lookup::Pass, _)) => self.forward(request, store, now, false),
-            Err(Refusal::Occupied) => {
-                self.cached = Some(CacheResult::Full);
-                self.forward(request, store, now, false)
+                return self.serve(answer, details::CACHED_STALE, now);
             }
             // Whoever loses every race waits for one of the winners.
             Ok((Lookup::Wait | Lookup::Fresh | Lookup::Stale, _)) | Err(Refusal::Contended) => {
                 self.waits = true;
                 self.cached = Some(CacheResult::Waited);
-                Decision::Wait
+                return Decision::Wait;
             }
-        }
+            Ok((Lookup::Refresh, fallback)) => {
+                self.held.fallback = fallback;
+                Errand::Fetch
+            }
+            Ok((Lookup::Scout, _)) => Errand::Scout,
+            Ok((Lookup::Pass, _)) | Err(Refusal::Occupied) => Errand::None,
+        };
+        self.held.refresh = errand != Errand::None;
+        self.cached = Some(match errand {
+            _ if full => CacheResult::Full,
+            Errand::Fetch => CacheResult::Fetched,
+            _ => CacheResult::Bypassed,
+        });
+        self.forward(request, store, now, errand)
     }
 
     /// Says that the rule has more scopes than room, and what is to be done about it.
@@ -278,7 +289,7 @@ impl Exchange {
         request: &impl RequestHead,
         store: &impl SharedStore,
         now: Nanos,
-        capture: bool,
+        errand: Errand,
     ) -> Decision {
         if let Some(decision) = self.ask_breaker(store, now) {
             return decision;
@@ -287,7 +298,7 @@ impl Exchange {
         self.held.closes =
             self.probe.closes_connections() && self.ask_upstream(request, store, now);
         // An answer for everyone isn't bounded by the deadline of one.
-        let deadline = if capture {
+        let deadline = if errand == Errand::Fetch {
             self.probe.own_deadline()
         } else {
             self.probe.deadline(request, self.is_watch())
@@ -297,20 +308,10 @@ impl Exchange {
         if let Some(decision) = self.translate(&mut edits) {
             return decision;
         }
-        if capture {
-            self.held.capture = Some(Capture::default());
-            // Everyone gets this answer: it must be whole, plain and nobody's own.
-            edits.remove.extend(PERSONAL);
-            edits.remove.extend([GRPC_TIMEOUT, GRPC_ENCODING]);
-        }
-        if capture && self.probe.is_grpc() {
-            edits.set(CONTENT_TYPE, "application/grpc");
-        } else if capture {
-            edits.set(PATH, self.line.path());
-            if self.line.method == Method::Head {
-                edits.set(METHOD, "GET");
-                self.held.replacement = Some(Vec::new());
-            }
+        self.held.errand = errand;
+        self.held.capture = Capture::on(errand);
+        if errand == Errand::Fetch {
+            self.ask_for_everyone(request, &mut edits);
         }
         Decision::Forward(edits)
     }

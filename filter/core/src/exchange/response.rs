@@ -1,9 +1,8 @@
 //! The way back: what the prober is told, and what is kept.
 
 use super::plane::http_status;
-use super::request::notice_every;
 use super::{Exchange, Progress};
-use crate::cache::{Answer, Entry, Failure};
+use crate::cache::{Answer, Failure};
 use crate::config::{Action, GrpcMethod};
 use crate::decision::{BodyEdit, HeaderEdits};
 use crate::grpc;
@@ -14,7 +13,7 @@ use crate::headers::{
 use crate::outcome::{Outcome, Verdict};
 use crate::request::ResponseHead;
 use crate::score::Keeper;
-use crate::state::{Refusal, SharedStore, update, update_and_displace};
+use crate::state::{SharedStore, update};
 use crate::time::Nanos;
 use crate::upstream::{Protocol, Upstream};
 
@@ -58,6 +57,7 @@ impl Exchange {
         end_of_stream: bool,
     ) -> HeaderEdits {
         self.held.complete = end_of_stream;
+        self.look_where_it_went(response, store, now);
         if let Some(translation) = self.held.translation.take() {
             let edits = self.translate_head(translation, response, store, now, end_of_stream);
             if let Some(edits) = edits {
@@ -78,16 +78,16 @@ impl Exchange {
         now: Nanos,
         end_of_stream: bool,
     ) -> HeaderEdits {
-        let Progress::AwaitingGrpc(answer) = &self.progress else { return HeaderEdits::default() };
         // What isn't gRPC's own, and sound, is nobody's health.
         let is_sound = || {
             response.status() == Some(200)
                 && response.header(CONTENT_TYPE).is_some_and(|kind| grpc::is_grpc(&kind))
                 && response.header(GRPC_ENCODING).is_none_or(|encoding| encoding == b"identity")
         };
-        if let Some(capture) = self.held.capture.as_mut().filter(|_| is_sound()) {
-            capture.begin(Answer::begun(response, 503), response);
+        if self.held.capture.is_some() && is_sound() {
+            self.begin_capture(Answer::begun(response, 503), None, response);
         }
+        let Progress::AwaitingGrpc(answer) = &self.progress else { return HeaderEdits::default() };
         let Some(status) = response.header(GRPC_STATUS).and_then(|it| grpc::parse_status(&it))
         else {
             // The verdict is in the messages: too late for a header.
@@ -146,9 +146,7 @@ impl Exchange {
                 return self.replace_by(kept, now, end_of_stream);
             }
         }
-        if let Some(capture) = &mut self.held.capture {
-            capture.begin(answer, response);
-        }
+        self.begin_capture(answer, self.tells_failure(reason, status), response);
         if end_of_stream {
             self.complete(store, now);
         }
@@ -183,17 +181,25 @@ impl Exchange {
         reason: Reason,
         status: u16,
     ) {
+        match self.tells_failure(reason, status) {
+            Some(false) => {}
+            failed => self.settle_breaker(store, now, failed),
+        }
+    }
+
+    /// Whether an answer shows that the application fails. `None` is one that a client or
+    /// another filter brought about.
+    fn tells_failure(&self, reason: Reason, status: u16) -> Option<bool> {
         const NOT_IMPLEMENTED: u16 = 501; // the method
         const VERSION_NOT_SUPPORTED: u16 = 505;
-        let failed = match (reason, status) {
-            (Reason::Application, ..400) => return,
+        match (reason, status) {
+            (Reason::Application, ..400) => Some(false),
             (Reason::Application, 400..500 | NOT_IMPLEMENTED | VERSION_NOT_SUPPORTED) => None,
             (Reason::Timeout, _) if self.held.callers_deadline => None,
             (Reason::ProtocolError, _) if self.held.closes => None,
             (_, 500..) => Some(true),
             _ => None,
-        };
-        self.settle_breaker(store, now, failed);
+        }
     }
 
     pub(super) fn conclude(&mut self, outcome: Outcome) -> HeaderEdits {
@@ -315,44 +321,6 @@ impl Exchange {
             self.settle_breaker(store, now, failed);
         }
         self.complete(store, now);
-    }
-
-    /// Keeps the answer, which is whole.
-    fn keep_captured(&mut self, store: &impl SharedStore, now: Nanos) {
-        let Some(capture) = self.held.capture.take() else { return };
-        let probe = &self.probe;
-        let (Some((rule, cells)), Some(cell)) = (&probe.memory, &self.memory) else { return };
-        let mut answer = capture.finish(now);
-        if answer.is_none()
-            && !probe.is_grpc()
-            && probe.not_kept.is_due(&cells.said("not_kept"), notice_every(rule), store, now)
-        {
-            self.signals.log.push(format!(
-                "probe {:?}: the application's answer can't be kept: it is encoded, partial, a redirect, or larger than max_body ({} bytes)",
-                probe.name, rule.max_body
-            ));
-        }
-        let mut full = false;
-        let kept = loop {
-            let kept = update_and_displace::<Entry, _>(store, cell, now, |entry| {
-                match answer.clone() {
-                    Some(answer) => entry.keep(rule, self.token, self.arrived, answer),
-                    None => entry.keep_nothing(rule, self.token, self.arrived, now),
-                }
-                ((), true)
-            });
-            full |= matches!(kept, Ok((_, true)) | Err(Refusal::Occupied));
-            // Where there is no room for it, those who wait are to know that.
-            if kept != Err(Refusal::Occupied) || answer.take().is_none() {
-                break kept;
-            }
-        };
-        if full {
-            self.note_answers_are_full(store, now);
-        }
-        if kept.is_ok() {
-            self.held.refresh = false;
-        }
     }
 }
 

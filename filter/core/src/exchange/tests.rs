@@ -13,6 +13,7 @@ mod cached;
 mod calls;
 mod guarded;
 mod plane;
+mod shared;
 mod storms;
 
 const SECOND: Nanos = 1_000_000_000;
@@ -49,6 +50,14 @@ impl ResponseHead for Response {
 
     fn code_details(&self) -> Option<Vec<u8>> {
         Some(self.code_details.into())
+    }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        self.header("cluster")
+    }
+
+    fn route(&self) -> Option<Vec<u8>> {
+        self.header("route")
     }
 }
 

@@ -31,6 +31,15 @@ impl Drop for AllAtOnce {
     }
 }
 
+/// Where the stream's route leads, as of the last time that Envoy chose one.
+fn cluster() -> Option<Vec<u8>> {
+    property(&["xds", "cluster_name"])
+}
+
+fn route() -> Option<Vec<u8>> {
+    property(&["xds", "route_name"])
+}
+
 /// The head of the stream's request, while its headers are processed.
 pub struct Request(AllAtOnce);
 
@@ -49,6 +58,10 @@ impl RequestHead for Request {
         self.0.map().values(name).map(<[u8]>::to_vec).collect()
     }
 
+    fn all_headers(&self, such: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+        self.0.map().pairs().all(|(name, value)| such(name, value))
+    }
+
     fn source_address(&self) -> Option<Vec<u8>> {
         property(&["source", "address"])
     }
@@ -62,7 +75,11 @@ impl RequestHead for Request {
     }
 
     fn cluster(&self) -> Option<Vec<u8>> {
-        property(&["xds", "cluster_name"])
+        cluster()
+    }
+
+    fn route(&self) -> Option<Vec<u8>> {
+        route()
     }
 
     fn protocol(&self) -> Option<Vec<u8>> {
@@ -122,6 +139,14 @@ impl ResponseHead for Response {
     fn code_details(&self) -> Option<Vec<u8>> {
         property(&["response", "code_details"])
     }
+
+    fn cluster(&self) -> Option<Vec<u8>> {
+        cluster()
+    }
+
+    fn route(&self) -> Option<Vec<u8>> {
+        route()
+    }
 }
 
 /// The same in `on_log`.
@@ -160,7 +185,7 @@ impl Ending for Over {
     }
 
     fn route(&self) -> Option<Vec<u8>> {
-        property(&["xds", "route_name"])
+        route()
     }
 
     fn duration(&self) -> Option<Nanos> {

@@ -137,19 +137,6 @@ fn an_answer_that_was_asked_for_in_another_way_is_nobody_elses() {
 }
 
 #[test]
-fn the_fetch_for_everyone_is_nobodys_own() {
-    let mut proxy = Proxy::with_probe(CACHE);
-    let own = ["authorization", "cookie", "accept-encoding", "if-none-match", "range"];
-    let request = FakeRequest::new("GET", "/h?exclude=db");
-    let request = own.iter().fold(request, |request, name| request.with(name, "mine"));
-    let (_, edits) = proxy.forwards(&request);
-    assert_eq!(value(&edits, ":path"), Some("/h"));
-    for header in own {
-        assert!(edits.remove.contains(&header), "{header}");
-    }
-}
-
-#[test]
 fn hosts_have_answers_of_their_own() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut exchange, _) = proxy.forwards(&get().with(":authority", "evil"));

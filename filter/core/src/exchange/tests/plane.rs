@@ -37,7 +37,7 @@ impl Proxy {
 
 /// The head of an answer of gRPC.
 fn begun() -> Response {
-    Response::status("200").with("content-type", "application/grpc")
+    Response::status("200").with("content-type", "application/grpc").with("cluster", "app")
 }
 
 const RESPOND: &str = r#""match":{"grpc":{"services":["orders","shop.*",""]}},"action":"respond""#;
