@@ -13,6 +13,8 @@ pub struct Breaker {
     open_until: Nanos,
     /// The trial that is under way.
     trial: Lease,
+    /// Whether its body is still to come: then it gives way to one that is whole.
+    trial_may_hang: bool,
     /// When its failures are too old to be followed by others.
     forgotten_at: Nanos,
 }
@@ -20,6 +22,10 @@ pub struct Breaker {
 /// How long failures are remembered without another probe, in nanoseconds: beyond
 /// the longest pause between two that belong together.
 const REMEMBERED: Nanos = 600_000_000_000;
+
+/// How long others wait for a trial whose body is still to come, in nanoseconds: it may
+/// never come, on purpose.
+const WHILE_IT_MAY_HANG: Nanos = 1_000_000_000;
 
 /// What the breaker says to a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +65,7 @@ impl Position {
 impl State for Breaker {
     fn encode(&self, to: &mut Encoder) {
         to.number(u64::from(self.failures)).number(self.open_until).number(self.forgotten_at);
+        to.number(u64::from(self.trial_may_hang));
         self.trial.encode(to);
     }
 
@@ -67,6 +74,7 @@ impl State for Breaker {
             failures: u32::try_from(from.number()?).ok()?,
             open_until: from.number()?,
             forgotten_at: from.number()?,
+            trial_may_hang: from.number()? != 0,
             trial: Lease::decode(from)?,
         })
     }
@@ -77,9 +85,9 @@ impl State for Breaker {
 }
 
 impl Breaker {
-    /// Asks whether a probe may pass. As a trial it has `patience` nanoseconds
-    /// to come to an end.
-    pub fn ask(&mut self, now: Nanos, token: u64, patience: Nanos) -> Passage {
+    /// Asks whether a probe may pass. As a trial it has `patience` nanoseconds to come to an
+    /// end, and less where it `may_hang` because its body is still to come.
+    pub fn ask(&mut self, now: Nanos, token: u64, patience: Nanos, may_hang: bool) -> Passage {
         if self.open_until == 0 {
             return Passage::Closed;
         }
@@ -87,18 +95,31 @@ impl Breaker {
         if closed_for > 0 {
             return Passage::Open(closed_for);
         }
-        if self.trial.is_held(now) {
+        let gives_way = self.trial_may_hang && !may_hang;
+        if self.trial.is_held(now) && !gives_way {
             return Passage::HalfOpen;
         }
+        self.trial_may_hang = may_hang;
+        let patience = if may_hang { patience.min(WHILE_IT_MAY_HANG) } else { patience };
         self.trial.grant(token, now, patience);
         Passage::Trial
     }
 
-    /// Takes note of how a probe ended that passed. Says whether anything changed.
-    pub fn record(&mut self, rule: &BreakerRule, now: Nanos, token: u64, failed: bool) -> bool {
+    /// Takes note of how a probe ended that passed at the moment `passed`. Says whether
+    /// anything changed.
+    pub fn record(
+        &mut self,
+        rule: &BreakerRule,
+        now: Nanos,
+        token: u64,
+        passed: Nanos,
+        failed: bool,
+    ) -> bool {
         let before = *self;
         let trial = self.trial.belongs_to(token);
-        if self.open_until != 0 && !trial {
+        // A trial that others no longer waited for was one all the same.
+        let succeeded = !failed && passed >= self.open_until;
+        if self.open_until != 0 && !trial && !succeeded {
             return false; // It passed before the breaker opened: old news.
         }
         if failed {
@@ -147,8 +168,8 @@ mod tests {
     fn opened() -> Breaker {
         let mut breaker = Breaker::default();
         for _ in 0..3 {
-            assert_eq!(breaker.ask(NOW, 1, PATIENCE), Passage::Closed);
-            breaker.record(&rule(), NOW, 1, true);
+            assert_eq!(breaker.ask(NOW, 1, PATIENCE, false), Passage::Closed);
+            breaker.record(&rule(), NOW, 1, NOW, true);
         }
         breaker
     }
@@ -157,14 +178,14 @@ mod tests {
     fn it_opens_after_so_many_failures_in_a_row() {
         let mut breaker = opened();
         assert_eq!(breaker.position(), Position::Open);
-        assert_eq!(breaker.ask(NOW + SECOND, 2, PATIENCE), Passage::Open(4 * SECOND));
+        assert_eq!(breaker.ask(NOW + SECOND, 2, PATIENCE, false), Passage::Open(4 * SECOND));
     }
 
     #[test]
     fn a_success_in_between_begins_the_count_anew() {
         let mut breaker = Breaker::default();
         for failed in [true, true, false, true, true] {
-            breaker.record(&rule(), NOW, 1, failed);
+            breaker.record(&rule(), NOW, 1, NOW, failed);
         }
         assert_eq!(breaker.position(), Position::Closed);
     }
@@ -173,30 +194,30 @@ mod tests {
     fn when_its_time_is_over_exactly_one_trial_passes() {
         let mut breaker = opened();
         let later = NOW + 5 * SECOND;
-        assert_eq!(breaker.ask(later, 7, PATIENCE), Passage::Trial);
+        assert_eq!(breaker.ask(later, 7, PATIENCE, false), Passage::Trial);
         assert_eq!(breaker.position(), Position::HalfOpen);
-        assert_eq!(breaker.ask(later, 8, PATIENCE), Passage::HalfOpen);
-        assert_eq!(breaker.ask(later + SECOND, 9, PATIENCE), Passage::HalfOpen);
+        assert_eq!(breaker.ask(later, 8, PATIENCE, false), Passage::HalfOpen);
+        assert_eq!(breaker.ask(later + SECOND, 9, PATIENCE, false), Passage::HalfOpen);
     }
 
     #[test]
     fn the_trial_decides() {
         let later = NOW + 5 * SECOND;
         let mut breaker = opened();
-        breaker.ask(later, 7, PATIENCE);
-        assert!(breaker.record(&rule(), later, 7, false));
+        breaker.ask(later, 7, PATIENCE, false);
+        assert!(breaker.record(&rule(), later, 7, later, false));
         assert_eq!(breaker, Breaker::default());
 
         let mut breaker = opened();
-        breaker.ask(later, 7, PATIENCE);
-        assert!(breaker.record(&rule(), later, 7, true));
-        assert_eq!(breaker.ask(later + SECOND, 8, PATIENCE), Passage::Open(4 * SECOND));
+        breaker.ask(later, 7, PATIENCE, false);
+        assert!(breaker.record(&rule(), later, 7, later, true));
+        assert_eq!(breaker.ask(later + SECOND, 8, PATIENCE, false), Passage::Open(4 * SECOND));
     }
 
     #[test]
     fn a_probe_from_before_it_opened_decides_nothing() {
         let mut breaker = opened();
-        assert!(!breaker.record(&rule(), NOW, 1, false));
+        assert!(!breaker.record(&rule(), NOW, 1, NOW, false));
         assert_eq!(breaker.position(), Position::Open);
     }
 
@@ -204,17 +225,46 @@ mod tests {
     fn a_trial_that_comes_to_no_end_makes_room_for_another() {
         let later = NOW + 5 * SECOND;
         let mut breaker = opened();
-        breaker.ask(later, 7, PATIENCE);
+        breaker.ask(later, 7, PATIENCE, false);
         assert!(!breaker.release(8));
         assert!(breaker.release(7));
-        assert_eq!(breaker.ask(later, 9, PATIENCE), Passage::Trial);
-        assert_eq!(breaker.ask(later + PATIENCE, 10, PATIENCE), Passage::Trial, "given up");
+        assert_eq!(breaker.ask(later, 9, PATIENCE, false), Passage::Trial);
+        assert_eq!(breaker.ask(later + PATIENCE, 10, PATIENCE, false), Passage::Trial, "given up");
+    }
+
+    #[test]
+    fn a_trial_that_may_hang_is_not_waited_for_and_gives_way_to_one_that_cant() {
+        let later = NOW + 5 * SECOND;
+        let mut breaker = opened();
+        assert_eq!(breaker.ask(later, 7, PATIENCE, true), Passage::Trial);
+        assert_eq!(breaker.ask(later, 8, PATIENCE, true), Passage::HalfOpen);
+        assert_eq!(breaker.ask(later + SECOND, 9, PATIENCE, true), Passage::Trial);
+        assert_eq!(breaker.ask(later + SECOND, 10, PATIENCE, false), Passage::Trial);
+        assert_eq!(breaker.ask(later + SECOND, 11, PATIENCE, false), Passage::HalfOpen);
+        assert_eq!(breaker.ask(later + 2 * SECOND, 12, PATIENCE, true), Passage::HalfOpen);
+    }
+
+    #[test]
+    fn a_trial_that_nobody_waited_for_any_more_closes_it_and_doesnt_open_it() {
+        let later = NOW + 5 * SECOND;
+        let mut breaker = opened();
+        breaker.ask(later, 7, PATIENCE, true);
+        breaker.ask(later, 8, PATIENCE, false);
+        assert!(!breaker.record(&rule(), later, 7, later, true));
+        assert!(breaker.record(&rule(), later, 7, later, false));
+        assert_eq!(breaker, Breaker::default());
+        // But not where it was open anew in between.
+        let mut breaker = opened();
+        breaker.ask(later, 7, PATIENCE, true);
+        breaker.ask(later, 8, PATIENCE, false);
+        breaker.record(&rule(), later, 8, later, true);
+        assert!(!breaker.record(&rule(), later + SECOND, 7, later, false));
     }
 
     #[test]
     fn it_survives_shared_data() {
         let mut breaker = opened();
-        breaker.ask(NOW + 5 * SECOND, 7, PATIENCE);
+        breaker.ask(NOW + 5 * SECOND, 7, PATIENCE, false);
         for state in [Breaker::default(), opened(), breaker] {
             let mut encoder = Encoder::default();
             state.encode(&mut encoder);

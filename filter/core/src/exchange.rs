@@ -20,6 +20,7 @@ use crate::time::{Nanos, WallTime, rounded_ms};
 use crate::upstream::Upstream;
 use fetch::Errand;
 use plane::Translation;
+use response::Reason;
 use std::rc::Rc;
 
 mod call;
@@ -93,8 +94,8 @@ pub struct Exchange {
 /// What is to be remembered of a probe that was forwarded.
 #[derive(Debug, Default)]
 struct Held {
-    /// It passed the breaker, and is to say how it ended.
-    passed_breaker: bool,
+    /// When it passed the breaker, where it is to say how it ended.
+    passed_breaker: Option<Nanos>,
     /// It is bounded by the caller's own deadline.
     callers_deadline: bool,
     /// It asks the application to close the connection.
@@ -225,7 +226,7 @@ impl Exchange {
         grpc_status: impl FnOnce() -> Option<Vec<u8>>,
     ) -> Counts {
         self.release_refresh(store, now);
-        if self.held.passed_breaker {
+        if self.held.passed_breaker.is_some() {
             let begun = !matches!(self.progress, Progress::AwaitingHttp);
             let broke_off = begun && !self.held.complete && is_upstreams_fault(response);
             self.settle_breaker(store, now, broke_off.then_some(true));
@@ -260,15 +261,13 @@ impl Exchange {
     /// Tells the breaker how a probe ended that passed it; `None` says nothing
     /// about the application.
     fn settle_breaker(&mut self, store: &impl SharedStore, now: Nanos, failed: Option<bool>) {
-        if !std::mem::take(&mut self.held.passed_breaker) {
-            return;
-        }
+        let Some(passed) = self.held.passed_breaker.take() else { return };
         let Some((rule, cells)) = &self.probe.breaker else { return };
         let cell = self.breaker_cell(cells);
         let settled = update::<Breaker, _>(store, &cell, now, |breaker| {
             let before = breaker.position();
             let changed = match failed {
-                Some(failed) => breaker.record(rule, now, self.token, failed),
+                Some(failed) => breaker.record(rule, now, self.token, passed, failed),
                 None => breaker.release(self.token),
             };
             ((before, breaker.position()), changed)
@@ -344,8 +343,7 @@ const HOUR: Nanos = 3_600_000_000_000;
 
 /// Whether a stream ended because of the application rather than its client.
 fn is_upstreams_fault(response: &impl ResponseHead) -> bool {
-    let details = response.code_details().unwrap_or_default();
-    details.starts_with(b"upstream_") || details == b"response_timeout"
+    !matches!(response::reason(response), Reason::Application | Reason::Elsewhere)
 }
 
 #[cfg(test)]

@@ -323,17 +323,14 @@ impl Exchange {
         let cell = self.breaker_cell(cells);
         let asked = update::<Breaker, _>(store, &cell, now, |breaker| {
             let before = *breaker;
-            let mut passage = breaker.ask(now, self.token, probe.patience());
-            if passage == Passage::Trial && !self.whole && !self.blind {
-                // A request whose body may never come decides nothing.
-                (*breaker, passage) = (before, Passage::HalfOpen);
-            }
+            let may_hang = !self.whole && !self.blind;
+            let passage = breaker.ask(now, self.token, probe.patience(), may_hang);
             ((passage, breaker.position()), *breaker != before)
         });
         let (passage, position) = asked.ok()?;
         let (retry_in, details) = match passage {
             Passage::Closed | Passage::Trial => {
-                self.held.passed_breaker = true;
+                self.held.passed_breaker = Some(now);
                 if passage == Passage::Trial {
                     self.signals.set.push((probe.breaker_metric(), position as u64));
                 }

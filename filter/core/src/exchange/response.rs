@@ -100,6 +100,7 @@ impl Exchange {
         };
         let failed = match reason {
             Reason::Timeout if self.held.callers_deadline => None,
+            Reason::Elsewhere => None,
             _ => grpc::is_servers_fault(status).then_some(true),
         };
         self.settle_breaker(store, now, failed);
@@ -197,6 +198,7 @@ impl Exchange {
             (Reason::Application, 400..500 | NOT_IMPLEMENTED | VERSION_NOT_SUPPORTED) => None,
             (Reason::Timeout, _) if self.held.callers_deadline => None,
             (Reason::ProtocolError, _) if self.held.closes => None,
+            (Reason::Elsewhere, _) => None,
             (_, 500..) => Some(true),
             _ => None,
         }
@@ -306,7 +308,7 @@ impl Exchange {
         now: Nanos,
         grpc_status: impl FnOnce() -> Option<Vec<u8>>,
     ) {
-        let concerned = self.held.passed_breaker || self.held.capture.is_some();
+        let concerned = self.held.passed_breaker.is_some() || self.held.capture.is_some();
         if concerned && matches!(self.progress, Progress::AwaitingGrpc(_)) {
             let status = grpc_status().and_then(|value| grpc::parse_status(&value));
             match status {
@@ -332,8 +334,11 @@ pub(super) enum Reason {
     Timeout,
     /// The application couldn't make sense of the request, or Envoy of its answer.
     ProtocolError,
-    /// Envoy couldn't reach the application, or had another reason.
-    Envoy,
+    /// Envoy couldn't reach the application, or its answer broke off.
+    Unreachable,
+    /// Another filter, Envoy's configuration or what clients bring about: it says nothing
+    /// about the application.
+    Elsewhere,
 }
 
 /// Reads Envoy's reason for the response.
@@ -343,8 +348,37 @@ pub(super) fn reason(response: &impl ResponseHead) -> Reason {
     match details.as_slice() {
         b"via_upstream" => Reason::Application,
         b"response_timeout" | b"upstream_per_try_timeout" => Reason::Timeout,
-        details if details.ends_with(b"{protocol_error}") => Reason::ProtocolError,
-        _ => Reason::Envoy,
+        b"no_healthy_upstream"
+        | b"upstream_per_try_idle_timeout"
+        | b"upstream_max_stream_duration_reached" => Reason::Unreachable,
+        details => reset_reason(details),
+    }
+}
+
+/// What resets a stream to the application that is the application's doing. More requests
+/// than the cluster's circuit breakers allow (`overflow`), Envoy's own resets and its
+/// overload manager's are not.
+const UPSTREAM_RESETS: [&str; 8] = [
+    "connection_failure",
+    "remote_connection_failure",
+    "local_connection_failure",
+    "connection_timeout",
+    "connection_termination",
+    "remote_reset",
+    "remote_refused_stream_reset",
+    "connect_error",
+];
+
+/// Why a stream was reset: `upstream_reset_before_response_started{remote_reset}`, with
+/// more detail behind `|` or a comma.
+fn reset_reason(details: &[u8]) -> Reason {
+    let text = std::str::from_utf8(details).unwrap_or_default();
+    let reset = text.strip_prefix("upstream_reset_").and_then(|text| text.split_once('{'));
+    let reset = reset.and_then(|(_, text)| text.split(['|', ',', '}']).next());
+    match reset {
+        Some("protocol_error") => Reason::ProtocolError,
+        Some(reset) if UPSTREAM_RESETS.contains(&reset) => Reason::Unreachable,
+        _ => Reason::Elsewhere,
     }
 }
 

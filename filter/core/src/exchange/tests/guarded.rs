@@ -46,6 +46,18 @@ fn neither_a_client_nor_a_filter_can_open_or_close_the_breaker() {
         ("404", "via_upstream"),
         ("501", "via_upstream"),
         ("429", "local_rate_limited"),
+        ("503", "local_rate_limited"),
+        ("503", "request_rate_limited"),
+        ("503", "fault_filter_abort"),
+        ("500", "ext_authz_error"),
+        ("503", "overload"),
+        ("503", "maintenance_mode"),
+        ("503", "cluster_not_found"),
+        ("503", "upstream_reset_before_response_started{overflow}"),
+        ("503", "upstream_reset_before_response_started{overload_manager_reset}"),
+        ("503", "upstream_reset_before_response_started{local_reset}"),
+        ("503", "upstream_of_somebody"),
+        ("503", ""),
         ("403", "rbac_access_denied"),
     ] {
         let mut proxy = Proxy::with_probe(BREAKER);
@@ -70,15 +82,58 @@ fn neither_a_client_nor_a_filter_can_open_or_close_the_breaker() {
 }
 
 #[test]
-fn the_trial_of_a_breaker_is_a_whole_request() {
+fn what_keeps_envoy_from_the_application_opens_the_breaker() {
+    for details in [
+        "via_upstream",
+        "no_healthy_upstream",
+        "response_timeout",
+        "upstream_per_try_timeout",
+        "upstream_per_try_idle_timeout",
+        "upstream_max_stream_duration_reached",
+        "upstream_reset_before_response_started{remote_connection_failure}",
+        "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_111}",
+        "upstream_reset_before_response_started{connection_failure,TLS_error}",
+        "upstream_reset_before_response_started{connection_termination}",
+        "upstream_reset_before_response_started{connection_timeout}",
+        "upstream_reset_after_response_started{remote_reset}",
+    ] {
+        let mut proxy = Proxy::with_probe(BREAKER);
+        for _ in 0..2 {
+            let (mut exchange, _) = proxy.forwards(&get());
+            proxy.answered(&mut exchange, &Response::status("503").because(details));
+        }
+        assert!(matches!(proxy.arrives(&get()).1, Decision::Reply(_)), "{details}");
+    }
+}
+
+#[test]
+fn what_says_nothing_of_a_calls_server_opens_no_breaker() {
+    let mut proxy =
+        Proxy::with_probe(&format!(r#"{GRPC},"breaker":{{"failures":2,"open_for":"5s"}}"#));
+    for _ in 0..5 {
+        let (mut exchange, _) = proxy.forwards(&FakeRequest::grpc("List"));
+        let overflow = Response::status("200")
+            .with("content-type", "application/grpc")
+            .with("grpc-status", "14")
+            .because("upstream_reset_before_response_started{overflow}");
+        proxy.answered(&mut exchange, &overflow);
+    }
+}
+
+#[test]
+fn a_probe_with_a_body_can_close_the_breaker() {
     let mut proxy = Proxy::with_probe(BREAKER);
     for _ in 0..2 {
         let (mut exchange, _) = proxy.forwards(&get());
         proxy.answered(&mut exchange, &unreachable());
     }
     proxy.now += 5 * SECOND;
-    let (_, decision) = proxy.arrives_with(&FakeRequest::new("POST", "/h"), false);
-    assert!(matches!(decision, Decision::Reply(_)));
+    let post = FakeRequest::new("POST", "/h");
+    let (mut trial, decision) = proxy.arrives_with(&post, false);
+    assert!(matches!(decision, Decision::Forward(_)));
+    assert!(matches!(proxy.arrives_with(&post, false).1, Decision::Reply(_)));
+    well(&proxy, &mut trial);
+    proxy.forwards(&get());
     proxy.forwards(&get());
 }
 

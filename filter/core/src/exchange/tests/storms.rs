@@ -107,9 +107,9 @@ fn failures_too_far_apart_to_be_remembered_dont_add_up_where_room_is_short() {
     let mut breaker = Breaker::default();
     let rule =
         crate::config::BreakerRule { failures: 2, open_for: std::time::Duration::from_secs(5) };
-    breaker.record(&rule, NOW, 1, true);
+    breaker.record(&rule, NOW, 1, NOW, true);
     assert!(crate::state::State::expires(&breaker) > NOW + 60 * SECOND, "while it counts");
-    breaker.record(&rule, NOW, 1, false);
+    breaker.record(&rule, NOW, 1, NOW, false);
     assert_eq!(crate::state::State::expires(&breaker), 0, "closed, it is like any new one");
 }
 
