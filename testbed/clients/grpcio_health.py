@@ -1,7 +1,7 @@
 """A gRPC health client on grpcio, the C-core implementation.
 
 Usage: grpcio_health.py ADDRESS CALL TLS, where CALL is JSON with the keys method,
-service, deadline_ms, metadata and messages. TLS is null, or JSON with the keys
+service, deadline_ms, metadata, messages and health_checked_ms. TLS is null, or JSON with the keys
 server (its name), authority (a file) and shown: null, or the client's
 certificate and key. Prints how the call ended as JSON.
 """
@@ -45,10 +45,28 @@ def text(value):
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def open_channel(address, tls):
-    """Opens a channel; with TLS, HTTP/2 is agreed on by ALPN."""
+def health_checking(service):
+    """The service config of a client that watches the health of its servers.
+
+    pick_first, the default, never does.
+    """
+    config = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "healthCheckConfig": {"serviceName": service},
+    }
+    return [("grpc.service_config", json.dumps(config))]
+
+
+def stay_ready(channel, seconds):
+    """Connects, and lets the time pass."""
+    grpc.channel_ready_future(channel).result(timeout=10)
+    time.sleep(seconds)
+
+
+def open_channel(address, tls, more):
+    """Opens a channel with more options; with TLS, HTTP/2 is agreed on by ALPN."""
     # Without retries and without a proxy, what comes back is what was sent.
-    options = [("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0)]
+    options = [("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0), *more]
     if tls is None:
         return grpc.insecure_channel(address, options)
     shown = tls["shown"] or {}
@@ -63,8 +81,12 @@ def main():
     """Makes the call that the command line tells."""
     address, call, tls = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
     answer = {"code": "OK", "message": "", "statuses": [], "services": {}}
-    start = time.monotonic()
-    with open_channel(address, tls) as channel:
+    checked_ms = call["health_checked_ms"]
+    more = [] if checked_ms is None else health_checking(call["service"])
+    with open_channel(address, tls, more) as channel:
+        if checked_ms is not None:
+            stay_ready(channel, checked_ms / 1000)
+        start = time.monotonic()
         try:
             ended = converse(health_pb2_grpc.HealthStub(channel), call, answer)
             # A Watch that goes on has no trailing metadata yet.

@@ -27,6 +27,7 @@ pub struct Grpc {
     #[serde(flatten)]
     patience: Patience,
     leave_after: Option<Span>,
+    health_checked: Option<Span>,
     expect: Option<ExpectGrpc>,
 }
 
@@ -68,6 +69,7 @@ impl Question {
             deadline: self.deadline.map(|deadline| deadline.0),
             metadata: pairs(&self.headers),
             messages: self.messages,
+            health_checked: None,
         }
     }
 }
@@ -88,6 +90,10 @@ impl Grpc {
             self.client == Client::Tonic || (self.leave_after.is_none() && self.way.from.is_none()),
             "only the tonic client knows leave_after and from"
         );
+        ensure!(
+            self.client == Client::Grpcio || self.health_checked.is_none(),
+            "only the grpcio client knows health_checked"
+        );
         let shows = matches!(self.way.r#as, Some(Identity::Uri(_)));
         let asks_more = self.question.grpc != Method::Check || !self.question.headers.is_empty();
         ensure!(
@@ -103,7 +109,8 @@ impl Grpc {
     }
 
     async fn attempt(&self, peer: &Peer, tools: &Tools) -> Result<Vec<String>> {
-        let call = self.question.call();
+        let health_checked = self.health_checked.map(|span| span.0);
+        let call = grpc::Call { health_checked, ..self.question.call() };
         let answer = match self.client {
             Client::Tonic => {
                 unless_left(self.leave_after, grpc::by_tonic(peer.clone(), &call)).await

@@ -78,6 +78,8 @@
 //!         deadline: 5s
 //!         headers: {}
 //!         messages: 1               # of a Watch, before hanging up
+//!         health_checked: 2s        # grpcio watches the service's health by itself for so long
+//!                                   # before the call, as `healthCheckConfig` has it
 //!         expect: { code: OK, message: "", serving: SERVING, services: { "": SERVING },
 //!                   headers: {}, took: {} }   # serving: [..] for several messages
 //!                                   # also to, from, as, within, throughout, leave_after

@@ -45,12 +45,22 @@ pub struct Call {
     pub metadata: Vec<(String, String)>,
     /// How many messages of a Watch to wait for before hanging up.
     pub messages: usize,
+    /// Have the client watch the service's health by itself for so long before the call.
+    #[serde(rename = "health_checked_ms", serialize_with = "as_millis")]
+    pub health_checked: Option<Duration>,
 }
 
 impl Call {
     /// A call about the whole server, without a deadline.
     pub fn new(method: Method) -> Self {
-        Self { method, service: String::new(), deadline: None, metadata: vec![], messages: 1 }
+        Self {
+            method,
+            service: String::new(),
+            deadline: None,
+            metadata: vec![],
+            messages: 1,
+            health_checked: None,
+        }
     }
 }
 
