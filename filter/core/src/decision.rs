@@ -48,7 +48,8 @@ pub enum BodyEdit {
 /// An answer that the proxy gives by itself.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The HTTP status.
+    /// The HTTP status. To a call of gRPC Envoy sends 200 instead, and this one only to
+    /// a client that doesn't speak gRPC: one behind a transcoder.
     pub status: u16,
     /// The headers, without `content-length`, which Envoy sets.
     pub headers: HeaderBlock,

@@ -44,6 +44,8 @@ pub struct Commons {
     pub grpc_replies: Option<String>,
     /// The responder should have answered, and something else did.
     pub responder_missed: std::cell::Cell<bool>,
+    /// Somebody who doesn't speak gRPC was answered.
+    pub bridge_seen: std::cell::Cell<bool>,
 }
 
 /// One probe on its way.
@@ -119,6 +121,9 @@ struct Held {
     replacement: Option<Vec<u8>>,
     /// What comes back is made into an answer of gRPC.
     translation: Option<Translation>,
+    /// A filter before this one makes HTTP of what its client gets, and takes no trailers
+    /// that are added to an answer; a refusal is to have this HTTP status.
+    bridged: Option<u16>,
 }
 
 /// What metrics take of a probe that is over, in the order in which they take it.
@@ -314,6 +319,7 @@ impl Exchange {
         !matches!(self.progress, Progress::Known(_))
             || self.held.forwarded
             || self.held.translation.is_some()
+            || self.held.bridged.is_some()
             || self.score_to_show().is_some()
     }
 

@@ -44,6 +44,9 @@ pub const CONNECTION: &str = "connection";
 pub const METHOD: &str = ":method";
 /// The path with its query, as HTTP/2 and Envoy write it.
 pub const PATH: &str = ":path";
+/// The method as it was before a transcoder made a call of gRPC of the request.
+/// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/grpc_json_transcoder_filter>
+pub const ORIGINAL_METHOD: &str = "x-envoy-original-method";
 /// The host, as HTTP/2 and Envoy write it.
 pub const AUTHORITY: &str = ":authority";
 /// The addresses that a request has come by, as whoever passed it on says.

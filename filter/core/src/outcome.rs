@@ -108,7 +108,7 @@ pub mod details {
     pub const BREAKER_HALF_OPEN: &str = "heartbeat_breaker_half_open";
     /// `respond`: nobody knows the service that a call of gRPC asks for.
     pub const RESPOND_UNKNOWN: &str = "heartbeat_respond_unknown";
-    /// `via_http`: a call of gRPC that HTTP has no word for.
+    /// `respond`, `via_http`: a call of gRPC that can't be answered here.
     pub const UNTRANSLATABLE: &str = "heartbeat_untranslatable";
     /// A call of gRPC that can't be understood.
     pub const NOT_UNDERSTOOD: &str = "heartbeat_not_understood";

@@ -145,6 +145,7 @@ impl Policy {
             evidence: Rc::new(evidence),
             grpc_replies: config.grpc_replies,
             responder_missed: Cell::new(false),
+            bridge_seen: Cell::new(false),
         });
         let build = fingerprint(&surroundings.build);
         let loads = Rc::new(Loads::new(&surroundings.plugin, print, build));
@@ -314,22 +315,21 @@ fn note_on_topology(config: &Config) -> Option<String> {
 }
 
 fn notes_on_calls(config: &Config) -> Vec<String> {
-    if config.grpc_replies.is_some() {
-        return Vec::new();
-    }
     let calls = config.probes.iter().filter(|rule| matches!(rule.matcher, Match::Grpc(_)));
     let note = |rule: &ProbeRule| {
-        let instead = match rule.action {
-            Action::Forward => return None,
-            Action::Cache(_) => "every call goes to the application",
-            Action::Respond(_) => {
-                "a failure is answered with UNAVAILABLE, and all else goes to the application"
+        let what = match (&rule.action, &config.grpc_replies) {
+            (Action::Respond(_), Some(_)) if takes(&rule.matcher, GrpcMethod::Watch) => {
+                "a Watch gets UNIMPLEMENTED, as the proxy can't hold one open; name the methods Check and List, and have another rule forward Watches"
+            }
+            (Action::Forward, _) | (_, Some(_)) => return None,
+            (Action::Cache(_), None) => {
+                "without grpc_replies no message of gRPC can be sent: every call goes to the application"
+            }
+            (Action::Respond(_), None) => {
+                "without grpc_replies no message of gRPC can be sent: a failure is answered with UNAVAILABLE, and all else goes to the application"
             }
         };
-        let name = &rule.name;
-        Some(format!(
-            "probe {name:?}: without grpc_replies no message of gRPC can be sent: {instead}"
-        ))
+        Some(format!("probe {:?}: {what}", rule.name))
     };
     calls.filter_map(note).collect()
 }

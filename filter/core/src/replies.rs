@@ -147,8 +147,9 @@ impl Probe {
                 504 => code::DEADLINE_EXCEEDED,
                 _ => code::UNAVAILABLE,
             };
-            let headers = headers.set;
-            return Reply { grpc_status: Some(grpc_status), ..in_grpc(headers, details, details) };
+            let body = details.into();
+            let headers = headers.set.into();
+            return Reply { status, headers, body, grpc_status: Some(grpc_status), details };
         }
         headers.set(CONTENT_TYPE, "application/json");
         headers.set(CACHE_CONTROL, "no-store");
@@ -167,14 +168,13 @@ pub(crate) fn reply_violation(violation: Violation) -> Reply {
     if violation == Violation::Compressed {
         headers.set(GRPC_ACCEPT_ENCODING, "identity");
     }
-    let reply = in_grpc(headers.set, violation.message(), details::NOT_UNDERSTOOD);
-    Reply { grpc_status: Some(violation.code()), ..reply }
-}
-
-/// A status without a message, which Envoy sends in trailers-only form.
-fn in_grpc(headers: Vec<(&'static str, Vec<u8>)>, message: &str, details: &'static str) -> Reply {
-    let headers = headers.into();
-    Reply { status: 200, headers, body: message.into(), grpc_status: None, details }
+    Reply {
+        status: 400,
+        headers: headers.set.into(),
+        body: violation.message().into(),
+        grpc_status: Some(violation.code()),
+        details: details::NOT_UNDERSTOOD,
+    }
 }
 
 /// `retry-after` in whole seconds, rounded up (RFC 9110, section 10.2.3).

@@ -8,8 +8,8 @@ use crate::config::CacheRule;
 use crate::headers::{
     ACCEPT_ENCODING, AUTHORITY, CACHE_CONTROL, CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE,
     FORWARDED_FOR, FORWARDED_PROTO, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, GRPC_TIMEOUT, MAX_RETRIES,
-    METHOD, PATH, PROBE, SCHEME, TE, UPSTREAM_HEALTH_CHECK, UPSTREAM_RQ_TIMEOUT_MS, USER_AGENT,
-    VARY,
+    METHOD, ORIGINAL_METHOD, PATH, PROBE, SCHEME, TE, UPSTREAM_HEALTH_CHECK,
+    UPSTREAM_RQ_TIMEOUT_MS, USER_AGENT, VARY,
 };
 use crate::request::ResponseHead;
 
@@ -49,7 +49,7 @@ static CARRIED: [&str; 29] = [
 
 /// Headers that probers, browsers, Envoy and other proxies send along, and that the fetch
 /// goes without: they would have the application answer one of them in particular.
-pub static DROPPED: [&str; 56] = [
+pub static DROPPED: [&str; 57] = [
     CONTENT_TYPE,
     USER_AGENT,
     ACCEPT_ENCODING,
@@ -97,6 +97,7 @@ pub static DROPPED: [&str; 56] = [
     "x-envoy-expected-rq-timeout-ms",
     "x-envoy-external-address",
     "x-envoy-internal",
+    ORIGINAL_METHOD,
     "x-envoy-original-path",
     "x-envoy-peer-metadata",
     "x-envoy-peer-metadata-id",

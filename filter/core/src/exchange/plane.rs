@@ -15,7 +15,7 @@ use crate::evidence::Words;
 use crate::grpc::{self, ServingStatus, check_answer, code, list_answer};
 use crate::headers::{
     CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, MAX_RETRIES, METHOD,
-    OF_GRPC, PATH, RESPONDER, STATUS_CODE, UPSTREAM_RQ_TIMEOUT_MS,
+    OF_GRPC, ORIGINAL_METHOD, PATH, RESPONDER, STATUS_CODE, TE, UPSTREAM_RQ_TIMEOUT_MS,
 };
 use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Probe;
@@ -43,6 +43,10 @@ impl Exchange {
         now: Nanos,
     ) -> Decision {
         let Some(method) = self.method() else { return Decision::NotAProbe };
+        if self.commons.grpc_replies.is_some() && method == GrpcMethod::Watch {
+            // After one message the stream would end, and its client ask again at once.
+            return self.refuse_method("Watch is not answered here");
+        }
         let verdict = self.verdict_of(&self.probe, store, now);
         let said =
             if self.knows_service() { verdict.into() } else { ServingStatus::ServiceUnknown };
@@ -56,9 +60,6 @@ impl Exchange {
                 GrpcMethod::List => self.list(store, now),
                 GrpcMethod::Check | GrpcMethod::Watch => check_answer(said),
             };
-            if method == GrpcMethod::Watch {
-                self.signals.raise.push(self.probe.watch_metric(said));
-            }
             return self.send(body, code::OK, head, verdict.outcome());
         }
         if verdict == Verdict::Fail {
@@ -97,7 +98,39 @@ impl Exchange {
     pub(super) fn refuse(&self, status: u32, message: &str, details: &'static str) -> Reply {
         let headers = self.probe.identification().set.into();
         let body = message.into();
-        Reply { status: 200, headers, body, grpc_status: Some(status), details }
+        let http_status = code::http_status(status);
+        Reply { status: http_status, headers, body, grpc_status: Some(status), details }
+    }
+
+    /// The health protocol has clients take this for "no health checking here".
+    fn refuse_method(&mut self, message: &str) -> Decision {
+        let reply = self.refuse(code::UNIMPLEMENTED, message, details::UNTRANSLATABLE);
+        self.answer(reply, Outcome::Error)
+    }
+
+    /// Remembers whether the client gets the answer through a filter that makes HTTP of
+    /// it. Such a one hangs on trailers that are added to an answer (envoy#29879), and
+    /// passes on refusals that Envoy, which takes its client for one of gRPC, sends as 200.
+    pub(super) fn heed_bridge(
+        &mut self,
+        decision: Decision,
+        request: &impl RequestHead,
+    ) -> Decision {
+        let status = match &decision {
+            Decision::Reply(reply) if reply.grpc_status.is_some() => reply.status,
+            Decision::Forward(_) if self.held.translation.is_some() => 200,
+            _ => return decision,
+        };
+        if is_bridged(request) {
+            self.held.bridged = Some(status);
+            if !self.commons.bridge_seen.replace(true) {
+                self.signals.log.push(format!(
+                    "probe {:?}: a filter that translates gRPC to HTTP stands before this one: put it behind",
+                    self.probe.name
+                ));
+            }
+        }
+        decision
     }
 
     /// Sends messages, by way of the responder.
@@ -124,9 +157,7 @@ impl Exchange {
     pub(super) fn translate(&mut self, edits: &mut HeaderEdits) -> Option<Decision> {
         let path = self.probe.via_http.clone()?;
         if self.method() != Some(GrpcMethod::Check) {
-            let message = "only Check is answered here";
-            let reply = self.refuse(code::UNIMPLEMENTED, message, details::UNTRANSLATABLE);
-            return Some(self.answer(reply, Outcome::Fail));
+            return Some(self.refuse_method("only Check is answered here"));
         }
         edits.remove.extend(OF_GRPC);
         edits.set(METHOD, "GET");
@@ -157,7 +188,9 @@ impl Exchange {
         now: Nanos,
         end_of_stream: bool,
     ) -> Option<HeaderEdits> {
-        if response.header(GRPC_STATUS).is_some() && reason(response) != Reason::Application {
+        let bridged = self.held.bridged.is_some();
+        let may_be_envoys = bridged || response.header(GRPC_STATUS).is_some();
+        if may_be_envoys && reason(response) != Reason::Application {
             if matches!(translation, Translation::Loopback { .. }) {
                 self.miss_responder();
             }
@@ -189,14 +222,25 @@ impl Exchange {
                 code::OK => (code::UNIMPLEMENTED, "the HTTP answer has no body"),
                 other => (other, "no loopback responder"),
             };
-            edits.set(GRPC_STATUS, status.to_string());
+            self.set_status(&mut edits, status);
             edits.set(GRPC_MESSAGE, message);
             self.progress = Progress::Known(Outcome::Error);
             self.complete(store, now);
         } else {
+            if bridged {
+                self.set_status(&mut edits, status);
+            }
             self.held.translation = Some(Translation::Begun { body, status });
         }
         Some(edits)
+    }
+
+    /// Sets the status of an answer in its head.
+    fn set_status(&self, edits: &mut HeaderEdits, status: u32) {
+        edits.set(GRPC_STATUS, status.to_string());
+        if self.held.bridged.is_some() {
+            edits.set(STATUS_CODE, code::http_status(status).to_string());
+        }
     }
 
     fn miss_responder(&mut self) {
@@ -215,7 +259,9 @@ impl Exchange {
             return None;
         };
         let body = std::mem::take(body);
-        Some(if end_of_stream { BodyEdit::End(body, *status) } else { BodyEdit::Replace(body) })
+        // Otherwise the status stands in the head.
+        let ends = end_of_stream && self.held.bridged.is_none();
+        Some(if ends { BodyEdit::End(body, *status) } else { BodyEdit::Replace(body) })
     }
 
     /// The status that stands in the trailers of what came back.
@@ -258,6 +304,16 @@ impl Exchange {
             }
         }
     }
+}
+
+/// Whether a filter before this one has made a call of gRPC of something else, and makes
+/// HTTP of the answer. `grpc_json_transcoder` notes the method that the request had;
+/// `grpc_http1_bridge` leaves an HTTP/1.1 request as it is, without the `te: trailers` that
+/// every client of gRPC sends, and gRPC-Web's filter for its own.
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>
+fn is_bridged(request: &impl RequestHead) -> bool {
+    let is_http1 = || request.protocol().is_some_and(|it| it.starts_with(b"HTTP/1"));
+    request.header(ORIGINAL_METHOD).is_some() || (request.header(TE).is_none() && is_http1())
 }
 
 /// The HTTP status that stands for the failure of a call.

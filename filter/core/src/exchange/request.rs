@@ -28,7 +28,8 @@ impl Exchange {
         now: Nanos,
         whole: bool,
     ) -> Decision {
-        self.decide(request, store, now, whole).only_what_is_there(request)
+        let decision = self.decide(request, store, now, whole);
+        self.heed_bridge(decision, request).only_what_is_there(request)
     }
 
     fn decide(
@@ -109,7 +110,8 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
     ) -> Decision {
-        self.decide_again(request, store, now).only_what_is_there(request)
+        let decision = self.decide_again(request, store, now);
+        self.heed_bridge(decision, request).only_what_is_there(request)
     }
 
     fn decide_again(

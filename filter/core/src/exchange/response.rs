@@ -5,7 +5,7 @@ use super::{Exchange, Progress};
 use crate::cache::{Answer, Failure};
 use crate::config::{Action, GrpcMethod};
 use crate::decision::{BodyEdit, HeaderEdits};
-use crate::grpc;
+use crate::grpc::{self, code};
 use crate::headers::{
     CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_ENCODING, GRPC_STATUS,
     IMMEDIATE_HEALTH_CHECK_FAIL, SCORE, STATUS_CODE,
@@ -65,10 +65,19 @@ impl Exchange {
             }
         }
         match &self.progress {
-            Progress::Known(_) => HeaderEdits::default(),
+            Progress::Known(_) => self.own_status(),
             Progress::AwaitingHttp => self.judge_http(response, store, now, end_of_stream),
             Progress::AwaitingGrpc(_) => self.judge_call(response, store, now, end_of_stream),
         }
+    }
+
+    /// The HTTP status of a refusal, for who doesn't read that of gRPC: to a client with a
+    /// gRPC content type Envoy has made it 200.
+    fn own_status(&self) -> HeaderEdits {
+        let mut edits = HeaderEdits::default();
+        let refusal = self.held.bridged.filter(|status| *status != 200);
+        refusal.into_iter().for_each(|status| edits.set(STATUS_CODE, status.to_string()));
+        edits
     }
 
     fn judge_call(
@@ -88,8 +97,8 @@ impl Exchange {
             self.begin_capture(Answer::begun(response, 503), None, response);
         }
         let Progress::AwaitingGrpc(answer) = &self.progress else { return HeaderEdits::default() };
-        let Some(status) = response.header(GRPC_STATUS).and_then(|it| grpc::parse_status(&it))
-        else {
+        let said = response.header(GRPC_STATUS).and_then(|it| grpc::parse_status(&it));
+        let Some(status) = said.or_else(|| envoys_own(response)) else {
             // The verdict is in the messages: too late for a header.
             return self.probe.identification();
         };
@@ -114,7 +123,7 @@ impl Exchange {
             capture.forget(); // A status at both ends: which of them holds is nobody's to say.
         }
         let mut edits = self.conclude(outcome);
-        if reason == Reason::Timeout {
+        if reason == Reason::Timeout && said.is_some() {
             // Envoy reports its own timeout as UNAVAILABLE.
             edits.set(GRPC_STATUS, grpc::code::DEADLINE_EXCEEDED.to_string());
         }
@@ -392,6 +401,14 @@ fn status(response: &impl ResponseHead, reason: Reason) -> u16 {
         _ if in_grpc => 503,
         _ => response.status().unwrap_or_default(),
     }
+}
+
+/// The status of a call that Envoy has answered in HTTP, as it does where a filter before
+/// this one has made the call.
+fn envoys_own(response: &impl ResponseHead) -> Option<u32> {
+    let status = response.status().filter(|status| *status != 200)?;
+    let said = if status < 500 { code::PERMISSION_DENIED } else { code::UNAVAILABLE };
+    (reason(response) != Reason::Application).then_some(said)
 }
 
 /// What the application says of itself by Envoy's own markers.

@@ -43,6 +43,21 @@ pub mod code {
     /// Data were lost for good.
     pub const DATA_LOSS: u32 = 15;
 
+    /// The HTTP status that says the same, for who doesn't read that of gRPC.
+    /// <https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto>
+    pub fn http_status(code: u32) -> u16 {
+        match code {
+            OK => 200,
+            NOT_FOUND => 404,
+            PERMISSION_DENIED => 403,
+            RESOURCE_EXHAUSTED => 429,
+            UNIMPLEMENTED => 501,
+            UNAVAILABLE => 503,
+            DEADLINE_EXCEEDED => 504,
+            _ => 500,
+        }
+    }
+
     const NAMES: [&str; 17] = [
         "OK",
         "CANCELLED",

@@ -46,22 +46,53 @@ const CACHED_CALLS: &str = r#""match":{"grpc":{}},"action":"cache""#;
 #[test]
 fn a_service_that_the_rule_is_for_is_as_well_as_its_evidence() {
     let mut proxy = Proxy::with_responder(RESPOND);
-    for method in ["Check", "Watch"] {
-        for service in ["orders", "shop.cart", ""] {
-            let said = proxy.said(method, service);
-            assert_eq!(said, check_answer(ServingStatus::Serving), "{method} of {service:?}");
-        }
+    for service in ["orders", "shop.cart", ""] {
+        assert_eq!(
+            proxy.said("Check", service),
+            check_answer(ServingStatus::Serving),
+            "{service:?}"
+        );
     }
 }
 
 #[test]
-fn a_service_that_nobody_knows_is_not_found_and_unknown_to_a_watch() {
+fn a_watch_that_cannot_be_held_open_is_not_begun() {
+    let mut proxy = Proxy::with_responder(RESPOND);
+    let Decision::Reply(reply) = proxy.called("Watch", "orders").1 else { panic!() };
+    assert_eq!((reply.status, reply.grpc_status), (501, Some(12)));
+    assert!(matches!(
+        Proxy::with_responder(CACHED_CALLS).called("Watch", "orders").1,
+        Decision::Forward(_)
+    ));
+}
+
+#[test]
+fn a_client_behind_a_transcoder_gets_the_status_in_the_head_and_no_trailers() {
+    let call = |method: &str| FakeRequest::grpc(method).with("te", "trailers");
+    let http1 = FakeRequest::grpc("Check").with("protocol", "HTTP/1.1");
+    let transcoded = call("Check").with("x-envoy-original-method", "POST");
+    let web = call("Check").with("protocol", "HTTP/1.1");
+    for (request, bridged) in
+        [(http1, true), (transcoded, true), (web, false), (call("Check"), false)]
+    {
+        let mut proxy =
+            Proxy::new(r#"{"probes":[{"name":"p","match":{"grpc":{}},"via_http":"/h"}]}"#);
+        let (mut exchange, _) = proxy.forwards(&request);
+        let edits =
+            exchange.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
+        assert_eq!(value(&edits, "grpc-status"), bridged.then_some("0"));
+        let ends = exchange.on_response_body(Vec::new, &proxy.store, NOW, true);
+        assert_eq!(matches!(ends, BodyEdit::Replace(_)), bridged, "{ends:?}");
+        assert_eq!(exchange.take_signals().log.len(), usize::from(bridged));
+    }
+}
+
+#[test]
+fn a_service_that_nobody_knows_is_not_found() {
     let mut proxy =
         Proxy::with_responder(r#""match":{"grpc":{"services":["orders","*"]}},"action":"respond""#);
     let Decision::Reply(reply) = proxy.called("Check", "cart").1 else { panic!() };
     assert_eq!((reply.grpc_status, reply.details), (Some(5), "heartbeat_respond_unknown"));
-    assert_eq!(proxy.said("Watch", "cart"), check_answer(ServingStatus::ServiceUnknown));
-    assert_eq!(proxy.said("Watch", "orders"), check_answer(ServingStatus::Serving));
 }
 
 #[test]
