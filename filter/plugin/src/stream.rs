@@ -3,7 +3,6 @@
 use crate::abi::Action;
 use crate::dispatch::{self, StreamId};
 use crate::host::{self, Over, Request, Response, SharedData};
-use crate::messages::Shown;
 use crate::plugin::Plugin;
 use heartbeat_core::grpc::LONGEST_CALL;
 use heartbeat_core::policy::forged_markers;
@@ -57,18 +56,16 @@ impl Arrival {
     /// What becomes of it.
     fn decide(mut self, request: &Request, end_of_stream: bool) -> Action {
         let (exchange, now) = (&mut self.exchange, self.now);
-        let shown = self.plugin.messages.shown();
         let decision = if !exchange.wants_message() {
             exchange.on_request_headers(request, &SharedData, now, end_of_stream)
         } else if end_of_stream {
             let decision = exchange.on_message(&[], true, request, &SharedData, now);
             decision.unwrap_or(Decision::NotAProbe)
-        } else if shown == Shown::No {
-            exchange.without_message(request, &SharedData, now)
         } else {
             exchange.await_message();
             let stream = self.keep(request);
-            if let (Shown::Unknown, Some(exchange)) = (shown, &stream.exchange) {
+            if let (false, Some(exchange)) = (stream.plugin.messages.are_shown(), &stream.exchange)
+            {
                 stream.plugin.waiting.add_unread(stream.id, exchange, host::request_size());
             }
             return Action::Pause;

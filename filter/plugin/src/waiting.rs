@@ -6,7 +6,6 @@
 
 use crate::dispatch::StreamId;
 use crate::host::{self, Request, SharedData};
-use crate::messages::Shown;
 use crate::plugin::Plugin;
 use crate::stream::SharedExchange;
 use heartbeat_core::policy::forged_markers;
@@ -18,7 +17,8 @@ use std::time::Duration;
 
 /// How often a worker with somebody waiting looks.
 const TICK: Duration = Duration::from_millis(5);
-/// How often it does while there are more to be answered than it may at once.
+/// How often it does while there are more to be answered than it may at once, and while
+/// a call waits for a message that may never be shown.
 const BUSY_TICK: Duration = Duration::from_millis(1);
 /// How many it answers at once. Envoy sends the answers one inside the other,
 /// each a call into the module that runs on top of the last: some hundreds of
@@ -74,7 +74,8 @@ impl Waiting {
     fn push(&self, key: Vec<u8>, stream: StreamId, exchange: &SharedExchange, what: What) {
         let Ok(mut queues) = self.0.try_borrow_mut() else { return };
         if queues.is_empty() {
-            host::tick_every(Some(TICK));
+            let soon = matches!(what, What::Message(_));
+            host::tick_every(Some(if soon { BUSY_TICK } else { TICK }));
         }
         let waiter = Waiter { stream, exchange: Rc::downgrade(exchange), what };
         queues.entry(key).or_default().push_back(waiter);
@@ -117,6 +118,7 @@ impl Waiting {
         match left {
             _ if queues.is_empty() => None,
             0 => Some(BUSY_TICK),
+            _ if unread_left < BATCH => Some(BUSY_TICK),
             _ => Some(TICK),
         }
     }
@@ -136,11 +138,10 @@ impl Waiter {
             let (request, now) = (Request::default(), host::now());
             let decision = match &self.what {
                 What::Answer => exchange.on_wake(&request, &SharedData, now),
-                What::Message(head) => match plugin.messages.look(*head) {
-                    Shown::Unknown => return true,
-                    Shown::Yes => return false, // Its own callback goes on with it.
-                    Shown::No => exchange.without_message(&request, &SharedData, now),
-                },
+                // Its own callback goes on with it.
+                What::Message(_) if plugin.messages.are_shown() => return false,
+                What::Message(head) if !plugin.messages.is_hidden(*head) => return true,
+                What::Message(_) => exchange.without_message(&request, &SharedData, now),
                 What::Turn(reply) => {
                     drop(exchange);
                     host::reply(reply);

@@ -63,13 +63,12 @@ impl Exchange {
             Err(violation) => {
                 // Where no rule is for all, the first one has its say.
                 self.choose_rule();
-                Some(match self.probe.admission(request) {
-                    Admission::Granted => self.answer(reply_violation(violation), Outcome::Error),
+                let decision = match self.probe.admission(request) {
+                    _ if self.is_denied_unread(request) => self.deny(now),
                     Admission::NotAProbe => Decision::NotAProbe,
-                    Admission::Denied => {
-                        self.answer(self.probe.reply_denied(self.wall(now)), Outcome::Denied)
-                    }
-                })
+                    _ => self.answer(reply_violation(violation), Outcome::Error),
+                };
+                Some(self.heed_bridge(decision, request))
             }
         }
     }
@@ -83,7 +82,25 @@ impl Exchange {
     ) -> Decision {
         self.awaits_message = false;
         self.blind = true;
+        if self.is_denied_unread(request) {
+            let decision = self.deny(now);
+            return self.heed_bridge(decision, request);
+        }
         self.on_request_headers(request, store, now, false)
+    }
+
+    /// Whether a rule denies the sender that may be the call's, as far as that can be known
+    /// without its service. That rule is chosen.
+    fn is_denied_unread(&mut self, request: &impl RequestHead) -> bool {
+        let Some(call) = &self.call else { return false };
+        let first_for_all = call.rules.iter().position(|rule| rule.takes(None));
+        let possible = first_for_all.map_or(call.rules.len(), |place| place + 1);
+        let mut possible = call.rules.iter().take(possible);
+        let denies = possible.find(|rule| rule.probe.admission(request) == Admission::Denied);
+        if let Some(rule) = denies {
+            self.probe = Rc::clone(&rule.probe);
+        }
+        denies.is_some()
     }
 
     /// Finds the rule that is for the call's service; for a List, and for a call

@@ -51,9 +51,7 @@ impl Exchange {
         match admission {
             Admission::Granted => {}
             Admission::NotAProbe => return Decision::NotAProbe,
-            Admission::Denied => {
-                return self.answer(self.probe.reply_denied(self.wall(now)), Outcome::Denied);
-            }
+            Admission::Denied => return self.deny(now),
         }
         if self.probe.heeds_cluster() {
             self.cluster = request.cluster().unwrap_or_default();
@@ -142,6 +140,10 @@ impl Exchange {
     pub(super) fn answer(&mut self, reply: Reply, outcome: Outcome) -> Decision {
         self.progress = Progress::Known(outcome);
         Decision::Reply(reply)
+    }
+
+    pub(super) fn deny(&mut self, now: Nanos) -> Decision {
+        self.answer(self.probe.reply_denied(self.wall(now)), Outcome::Denied)
     }
 
     /// `respond`: the answer to a probe, by what is known.
