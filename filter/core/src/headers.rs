@@ -40,6 +40,9 @@ pub const CLIENT_OVERRIDES: [&str; 3] = [
 
 /// HTTP/1.1 connection management (RFC 9110, section 7.6.1).
 pub const CONNECTION: &str = "connection";
+/// Another protocol that the client asks for (RFC 9110, section 7.8). Envoy leaves it only
+/// where the request is an upgrade, and makes one of an extended CONNECT (RFC 8441).
+pub const UPGRADE: &str = "upgrade";
 /// The method, as HTTP/2 and Envoy write it.
 pub const METHOD: &str = ":method";
 /// The path with its query, as HTTP/2 and Envoy write it.

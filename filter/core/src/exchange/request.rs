@@ -8,7 +8,7 @@ use crate::capture::Capture;
 use crate::config::{Action, CacheRule, OnLimit, RespondRule};
 use crate::decision::{Decision, Reply};
 use crate::evidence::Words;
-use crate::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME};
+use crate::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
 use crate::limit::Bucket;
 use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Admission;
@@ -49,6 +49,8 @@ impl Exchange {
             self.signals.log.extend(self.probe.note_missing_address(request));
         }
         match admission {
+            // It asks for another protocol, not for health.
+            Admission::Granted if request.header(UPGRADE).is_some() => return Decision::NotAProbe,
             Admission::Granted => {}
             Admission::NotAProbe => return Decision::NotAProbe,
             Admission::Denied => return self.deny(now),
