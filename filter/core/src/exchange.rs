@@ -22,12 +22,16 @@ use fetch::Errand;
 use plane::Translation;
 use response::Reason;
 use std::rc::Rc;
+use std::time::Duration;
 
 mod call;
 mod fetch;
+mod marks;
 mod plane;
 mod request;
 mod response;
+
+pub use marks::markers_of;
 
 /// What all exchanges of a plugin share.
 #[derive(Debug)]
@@ -124,6 +128,12 @@ struct Held {
     /// A filter before this one makes HTTP of what its client gets, and takes no trailers
     /// that are added to an answer; a refusal is to have this HTTP status.
     bridged: Option<u16>,
+    /// The head of an answer has come.
+    begun: bool,
+    /// How long the application has, where there is a limit.
+    deadline: Option<Duration>,
+    /// What tells that the request's markers are genuine.
+    marks: Vec<u8>,
 }
 
 /// What metrics take of a probe that is over, in the order in which they take it.

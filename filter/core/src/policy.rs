@@ -17,7 +17,7 @@ use crate::recognition::{Recognised, Recogniser};
 use crate::request::{Ending, RequestHead, without_query};
 use crate::state::{Cell as StateCell, Cells, Lease, Notice, SharedStore, fingerprint, update};
 use crate::time::Nanos;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 /// Everything that the filter knows, ready to use: made once per configuration,
@@ -337,7 +337,11 @@ fn notes_on_calls(config: &Config) -> Vec<String> {
 /// The markers on an ordinary request that only a client can have set, and that
 /// the application must not see.
 pub fn forged_markers(request: &impl RequestHead) -> impl Iterator<Item = &'static str> {
-    [UPSTREAM_HEALTH_CHECK, PROBE].into_iter().filter(|marker| request.header(marker).is_some())
+    let genuine = OnceCell::new();
+    [UPSTREAM_HEALTH_CHECK, PROBE].into_iter().filter(move |marker| {
+        let there = request.header(marker).is_some();
+        there && !genuine.get_or_init(|| request.marks().is_some())
+    })
 }
 
 #[cfg(test)]

@@ -54,6 +54,10 @@ pub trait RequestHead {
 
     /// The protocol that the client speaks, such as `HTTP/1.1`.
     fn protocol(&self) -> Option<Vec<u8>>;
+
+    /// The tokens of the exchanges that have marked the request, one behind the other, in
+    /// whichever plugin of this module that was. No client can forge them.
+    fn marks(&self) -> Option<Vec<u8>>;
 }
 
 /// The head of a response, read on demand like [`RequestHead`].
@@ -222,5 +226,9 @@ impl RequestHead for FakeRequest {
 
     fn protocol(&self) -> Option<Vec<u8>> {
         self.property("protocol")
+    }
+
+    fn marks(&self) -> Option<Vec<u8>> {
+        self.property("marks")
     }
 }

@@ -77,6 +77,38 @@ fn edit(map: MapType, edits: &HeaderEdits) {
     edits.set.iter().for_each(|(name, value)| set_header(map, name, value));
 }
 
+/// The property that says which markers of a request are genuine: filter state, which no
+/// client can set, and which other VMs see.
+const MARKS: &str = "heartbeat_marks";
+
+/// `DeclarePropertyArguments` for it: its name, and a life as long as that of the request,
+/// which goes on where Envoy follows a redirect.
+/// <https://github.com/envoyproxy/envoy/blob/main/source/extensions/common/wasm/ext/declare_property.proto>
+const MARKS_DECLARED: &[u8] = b"\x0a\x0fheartbeat_marks\x28\x01";
+
+/// Says how long that property lives, for all streams of the root context that is being
+/// configured.
+pub fn declare_marks() {
+    let (name, arguments) = ("declare_property", MARKS_DECLARED);
+    // SAFETY: both slices outlive the call; the outputs are `value_of`'s.
+    value_of(|value, size| unsafe {
+        proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            arguments.as_ptr(),
+            arguments.len(),
+            value,
+            size,
+        )
+    });
+}
+
+/// Sets that property.
+fn mark(marks: &[u8]) {
+    // SAFETY: both slices outlive the call.
+    unsafe { proxy_set_property(MARKS.as_ptr(), MARKS.len(), marks.as_ptr(), marks.len()) };
+}
+
 /// A property of Envoy's.
 /// <https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes>
 fn property(path: &[&str]) -> Option<Vec<u8>> {
@@ -96,8 +128,10 @@ fn buffer(buffer: BufferType, size: usize) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-/// The request's headers, changed. Envoy will choose the route anew.
-pub fn edit_request(edits: &HeaderEdits) {
+/// The request's headers, changed, and its markers made known as genuine. Envoy will
+/// choose the route anew.
+pub fn forward(edits: &HeaderEdits, marks: Option<Vec<u8>>) {
+    marks.iter().for_each(|marks| mark(marks));
     edit(MapType::HttpRequestHeaders, edits);
 }
 

@@ -3,17 +3,23 @@
 use crate::dispatch::RootId;
 use crate::host::{self, Clusters, MetricId, SharedData};
 use crate::messages::Messages;
+use crate::stream::SharedExchange;
 use crate::waiting::Waiting;
 use heartbeat_core::background::Background;
 use heartbeat_core::callout::{CallToken, StreamToken};
+use heartbeat_core::exchange::markers_of;
 use heartbeat_core::loads::{News, Seen};
 use heartbeat_core::metrics;
 use heartbeat_core::policy::Build;
 use heartbeat_core::{Exchange, Policy, Signals, Surroundings};
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::Duration;
+
+/// How many probes at a time may be on their way from one stream to the next.
+const MOST_REDIRECTED: usize = 64;
 
 /// A configuration at work.
 pub struct Plugin {
@@ -25,6 +31,9 @@ pub struct Plugin {
     pub waiting: Waiting,
     /// Whether Envoy shows a call's message in time.
     pub messages: Messages,
+    /// The probes that Envoy takes on where a redirect led to, until their next stream
+    /// begins.
+    redirected: RefCell<VecDeque<SharedExchange>>,
     /// What is done without a request.
     background: RefCell<Background>,
     /// Whether the last tick was for it.
@@ -86,9 +95,20 @@ impl Plugin {
             Background::new(Rc::clone(policy.evidence()), Rc::clone(policy.loads()), token);
         host::tick_every(background.next_tick(0));
         let background = RefCell::new(background);
-        let (waiting, messages, called) = Default::default();
+        host::declare_marks();
+        let (waiting, messages, redirected, called) = Default::default();
         let token = Cell::new(token);
-        let plugin = Self { root, policy, waiting, messages, background, called, metrics, token };
+        let plugin = Self {
+            root,
+            policy,
+            waiting,
+            messages,
+            redirected,
+            background,
+            called,
+            metrics,
+            token,
+        };
         if news.load {
             plugin.policy.loaded().into_iter().for_each(|value| plugin.record(value));
         }
@@ -144,6 +164,32 @@ impl Plugin {
     /// A number that no other probe of the process has.
     pub fn token(&self) -> u64 {
         self.token.replace(self.token.get().wrapping_add(1))
+    }
+
+    /// Keeps a probe until the stream begins in which Envoy goes on with it. That is at
+    /// once, unless a filter before this one answers it or puts it off.
+    pub fn keep_redirected(&self, exchange: &SharedExchange) {
+        let Ok(mut redirected) = self.redirected.try_borrow_mut() else { return };
+        let lost = if redirected.len() < MOST_REDIRECTED { None } else { redirected.pop_front() };
+        redirected.push_back(Rc::clone(exchange));
+        let lost = lost.iter().filter_map(|exchange| exchange.try_borrow_mut().ok());
+        let ends = lost.map(|mut exchange| {
+            exchange.on_end(&host::Response::default(), &SharedData, host::now(), || None)
+        });
+        ends.flatten().for_each(|value| self.record(value));
+    }
+
+    /// The probe that goes on with this request.
+    pub fn take_redirected(&self, request: &host::Request) -> Option<SharedExchange> {
+        let mut redirected = self.redirected.try_borrow_mut().ok()?;
+        if redirected.is_empty() {
+            return None;
+        }
+        let markers = markers_of(request);
+        let place = redirected.iter().position(|exchange| {
+            exchange.try_borrow().is_ok_and(|exchange| markers.contains(&exchange.token()))
+        })?;
+        redirected.remove(place)
     }
 
     /// Whether a stream must be known at its end although it is no probe.

@@ -30,6 +30,13 @@ pub struct Stream {
 /// of it in the end.
 pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool) -> Action {
     let request = Request::default();
+    if let Some(exchange) = plugin.take_redirected(&request) {
+        let path = plugin.policy.path_to_keep(&request);
+        let stream = Stream { id, plugin, exchange: Some(exchange), path };
+        dispatch::keep(stream.clone());
+        let decision = stream.with_exchange(|exchange| exchange.on_redirect(&request));
+        return stream.apply(decision);
+    }
     let Some(recognised) = plugin.policy.recognise(&request) else {
         if plugin.follows_ordinary() {
             let path = plugin.policy.path_to_keep(&request);
@@ -170,7 +177,7 @@ impl Stream {
                 leave_alone(&Request::default())
             }
             Some(Decision::Forward(edits)) => {
-                host::edit_request(&edits);
+                host::forward(&edits, self.with_exchange(Exchange::take_marks).flatten());
                 Action::Continue
             }
             Some(Decision::Reply(reply)) => {
@@ -247,9 +254,14 @@ impl Stream {
     pub fn on_log(&self) {
         let probe = self.with_exchange(|exchange| {
             let (response, now) = (Response::default(), host::now());
-            exchange.on_end(&response, &SharedData, now, host::grpc_status_trailer)
+            let goes_on = exchange.is_redirected(&response);
+            (!goes_on)
+                .then(|| exchange.on_end(&response, &SharedData, now, host::grpc_status_trailer))
         });
-        probe.into_iter().flatten().for_each(|value| self.plugin.record(value));
+        if let (Some(None), Some(exchange)) = (&probe, &self.exchange) {
+            self.plugin.keep_redirected(exchange);
+        }
+        probe.into_iter().flatten().flatten().for_each(|value| self.plugin.record(value));
         let policy = &self.plugin.policy;
         let ordinary = probe.is_none() && policy.evidence().counts_traffic();
         if !ordinary && !policy.has_counters() {

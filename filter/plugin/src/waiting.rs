@@ -156,7 +156,7 @@ impl Waiter {
                     host::reply(&reply);
                 }
                 Decision::Forward(edits) => {
-                    host::edit_request(&edits);
+                    host::forward(&edits, exchange.take_marks());
                     if exchange.drops_request_body() {
                         host::drop_request_body();
                     }

@@ -68,6 +68,10 @@ impl RequestHead for Request {
     fn protocol(&self) -> Option<Vec<u8>> {
         Some(b"HTTP/1.1".to_vec())
     }
+
+    fn marks(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// The application's answer: 200, and some text.

@@ -44,6 +44,10 @@ impl RequestHead for Head {
     fn protocol(&self) -> Option<Vec<u8>> {
         None
     }
+
+    fn marks(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 impl ResponseHead for Head {

@@ -309,7 +309,10 @@ impl Exchange {
         } else {
             self.probe.deadline(request, self.is_watch())
         };
-        self.held.callers_deadline = deadline.callers;
+        // What another plugin of this module has set isn't the caller's.
+        let marked_before = self.mark(request);
+        self.held.callers_deadline = deadline.callers && !marked_before;
+        self.held.deadline = deadline.after;
         let mut edits = self.probe.forward(deadline.after, self.held.closes);
         if let Some(decision) = self.translate(&mut edits) {
             return decision;
@@ -396,7 +399,7 @@ impl Exchange {
 impl Decision {
     /// Removes no header that isn't there: to see that costs nothing, as the headers have
     /// been read, and to remove one is a call into the host.
-    fn only_what_is_there(mut self, request: &impl RequestHead) -> Self {
+    pub(super) fn only_what_is_there(mut self, request: &impl RequestHead) -> Self {
         if let Self::Forward(edits) = &mut self {
             edits.remove.retain(|name| request.header(name).is_some());
         }

@@ -57,6 +57,7 @@ impl Exchange {
         end_of_stream: bool,
     ) -> HeaderEdits {
         self.held.complete = end_of_stream;
+        self.held.begun = true;
         self.look_where_it_went(response, store, now);
         if let Some(translation) = self.held.translation.take() {
             let edits = self.translate_head(translation, response, store, now, end_of_stream);

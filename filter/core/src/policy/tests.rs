@@ -131,6 +131,10 @@ impl RequestHead for Spy<'_> {
     fn protocol(&self) -> Option<Vec<u8>> {
         self.header("protocol").map(Cow::into_owned)
     }
+
+    fn marks(&self) -> Option<Vec<u8>> {
+        self.header("marks").map(Cow::into_owned)
+    }
 }
 
 #[test]
@@ -140,6 +144,16 @@ fn an_ordinary_request_costs_one_value_and_two_headers_that_are_not_there() {
     assert!(policy("").recognise(&spy).is_none());
     assert_eq!(forged_markers(&spy).count(), 0);
     assert_eq!(spy.1.into_inner(), [":path", UPSTREAM_HEALTH_CHECK, PROBE]);
+}
+
+#[test]
+fn a_marker_that_one_of_ours_has_set_stays() {
+    let request = FakeRequest::new("GET", "/").with(PROBE, "up").with("marks", *b"12345678");
+    assert_eq!(forged_markers(&request).count(), 0);
+    let request = request.with(UPSTREAM_HEALTH_CHECK, "true");
+    let spy = Spy(&request, RefCell::default());
+    assert_eq!(forged_markers(&spy).count(), 0);
+    assert_eq!(spy.1.into_inner(), [UPSTREAM_HEALTH_CHECK, "marks", PROBE], "asked once");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the core may ask about a stream: its request, its response, and how it ended.
 
-use super::{grpc_status, header, headers, memory, number, property, request_size};
+use super::{MARKS, grpc_status, header, headers, memory, number, property, request_size};
 use crate::abi::MapType;
 use heartbeat_core::header_map::HeaderMap;
 use heartbeat_core::time::Nanos;
@@ -85,6 +85,10 @@ impl RequestHead for Request {
     fn protocol(&self) -> Option<Vec<u8>> {
         property(&["request", "protocol"])
     }
+
+    fn marks(&self) -> Option<Vec<u8>> {
+        property(&[MARKS])
+    }
 }
 
 /// The same in `on_log`, where nothing is asked of most requests, and then mostly for a
@@ -115,6 +119,10 @@ impl RequestHead for PastRequest {
 
     fn protocol(&self) -> Option<Vec<u8>> {
         self.0.protocol()
+    }
+
+    fn marks(&self) -> Option<Vec<u8>> {
+        self.0.marks()
     }
 }
 

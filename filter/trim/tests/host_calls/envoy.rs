@@ -261,6 +261,16 @@ fn values(linker: &mut Linker<Envoy>) -> Result<()> {
     )?;
     linker.func_wrap(
         "env",
+        "proxy_set_property",
+        |host: Caller<'_, Envoy>, path: i32, length: i32, _value: i32, _size: i32| {
+            let mut host = Host(host);
+            let path = host.text(path, length);
+            host.call(format!("set_property {path}"));
+            OK
+        },
+    )?;
+    linker.func_wrap(
+        "env",
         "proxy_get_buffer_bytes",
         |host: Caller<'_, Envoy>, buffer: i32, start: i32, most: i32, at: i32, size: i32| {
             let mut host = Host(host);
