@@ -15,6 +15,32 @@ pub struct Behaviour {
     /// Status by gRPC service; the empty name is the whole server, which
     /// serves unless told otherwise.
     pub grpc: BTreeMap<String, ServingStatus>,
+    /// What it does on new connections when a request over HTTP/1.1 asks for a close; as
+    /// hyper does, which announces it, unless something is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_close: Option<OnClose>,
+}
+
+impl Behaviour {
+    /// How new connections are served by hand; `None` where hyper can do it.
+    pub fn by_hand(&self) -> Option<OnClose> {
+        let raw = || self.paths.values().any(Deviation::is_raw);
+        self.on_close.or_else(|| raw().then_some(OnClose::Announce))
+    }
+}
+
+/// What a server does with a request over HTTP/1.1 that asks it to close the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnClose {
+    /// It announces the close in its answer, as Node, Go and Envoy do.
+    Announce,
+    /// It closes behind its answer without a word, as the JDK's and Python's do.
+    Silent,
+    /// It does so 5 ms later.
+    Late,
+    /// It takes no notice.
+    Ignore,
 }
 
 /// How one path deviates from its ordinary answer. What is given replaces that
@@ -39,6 +65,9 @@ pub struct Deviation {
     pub hang: bool,
     /// Close the connection instead of answering.
     pub reset: bool,
+    /// These bytes, Latin-1, instead of an answer, and then the connection is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
     /// For so many requests only; the answer is ordinary again after them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<usize>,
@@ -48,6 +77,10 @@ pub struct Deviation {
 }
 
 impl Deviation {
+    fn is_raw(&self) -> bool {
+        self.raw.is_some() || self.sequence.iter().any(Self::is_raw)
+    }
+
     /// How the next request is answered; `None` for the ordinary answer.
     pub fn for_next_request(&mut self) -> Option<Self> {
         if let Some(mut first) = self.sequence.pop_front() {

@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::CONTENT_LENGTH;
 
-use super::behaviour::{Behaviour, Deviation};
+use super::behaviour::{Behaviour, Deviation, OnClose};
+use super::by_hand::Raw;
 use super::record::{Recorder, Seen};
 use super::server::Connection;
 use crate::latin1;
@@ -33,6 +34,11 @@ impl Manners {
     /// Calls `read` with the recorder.
     pub fn recorder<T>(&self, read: impl FnOnce(&mut Recorder) -> T) -> T {
         read(&mut self.recorder.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How new connections are served by hand; `None` where hyper can do it.
+    pub fn by_hand(&self) -> Option<OnClose> {
+        self.behaviour.lock().unwrap_or_else(PoisonError::into_inner).by_hand()
     }
 
     fn deviation(&self, path: &str) -> Option<Deviation> {
@@ -70,6 +76,9 @@ async fn note_and_deviate(
 }
 
 fn replace_parts(mut answer: Response, deviation: &Deviation) -> anyhow::Result<Response> {
+    if let Some(raw) = &deviation.raw {
+        answer.extensions_mut().insert(Raw(latin1::encode(raw)?));
+    }
     if let Some(status) = deviation.status {
         *answer.status_mut() = StatusCode::from_u16(status)?;
     }

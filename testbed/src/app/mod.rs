@@ -6,6 +6,7 @@
 //! or stopped like a real one.
 
 pub mod behaviour;
+mod by_hand;
 mod control;
 mod grpc;
 pub mod grpc_list;
@@ -74,9 +75,9 @@ pub async fn run(options: &Options) -> Result<()> {
     let manners = Arc::new(Manners::default());
     let health = grpc::Health::default();
     tokio::join!(
-        server::serve(http, manners::wrap(http::routes(), &manners)),
-        server::serve(grpc, manners::wrap(grpc::routes(&health), &manners)),
-        server::serve(control, control::routes(manners, health)),
+        server::serve(http, manners::wrap(http::routes(), &manners), || manners.by_hand()),
+        server::serve(grpc, manners::wrap(grpc::routes(&health), &manners), || None),
+        server::serve(control, control::routes(manners.clone(), health.clone()), || None),
     );
     Ok(())
 }

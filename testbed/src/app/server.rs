@@ -12,6 +12,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
+use super::behaviour::OnClose;
+use super::by_hand;
+
 /// The connection that a request came on; an extension of every request.
 #[derive(Clone, Debug, Default)]
 pub struct Connection(Arc<Notify>);
@@ -23,22 +26,30 @@ impl Connection {
     }
 }
 
-/// Accepts and serves connections for ever.
-pub async fn serve(listener: TcpListener, routes: Router) {
+/// Accepts and serves connections for ever; `by_hand` says how those are served that come
+/// next, where hyper can't.
+pub async fn serve(listener: TcpListener, routes: Router, by_hand: impl Fn() -> Option<OnClose>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(serve_connection(stream, routes.clone()));
+                tokio::spawn(serve_connection(stream, routes.clone(), by_hand()));
             }
             Err(error) => eprintln!("accept: {error}"),
         }
     }
 }
 
-async fn serve_connection(stream: TcpStream, routes: Router) {
+async fn serve_connection(stream: TcpStream, routes: Router, by_hand: Option<OnClose>) {
     // Small answers shall leave at once; where that can't be, they leave later.
     let _ = stream.set_nodelay(true);
     let connection = Connection::default();
+    if let Some(on_close) = by_hand {
+        tokio::select! {
+            _ = by_hand::serve(stream, routes, on_close, &connection) => {}
+            () = connection.0.notified() => {}
+        }
+        return;
+    }
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(connection.clone());
         let routes = routes.clone();

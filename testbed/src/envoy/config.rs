@@ -168,12 +168,19 @@ pub fn move_admin(config: &mut Value, address: SocketAddr) {
     }
 }
 
+/// The application of a cluster: probes may have one of their own to it.
+fn application(cluster: &str) -> &str {
+    cluster.strip_suffix("_probes").unwrap_or(cluster)
+}
+
 /// Points endpoints at `destinations`, chosen by the endpoint's host name or
 /// else by the cluster's name.
 pub fn set_endpoints(config: &mut Value, destinations: &BTreeMap<String, SocketAddr>) {
     each_endpoint(config, &mut |cluster, socket| {
         let host = socket["address"].as_str().unwrap_or_default();
-        if let Some(address) = destinations.get(host).or_else(|| destinations.get(cluster)) {
+        if let Some(address) =
+            destinations.get(host).or_else(|| destinations.get(application(cluster)))
+        {
             *socket = socket_address(*address);
         }
     });
@@ -198,7 +205,9 @@ pub fn settle_on_host(
                 *socket = socket_address(inside);
                 return;
             }
-            let found = [host, &*name].into_iter().find_map(|key| applications.get_key_value(key));
+            let found = [host, application(&name)]
+                .into_iter()
+                .find_map(|key| applications.get_key_value(key));
             if let Some((key, address)) = found {
                 let host = key.strip_suffix("_grpc").unwrap_or(key);
                 *socket = json!({ "address": host, "port_value": address.port() });

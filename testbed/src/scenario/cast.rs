@@ -67,8 +67,10 @@ impl Cast {
         let actor = self.actors.get_mut(&role).with_context(|| format!("{role} isn't there"))?;
         match order {
             Order::Set(behaviour) => {
-                actor.behaviour.clone_from(behaviour);
-                actor.app.behave(behaviour).await
+                // How it closes connections is no matter of paths.
+                let on_close = actor.behaviour.on_close;
+                actor.behaviour = Behaviour { on_close, ..behaviour.clone() };
+                actor.app.behave(&actor.behaviour).await
             }
             Order::Signal(signal) => actor.app.signal(*signal),
             Order::Restart => {

@@ -12,7 +12,7 @@ use super::role::Role;
 use super::span::Amount;
 use super::step::{Action, Step, check_order};
 use super::template;
-use crate::app::behaviour::{Behaviour, Deviation, ServingStatus};
+use crate::app::behaviour::{Behaviour, Deviation, OnClose, ServingStatus};
 use crate::client::tls::Authority;
 use crate::envoy::{EnvoyBuilder, PluginConfig};
 use crate::hosts::Condition;
@@ -37,6 +37,7 @@ pub struct Scenario {
     app: BTreeMap<String, Deviation>,
     #[serde(default)]
     grpc_services: BTreeMap<String, ServingStatus>,
+    app_on_close: Option<OnClose>,
     #[serde(default)]
     app_ignores: Vec<String>,
     dependency: Option<BTreeMap<String, Deviation>>,
@@ -197,11 +198,11 @@ impl Scenario {
 
     /// How an application behaves at first; `None` if the scenario has none such.
     pub fn behaviour(&self, role: Role) -> Option<Behaviour> {
-        let (paths, grpc) = match role {
-            Role::App => (&self.app, &self.grpc_services),
-            Role::Dependency => (self.dependency.as_ref()?, &self.dependency_grpc_services),
+        let (paths, grpc, on_close) = match role {
+            Role::App => (&self.app, &self.grpc_services, self.app_on_close),
+            Role::Dependency => (self.dependency.as_ref()?, &self.dependency_grpc_services, None),
         };
-        Some(Behaviour { paths: paths.clone(), grpc: grpc.clone() })
+        Some(Behaviour { paths: paths.clone(), grpc: grpc.clone(), on_close })
     }
 
     /// The paths that are overlooked in what an application sees.

@@ -35,7 +35,11 @@
 //!     # A deviation may hold for a few requests only, or change from one to the next:
 //!     #   /health: { status: 503, times: 2 }
 //!     #   /health: { sequence: [{ status: 500 }, {}, { hang: true }], status: 503 }   # then 503
+//!     # raw: "HTTP/1.1 200 OK\r\n..", bytes in the place of an answer (Latin-1)
 //!     grpc_services: { "": SERVING, orders: NOT_SERVING }
+//!     app_on_close: announce        # what it does when a request over HTTP/1.1 asks it to close
+//!                                   # the connection: announce (Node, Go), silent (the JDK,
+//!                                   # Python), late (silent, 5 ms after the answer), ignore
 //!     app_ignores: [/ping]          # paths that app_sees overlooks (background checks)
 //!
 //!     # The dependency: another application like the first, and told the same things.

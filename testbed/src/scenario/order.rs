@@ -109,7 +109,7 @@ impl Order {
 
 impl Set {
     fn behaviour(self) -> Behaviour {
-        Behaviour { paths: self.paths, grpc: self.grpc_services }
+        Behaviour { paths: self.paths, grpc: self.grpc_services, ..Behaviour::default() }
     }
 }
 
