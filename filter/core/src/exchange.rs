@@ -15,9 +15,9 @@ use crate::policy::MetricIndex;
 use crate::probe::Probe;
 use crate::recognition::{Call, Recognised, RequestLine};
 use crate::request::ResponseHead;
-use crate::state::{Cell, Cells, Notice, Refusal, SharedStore, update};
+use crate::state::{Cell, Cells, Refusal, SharedStore, update};
 use crate::time::{Nanos, WallTime, rounded_ms};
-use crate::upstream::Upstream;
+use crate::upstream::{Asking, Upstream};
 use fetch::Errand;
 use plane::Translation;
 use response::Reason;
@@ -25,6 +25,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 mod call;
+mod closing;
 mod fetch;
 mod marks;
 mod plane;
@@ -36,12 +37,6 @@ pub use marks::markers_of;
 /// What all exchanges of a plugin share.
 #[derive(Debug)]
 pub struct Commons {
-    /// What is known of each upstream cluster.
-    pub upstreams: Cells,
-    /// The log was told that there is no room for all of them.
-    pub upstreams_full: Notice,
-    /// Counts clusters that turned out to speak HTTP/2.
-    pub http2_upstreams_total: MetricIndex,
     /// What the answers of `respond` rest on.
     pub evidence: Rc<Evidence>,
     /// The path that leads to the loopback responder, where there is one.
@@ -87,8 +82,9 @@ pub struct Exchange {
     cluster: Vec<u8>,
     /// The route to it, where answers are fetched.
     route: Vec<u8>,
-    /// Whether its client speaks HTTP/1: some clusters speak what their clients do.
-    from_http1: bool,
+    /// The major version of HTTP that its client speaks, a digit: some clusters speak what
+    /// their clients do.
+    client: u8,
     memory: Option<Cell>,
     /// What the cache did for it, where it had a say.
     cached: Option<CacheResult>,
@@ -104,10 +100,10 @@ struct Held {
     passed_breaker: Option<Nanos>,
     /// It is bounded by the caller's own deadline.
     callers_deadline: bool,
-    /// It asks the application to close the connection.
-    closes: bool,
-    /// It tries whether the cluster takes `connection: close`.
-    upstream_trial: bool,
+    /// Whether it asks the application to close the connection.
+    asking: Asking,
+    /// What was known of the cluster then, where that decided it.
+    upstream: Option<Upstream>,
     /// What it does for others at the application.
     errand: Errand,
     /// Others wait for what it brings.
@@ -186,7 +182,7 @@ impl Exchange {
             own: false,
             cluster: Vec::new(),
             route: Vec::new(),
-            from_http1: false,
+            client: 0,
             memory: None,
             cached: None,
             progress,
@@ -198,11 +194,6 @@ impl Exchange {
     /// What wall time shows at a moment.
     fn wall(&self, moment: Nanos) -> WallTime {
         self.commons.evidence.clock.at(moment)
-    }
-
-    /// What is known of the cluster, for clients of one kind of protocol.
-    fn upstream(&self, from_http1: bool) -> Cell {
-        self.commons.upstreams.scope(&[&self.cluster, &[u8::from(from_http1)]])
     }
 
     /// The breaker of the cluster, for calls of gRPC that of a service in it.
@@ -246,13 +237,7 @@ impl Exchange {
             let broke_off = begun && !self.held.complete && is_upstreams_fault(response);
             self.settle_breaker(store, now, broke_off.then_some(true));
         }
-        if self.held.upstream_trial {
-            let _ =
-                update::<Upstream, _>(store, &self.upstream(self.from_http1), now, |upstream| {
-                    let held = upstream.release(self.token);
-                    ((), held)
-                });
-        }
+        self.release_upstream(store, now);
         let outcome = match &self.progress {
             Progress::Known(outcome) => *outcome,
             Progress::AwaitingHttp => Outcome::Error,

@@ -43,6 +43,9 @@ pub const CONNECTION: &str = "connection";
 /// Another protocol that the client asks for (RFC 9110, section 7.8). Envoy leaves it only
 /// where the request is an upgrade, and makes one of an extended CONNECT (RFC 8441).
 pub const UPGRADE: &str = "upgrade";
+/// Headers that only an answer over HTTP/1.1 can have (RFC 9113, section 8.2.2), as far as
+/// Envoy shows them to filters: `keep-alive` it doesn't.
+pub const OF_HTTP1: [&str; 2] = [CONNECTION, "transfer-encoding"];
 /// The method, as HTTP/2 and Envoy write it.
 pub const METHOD: &str = ":method";
 /// The path with its query, as HTTP/2 and Envoy write it.

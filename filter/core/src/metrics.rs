@@ -11,6 +11,7 @@ use crate::grpc::ServingStatus;
 use crate::outcome::Outcome;
 use crate::policy::Build;
 use crate::score::AxisName;
+use crate::upstream::CloseResult;
 
 /// A metric to be defined.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +98,13 @@ pub fn of_check(check: &str) -> [Metric; 1 + CheckResult::ALL.len()] {
 /// `heartbeat_http2_upstreams_total`: clusters that turned out to speak HTTP/2.
 pub fn http2_upstreams_total() -> Metric {
     Metric::counter("heartbeat_http2_upstreams_total")
+}
+
+/// `heartbeat_connection_close_total{result}`: clusters of which probes ask that they close
+/// their connections (`announced`), and those that are asked no more, by what ended it.
+pub fn connection_close_total(result: CloseResult) -> Metric {
+    let labels = [("result", result.word())];
+    Metric::labelled(MetricKind::Counter, &labels, "heartbeat_connection_close_total")
 }
 
 /// `heartbeat_build_info{module_version, module_revision}`: always 1.

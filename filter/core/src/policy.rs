@@ -15,8 +15,9 @@ use crate::outcome::Outcome;
 use crate::probe::{Probe, ProbeMetrics};
 use crate::recognition::{Recognised, Recogniser};
 use crate::request::{Ending, RequestHead, without_query};
-use crate::state::{Cell as StateCell, Cells, Lease, Notice, SharedStore, fingerprint, update};
+use crate::state::{Cell as StateCell, Lease, SharedStore, fingerprint, update};
 use crate::time::Nanos;
+use crate::upstream::{CloseResult, UpstreamMetrics};
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
@@ -89,8 +90,9 @@ impl Policy {
         let counters: Vec<Counter> = counters.collect();
         let paths = counters.iter().map(Counter::path).filter(|path| **path != PathMatch::Any);
         let longest_counted_path = paths.map(|path| path.text().len()).max();
-        let http2_upstreams_total = metrics.len();
+        let upstreams = UpstreamMetrics { http2: metrics.len(), close: metrics.len() + 1 };
         metrics.push(metrics::http2_upstreams_total());
+        metrics.extend(CloseResult::ALL.map(metrics::connection_close_total));
 
         let build_info = metrics.len();
         metrics.push(metrics::build_info(surroundings.build));
@@ -101,7 +103,7 @@ impl Policy {
         metrics.extend(config.checks.iter().flat_map(|check| metrics::of_check(&check.name)));
         let score = metrics.len();
         metrics.extend(config.score.iter().flat_map(|_| metrics::score()));
-        let places = EvidenceMetrics { checks, score };
+        let places = EvidenceMetrics { checks, score, upstreams };
         let evidence = Evidence::compile(&config, &surroundings.plugin, places);
         let items: Vec<Vec<Item>> =
             config.probes.iter().map(|rule| evidence.items(rule, &config)).collect();
@@ -139,9 +141,6 @@ impl Policy {
             recogniser.add(matcher, Rc::new(Probe::compile(rule, items, surroundings, metrics)));
         }
         let commons = Rc::new(Commons {
-            upstreams: Cells::new(format!("heartbeat/{}/upstream", surroundings.plugin), 0),
-            upstreams_full: Notice::default(),
-            http2_upstreams_total,
             evidence: Rc::new(evidence),
             grpc_replies: config.grpc_replies,
             responder_missed: Cell::new(false),

@@ -270,13 +270,17 @@ impl Probe {
 
     /// Whether what becomes of its probes depends on what is known of their cluster.
     pub(crate) fn heeds_cluster(&self) -> bool {
-        let closes = self.closes_connections() && !self.responds();
+        let closes = self.connection() != Connection::Keep && !self.responds();
         closes || self.memory.is_some() || self.breaker.is_some()
     }
 
-    /// Whether probes of this rule ask the application to close the connection.
-    pub(crate) fn closes_connections(&self) -> bool {
-        self.protocol == Protocol::Http && self.connection == Connection::Close
+    /// Whether probes of this rule ask the application to close the connection: calls of
+    /// gRPC never do.
+    pub(crate) fn connection(&self) -> Connection {
+        match self.protocol {
+            Protocol::Http => self.connection,
+            Protocol::Grpc => Connection::Keep,
+        }
     }
 
     /// The edits to a probe that goes to the application, which has until

@@ -1,53 +1,186 @@
-//! What is known of an upstream cluster: whether `connection: close` may be sent
-//! to it.
+//! What is known of an upstream cluster: whether probes may ask it to close their
+//! connections.
 //!
-//! Envoy tells a filter nothing about the protocol of a cluster, and fails a
-//! request with a `connection` header over HTTP/2 (RFC 9113, section 8.2.2). So
-//! one probe tries, and all others go without until its answer is there.
+//! Asking can do harm, and Envoy tells a filter nothing that would say where:
+//!
+//! - Over HTTP/2 a `connection` header makes a request malformed (RFC 9113, section
+//!   8.2.2). An Envoy on the other side ends the whole connection, with all that is under
+//!   way on it.
+//! - Over HTTP/1.1 a server may close without announcing it in its answer (RFC 9112,
+//!   section 9.6, says no more than that it should). Envoy then keeps a dead connection in
+//!   its pool, and the next request fails on it.
+//!
+//! So nobody asks before the cluster is known to speak HTTP/1.1; then one probe tries; and
+//! from there on all ask, for as long as the answers announce the close. As a cluster may
+//! speak what its clients speak, each protocol of clients is known by itself.
 
-use crate::state::{Decoder, Encoder, Lease, State};
+use crate::decision::Signals;
+use crate::evidence::admin::Protocols;
+use crate::policy::MetricIndex;
+use crate::state::{Cell, Cells, Decoder, Encoder, Lease, Notice, SharedStore, State, update};
 use crate::time::Nanos;
 
-/// What is known of a cluster, shared by all workers.
+/// What is known of a cluster for clients of one protocol, shared by all workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Upstream {
-    protocol: Option<Protocol>,
+    stage: Stage,
+    /// The one probe that tries.
     trial: Lease,
+    /// The last probe that asked got no answer: its connection ended.
+    terminated: bool,
+    /// When the admin interface was to be asked; 0 for never.
+    listed: Nanos,
 }
 
-/// The protocol that a cluster speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// HTTP/1.1: its connections can be closed by a header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// Nothing has shown which protocol it speaks.
+    #[default]
+    Unknown,
+    /// It speaks HTTP/1.1 to some and HTTP/2 to others: only its answers can tell.
+    Mixed,
+    /// It speaks HTTP/1.1, and nobody has asked it yet.
     Http1,
-    /// HTTP/2: they can't.
-    Http2,
+    /// It announces that it closes.
+    Announces,
+    /// Nobody asks it any more.
+    Spared,
 }
+
+/// Whether a probe asks for its connection to be closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asking {
+    /// It doesn't.
+    #[default]
+    No,
+    /// It does, as the first one.
+    Trial,
+    /// It does, as others before it.
+    Yes,
+}
+
+/// What came of asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseResult {
+    /// The answer announces the close.
+    Announced,
+    /// The answer doesn't announce it.
+    Unannounced,
+    /// The connection ended before there was an answer.
+    Terminated,
+    /// The request or what came back was no HTTP to the other side.
+    ProtocolError,
+}
+
+impl CloseResult {
+    /// All of them, in the order of their metrics.
+    pub const ALL: [Self; 4] =
+        [Self::Announced, Self::Unannounced, Self::Terminated, Self::ProtocolError];
+
+    /// Its name in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Announced => "announced",
+            Self::Unannounced => "unannounced",
+            Self::Terminated => "terminated",
+            Self::ProtocolError => "protocol_error",
+        }
+    }
+
+    /// Why it ends the asking, for the log.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Announced => "",
+            Self::Unannounced => "doesn't announce in its answers that it closes",
+            Self::Terminated => "ended two connections in a row without an answer",
+            Self::ProtocolError => "answered with what is no HTTP, or speaks HTTP/2",
+        }
+    }
+}
+
+/// How long the admin interface is left alone about a cluster that it didn't tell of, in
+/// nanoseconds.
+const LIST_AGAIN: Nanos = 10_000_000_000;
 
 impl Upstream {
-    /// Whether a probe may send `connection: close`; where nothing is known yet
-    /// it is the trial, with `patience` nanoseconds to come to an end.
-    pub fn may_close(&mut self, now: Nanos, token: u64, patience: Nanos) -> bool {
-        if let Some(protocol) = self.protocol {
-            return protocol == Protocol::Http1;
+    /// Whether a probe asks; the one that tries has `patience` nanoseconds to come to an
+    /// end.
+    pub fn ask(&mut self, now: Nanos, token: u64, patience: Nanos) -> Asking {
+        match self.stage {
+            Stage::Announces => Asking::Yes,
+            Stage::Http1 if !self.trial.is_held(now) => {
+                self.trial.grant(token, now, patience);
+                Asking::Trial
+            }
+            _ => Asking::No,
         }
-        let under_way = self.trial.is_held(now);
-        if !under_way {
-            self.trial.grant(token, now, patience);
-        }
-        !under_way
     }
 
-    /// Whether no answer has shown anything yet.
+    /// Whether an answer may still show that it speaks HTTP/1.1.
     pub fn is_unknown(&self) -> bool {
-        self.protocol.is_none()
+        matches!(self.stage, Stage::Unknown | Stage::Mixed)
     }
 
-    /// Takes note of what an answer shows. Says whether it is news.
-    pub fn learn(&mut self, protocol: Protocol) -> bool {
-        let news = self.protocol != Some(protocol);
-        *self = Self { protocol: Some(protocol), trial: Lease::default() };
+    /// Whether the last probe that asked got no answer.
+    pub fn is_suspect(&self) -> bool {
+        self.terminated
+    }
+
+    /// Whether the admin interface is to be asked about it, now that a probe was answered.
+    pub fn is_to_be_listed(&self, now: Nanos) -> bool {
+        let lately = self.listed != 0 && now < self.listed.saturating_add(LIST_AGAIN);
+        self.stage == Stage::Unknown && !lately
+    }
+
+    /// Notes that the admin interface is to be asked about it.
+    pub fn list(&mut self, now: Nanos) -> bool {
+        let listed = self.is_to_be_listed(now);
+        if listed {
+            self.listed = now;
+        }
+        listed
+    }
+
+    /// An answer shows that it speaks HTTP/1.1. Says whether that is news.
+    pub fn learn_http1(&mut self) -> bool {
+        let news = self.is_unknown();
+        if news {
+            self.stage = Stage::Http1;
+        }
         news
+    }
+
+    /// Takes note of what the admin interface shows that was asked at `asked`. That says
+    /// nothing of clients none of which was answered before. Says whether it is news.
+    pub fn learn(&mut self, protocols: Protocols, asked: Nanos) -> bool {
+        let news = self.stage == Stage::Unknown && self.listed != 0 && self.listed <= asked;
+        if news {
+            self.stage = match protocols {
+                Protocols::Http1 => Stage::Http1,
+                Protocols::Multiplexed => Stage::Spared,
+                Protocols::Mixed => Stage::Mixed,
+            };
+        }
+        news
+    }
+
+    /// Takes note of what came of asking. Says whether it is news: that probes ask from
+    /// now on, or that none does any more.
+    pub fn record(&mut self, result: CloseResult) -> bool {
+        let before = self.stage;
+        let ends = match result {
+            CloseResult::Announced => false,
+            CloseResult::Terminated => self.terminated,
+            CloseResult::Unannounced | CloseResult::ProtocolError => true,
+        };
+        self.terminated = result == CloseResult::Terminated;
+        self.trial = Lease::default();
+        if ends {
+            self.stage = Stage::Spared;
+        } else if result == CloseResult::Announced && before == Stage::Http1 {
+            self.stage = Stage::Announces;
+        }
+        self.stage != before
     }
 
     /// Takes back a trial whose answer showed nothing. Says whether it was its own.
@@ -57,77 +190,211 @@ impl Upstream {
 }
 
 impl State for Upstream {
+    fn expires(&self) -> Nanos {
+        match self.stage {
+            Stage::Unknown if self.listed == 0 => 0,
+            Stage::Unknown => self.listed.saturating_add(LIST_AGAIN),
+            // What was tried once for the process isn't to be tried again.
+            _ => Nanos::MAX,
+        }
+    }
+
     fn encode(&self, to: &mut Encoder) {
-        to.optional(self.protocol.as_ref(), |to, protocol| {
-            to.number(u64::from(*protocol == Protocol::Http2));
-        });
+        to.number(self.stage as u64).number(u64::from(self.terminated)).number(self.listed);
         self.trial.encode(to);
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
-        let protocol = from.optional(|from| match from.number()? {
-            0 => Some(Protocol::Http1),
-            _ => Some(Protocol::Http2),
-        })?;
-        let trial = Lease::decode(from)?;
-        Some(Self { protocol, trial })
+        let stage = match from.number()? {
+            0 => Stage::Unknown,
+            1 => Stage::Mixed,
+            2 => Stage::Http1,
+            3 => Stage::Announces,
+            _ => Stage::Spared,
+        };
+        let (terminated, listed) = (from.number()? != 0, from.number()?);
+        Some(Self { stage, terminated, listed, trial: Lease::decode(from)? })
+    }
+}
+
+/// The clusters that the admin interface is to be asked about: some at a time, so that the
+/// question stays short.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waiting(Vec<String>);
+
+impl Waiting {
+    const MOST: usize = 16;
+    /// In bytes.
+    const LONGEST_NAME: usize = 255;
+
+    fn add(&mut self, cluster: &str) -> bool {
+        let fits = self.0.len() < Self::MOST && cluster.len() <= Self::LONGEST_NAME;
+        let added = fits && !self.holds(cluster);
+        if added {
+            self.0.push(cluster.to_owned());
+        }
+        added
     }
 
-    /// What a cluster speaks is of use for as long as there is the cluster.
+    fn holds(&self, cluster: &str) -> bool {
+        self.0.iter().any(|waiting| waiting == cluster)
+    }
+}
+
+impl State for Waiting {
     fn expires(&self) -> Nanos {
-        self.protocol.map_or(self.trial.until(), |_| Nanos::MAX)
+        Nanos::MAX
+    }
+
+    fn encode(&self, to: &mut Encoder) {
+        self.0.iter().for_each(|cluster| {
+            to.bytes(cluster.as_bytes());
+        });
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        let mut clusters = Vec::new();
+        while from.left() > 0 {
+            clusters.push(std::str::from_utf8(from.bytes()?).ok()?.to_owned());
+        }
+        Some(Self(clusters))
+    }
+}
+
+/// All upstream clusters of a plugin, as far as its probes get to know them.
+#[derive(Debug)]
+pub struct Upstreams {
+    cells: Cells,
+    waiting: Cell,
+    /// The log was told that there is no room for all of them.
+    full: Notice,
+    metrics: UpstreamMetrics,
+}
+
+/// The metrics of all clusters together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UpstreamMetrics {
+    /// Counts clusters that turned out to speak HTTP/2.
+    pub http2: MetricIndex,
+    /// The first of those that count what came of asking for a close, which stand in the
+    /// order of [`CloseResult::ALL`].
+    pub close: MetricIndex,
+}
+
+/// The form in which a state is written.
+const FORM: u64 = 1;
+
+/// The protocols of clients that Envoy knows, each by its major version.
+const CLIENTS: [u8; 3] = *b"123";
+
+impl Upstreams {
+    /// Those of a plugin, which `plugin` tells from the others of the proxy.
+    pub fn new(plugin: &str, metrics: UpstreamMetrics) -> Self {
+        Self {
+            cells: Cells::new(format!("heartbeat/{plugin}/upstream"), FORM),
+            waiting: Cell::alone(format!("heartbeat/{plugin}/unknown"), 0),
+            full: Notice::default(),
+            metrics,
+        }
+    }
+
+    /// What is known of a cluster, for clients that speak this major version of HTTP.
+    pub fn cell(&self, cluster: &[u8], client: u8) -> Cell {
+        self.cells.scope(&[cluster, &[client]])
+    }
+
+    /// There is no room to learn anything of a cluster.
+    pub(crate) fn note_full(
+        &self,
+        cluster: &[u8],
+        (store, now): (&impl SharedStore, Nanos),
+        signals: &mut Signals,
+    ) {
+        const HOUR: Nanos = 3_600_000_000_000;
+        if self.full.is_due(&self.cells.said("full"), HOUR, store, now) {
+            signals.log.push(format!(
+                "there is no room to learn what more clusters speak: probes to {:?} and others go without connection: close",
+                String::from_utf8_lossy(cluster)
+            ));
+        }
+    }
+
+    /// Has the admin interface asked about a cluster, and says whether there is room to.
+    pub fn list(&self, cluster: &[u8], store: &impl SharedStore, now: Nanos) -> bool {
+        let Ok(cluster) = std::str::from_utf8(cluster) else { return false };
+        let listed = update::<Waiting, _>(store, &self.waiting, now, |list| {
+            let added = list.add(cluster);
+            (added || list.holds(cluster), added)
+        });
+        listed == Ok(true)
+    }
+
+    /// The clusters that the admin interface is to be asked about.
+    pub fn waiting(&self, store: &impl SharedStore) -> Vec<String> {
+        self.waiting.read::<Waiting>(store).0
+    }
+
+    /// Takes note that the admin interface was asked about these clusters, at `asked`, and
+    /// of what it shows of them.
+    pub(crate) fn learn(
+        &self,
+        clusters: &[(String, Option<Protocols>)],
+        asked: Nanos,
+        (store, now): (&impl SharedStore, Nanos),
+        signals: &mut Signals,
+    ) {
+        if clusters.is_empty() {
+            return;
+        }
+        let _ = update::<Waiting, _>(store, &self.waiting, now, |list| {
+            list.0.retain(|waiting| clusters.iter().all(|(cluster, _)| cluster != waiting));
+            ((), true)
+        });
+        for (cluster, protocols) in clusters {
+            let Some(protocols) = *protocols else { continue };
+            let (mut news, mut spared) = (false, false);
+            for client in CLIENTS {
+                let cell = self.cell(cluster.as_bytes(), client);
+                let _ = update::<Upstream, _>(store, &cell, now, |upstream| {
+                    spared |= upstream.stage == Stage::Spared;
+                    let learnt = upstream.learn(protocols, asked);
+                    news |= learnt;
+                    ((), learnt)
+                });
+            }
+            if protocols == Protocols::Multiplexed && news && !spared {
+                signals.raise.push(self.metrics.http2);
+                signals.log.push(format!(
+                    "cluster {cluster:?} speaks HTTP/2: probes to it go without connection: close"
+                ));
+            }
+        }
+    }
+
+    /// Shows what came of asking a cluster, where that is news. Rules that say so go on
+    /// asking `always`.
+    pub(crate) fn show(
+        &self,
+        cluster: &[u8],
+        result: CloseResult,
+        always: bool,
+        signals: &mut Signals,
+    ) {
+        signals.raise.push(self.metrics.close + result as usize);
+        if result == CloseResult::ProtocolError {
+            signals.raise.push(self.metrics.http2);
+        }
+        if result != CloseResult::Announced {
+            let (cluster, reason) = (String::from_utf8_lossy(cluster), result.reason());
+            let then = if always {
+                r#"write "connection": "auto""#
+            } else {
+                "probes to it go without connection: close from now on"
+            };
+            signals.log.push(format!("cluster {cluster:?} {reason}: {then}"));
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    const NOW: Nanos = 1_000_000_000_000;
-    const PATIENCE: Nanos = 3_000_000_000;
-
-    fn unknown_but_tried() -> Upstream {
-        let mut upstream = Upstream::default();
-        assert!(upstream.may_close(NOW, 1, PATIENCE));
-        upstream
-    }
-
-    #[test]
-    fn one_probe_tries_and_the_others_go_without() {
-        let mut upstream = unknown_but_tried();
-        assert!(!upstream.may_close(NOW, 2, PATIENCE));
-        assert!(!upstream.may_close(NOW + 1, 3, PATIENCE));
-    }
-
-    #[test]
-    fn what_the_trial_showed_holds_for_all() {
-        let mut upstream = unknown_but_tried();
-        assert!(upstream.learn(Protocol::Http1));
-        assert!(upstream.may_close(NOW, 2, PATIENCE));
-        assert!(!upstream.learn(Protocol::Http1), "no news");
-        assert!(upstream.learn(Protocol::Http2));
-        assert!(!upstream.may_close(NOW, 3, PATIENCE));
-    }
-
-    #[test]
-    fn a_trial_that_showed_nothing_is_made_again() {
-        let mut upstream = unknown_but_tried();
-        assert!(!upstream.release(2));
-        assert!(upstream.release(1));
-        assert!(upstream.may_close(NOW, 3, PATIENCE));
-        assert!(upstream.may_close(NOW + PATIENCE, 4, PATIENCE), "given up");
-    }
-
-    #[test]
-    fn it_survives_shared_data() {
-        let mut learned = unknown_but_tried();
-        learned.learn(Protocol::Http2);
-        for state in [Upstream::default(), unknown_but_tried(), learned] {
-            let mut encoder = Encoder::default();
-            state.encode(&mut encoder);
-            assert_eq!(Upstream::decode(&mut Decoder::new(&encoder.finish())), Some(state));
-        }
-    }
-}
+mod tests;

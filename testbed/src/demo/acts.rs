@@ -11,7 +11,6 @@ const PROBE: &str = "x-heartbeat-probe";
 const HEALTH_CHECK: &str = "x-envoy-upstream-health-check";
 /// What Envoy's router makes of the timeout that the filter sets.
 const TIMEOUT: &str = "x-envoy-expected-rq-timeout-ms";
-const CONNECTION: &str = "connection";
 
 const RETAIL: &str = r#"payment_request_success{order_type="retail"}"#;
 const WHOLESALE: &str = r#"payment_request_success{order_type="wholesale"}"#;
@@ -144,13 +143,12 @@ fn ready() -> [Header; 1] {
     [(STATUS, Some("ready"))]
 }
 
-fn http_probe(name: &'static str) -> [Header; 2] {
-    [(PROBE, Some(name)), (CONNECTION, Some("close"))]
+fn http_probe(name: &'static str) -> [Header; 1] {
+    [(PROBE, Some(name))]
 }
 
-/// HTTP/2 knows no such header.
-fn grpc_probe() -> [Header; 2] {
-    [(PROBE, Some("grpc")), (CONNECTION, None)]
+fn grpc_probe() -> [Header; 1] {
+    [(PROBE, Some("grpc"))]
 }
 
 fn probe(name: &str, outcome: &str) -> String {

@@ -168,7 +168,10 @@ fn clusters(count: usize) -> Box<dyn FnMut()> {
         }
     }
     let body = format!(r#"{{"stats":[{}]}}"#, stats.join(","));
-    Box::new(move || drop(black_box(admin::read(black_box(body.as_bytes()), &names))))
+    Box::new(move || {
+        let stats = admin::Stats::read(black_box(body.as_bytes()));
+        drop(black_box(stats.and_then(|stats| stats.view(&names))));
+    })
 }
 
 /// Rules for prefixes. What is written is as long for each.

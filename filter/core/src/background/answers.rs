@@ -3,8 +3,9 @@
 use super::{Background, Subject, UnderWay};
 use crate::callout::{CallAnswer, CallToken, Heard};
 use crate::config::{CheckCall, CheckRule};
+use crate::evidence::admin::{Stats, View};
 use crate::evidence::check::{CheckResult, CheckState, Observation, Position};
-use crate::evidence::{Admin, Check, admin};
+use crate::evidence::{Admin, Check};
 use crate::score::Sample;
 use crate::state::SharedStore;
 use crate::time::Nanos;
@@ -92,10 +93,11 @@ impl Background {
                 }
                 settled.was_up
             }
-            Some(Subject::Admin) => evidence
-                .admin
-                .as_ref()
-                .is_some_and(|admin| self.settle_admin(admin, heard, body, store, now)),
+            Some(Subject::Admin) => evidence.admin.as_ref().is_some_and(|admin| {
+                let asked = now.saturating_sub(took);
+                let view = self.view(admin, heard, body, asked, (store, now));
+                self.settle_admin(admin, &view, store, now)
+            }),
             None => false,
         }
     }
@@ -144,28 +146,46 @@ impl Background {
         settled
     }
 
-    fn settle_admin(
+    /// What the admin interface shows that was asked at `asked`. What it shows of clusters
+    /// that weren't known goes to them.
+    fn view(
         &mut self,
         admin: &Admin,
         heard: &Heard,
         body: impl FnOnce() -> Vec<u8>,
+        asked: Nanos,
+        (store, now): (&impl SharedStore, Nanos),
+    ) -> Result<View, String> {
+        let stats = match heard {
+            Heard::Answer(200) => Stats::read(&body())?,
+            Heard::Answer(status) => return Err(format!("answered {status}")),
+            Heard::Timeout => return Err("no answer in time".to_owned()),
+            Heard::Nothing(reason) => return Err(reason.clone()),
+            Heard::Health(status) => return Err(status.word().to_owned()),
+            Heard::TooLarge(size) => return Err(format!("the answer is too large: {size} bytes")),
+        };
+        let shown = std::mem::take(&mut self.unknown).into_iter().map(|cluster| {
+            let protocols = stats.protocols(&cluster);
+            (cluster, protocols)
+        });
+        let shown: Vec<_> = shown.collect();
+        self.evidence.upstreams.learn(&shown, asked, (store, now), &mut self.signals);
+        stats.view(&admin.clusters)
+    }
+
+    fn settle_admin(
+        &mut self,
+        admin: &Admin,
+        view: &Result<View, String>,
         store: &impl SharedStore,
         now: Nanos,
     ) -> bool {
-        let view = match heard {
-            Heard::Answer(200) => admin::read(&body(), &admin.clusters),
-            Heard::Answer(status) => Err(format!("answered {status}")),
-            Heard::Timeout => Err("no answer in time".to_owned()),
-            Heard::Nothing(reason) => Err(reason.clone()),
-            Heard::Health(status) => Err(status.word().to_owned()),
-            Heard::TooLarge(size) => Err(format!("the answer is too large: {size} bytes")),
-        };
         let mut earlier = None;
         let settled = admin.state.update(store, now, |state| {
             let before = state.failures;
             let kept = self.evidence.score.as_ref().and_then(|_| state.fresh(&admin.rule, now));
             earlier = kept.cloned();
-            match &view {
+            match view {
                 Ok(view) => {
                     state.seen = Some((view.clone(), now));
                     state.failures = 0;
@@ -174,11 +194,11 @@ impl Background {
             }
             ((before, state.failures, state.seen.is_some()), true)
         });
-        if let (Some(score), Some(earlier), Ok(view)) = (&self.evidence.score, &earlier, &view) {
+        if let (Some(score), Some(earlier), Ok(view)) = (&self.evidence.score, &earlier, view) {
             score.record_view(earlier, view, store, now);
         }
         let cluster = &admin.rule.cluster;
-        match (settled, &view) {
+        match (settled, view) {
             (Ok((before, 0, _)), Ok(_)) if before >= UNREACHABLE => {
                 self.signals.log.push(format!("the admin interface (cluster {cluster:?}) is back"));
             }

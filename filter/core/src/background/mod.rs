@@ -13,7 +13,7 @@ mod watch;
 use crate::callout::{CallToken, Caller, Heard, HttpCall};
 use crate::config::{CheckCall, CheckRule};
 use crate::decision::Signals;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, admin};
 use crate::grpc::{CHECK_PATH, framed, request};
 use crate::loads::Loads;
 use crate::state::{Cell, Lease, SharedStore, update};
@@ -31,6 +31,8 @@ pub struct Background {
     token: u64,
     questions: Vec<Question>,
     under_way: Vec<UnderWay>,
+    /// The clusters that the call to the admin interface asks about which is under way.
+    unknown: Vec<String>,
     watches: Vec<Watch>,
     /// How long the lease lasts; 0 where there is nothing to ask.
     lease: Nanos,
@@ -111,6 +113,7 @@ impl Background {
         Self {
             questions,
             under_way: Vec::new(),
+            unknown: Vec::new(),
             watches,
             lease,
             look_at: 0,
@@ -232,6 +235,12 @@ impl Background {
         question.due = due;
         if !claimed {
             return false;
+        }
+        if question.subject == Subject::Admin
+            && let Some(admin) = &self.evidence.admin
+        {
+            self.unknown = self.evidence.upstreams.waiting(store);
+            question.call.path = admin::with_unknown(&admin.path, &self.unknown);
         }
         match caller.http_call(&question.call) {
             Ok(token) => {

@@ -11,6 +11,7 @@ use crate::loads::Seen;
 use crate::policy::{Policy, Surroundings};
 use crate::request::ResponseHead;
 use crate::state::fake::FakeStore;
+use crate::upstream::{Asking, Upstream};
 use std::cell::{Cell, RefCell};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -215,8 +216,8 @@ impl Process {
             let place_in = |check: &Check| {
                 CheckResult::ALL.into_iter().position(|it| check.result_metric(it) == metric)
             };
-            let place = vm.background.evidence.checks.iter().find_map(place_in).unwrap();
-            self.results[place] += 1;
+            let place = vm.background.evidence.checks.iter().find_map(place_in);
+            place.into_iter().for_each(|place| self.results[place] += 1);
         }
     }
 
@@ -420,3 +421,32 @@ fn ordinary_requests_are_shared_by_every_vm_on_its_tick() {
 }
 
 mod score;
+
+#[test]
+fn clusters_that_wait_to_be_known_are_asked_about_once_they_are_there() {
+    let mut process = Process::new(ADMIN, 2);
+    process.admin = r#"{"stats":[{"name":"server.live","value":1},
+        {"name":"cluster.old.upstream_cx_http1_total","value":3},
+        {"name":"cluster.new.upstream_cx_http2_total","value":3}]}"#;
+    process.run(3 * SECOND);
+    assert!(process.log.is_empty(), "{:?}", process.log);
+    let evidence = Rc::clone(&process.vms[0].as_ref().unwrap().background.evidence);
+    let upstreams = &evidence.upstreams;
+    let cells = ["old", "new"].map(|cluster| upstreams.cell(cluster.as_bytes(), b'1'));
+    for (cell, cluster) in cells.iter().zip(["old", "new"]) {
+        let list = |it: &mut Upstream| ((), it.list(process.now));
+        update::<Upstream, _>(&process.store, cell, process.now, list).unwrap();
+        upstreams.list(cluster.as_bytes(), &process.store, process.now);
+    }
+    process.run(2 * SECOND);
+    assert_eq!(
+        process.log,
+        ["cluster \"new\" speaks HTTP/2: probes to it go without connection: close"]
+    );
+    assert!(upstreams.waiting(&process.store).is_empty());
+    let asking = cells.map(|cell| {
+        let mut known = cell.read::<Upstream>(&process.store);
+        known.ask(process.now, 1, SECOND)
+    });
+    assert_eq!(asking, [Asking::Trial, Asking::No]);
+}

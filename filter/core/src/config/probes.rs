@@ -61,6 +61,8 @@ pub enum Action {
 /// What a forwarded HTTP probe does to the connection to the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Connection {
+    /// Ask the application to close it where that is known to harm nobody.
+    Auto,
     /// Ask the application to close it, so that the next probe needs a new one
     /// and a process that accepts no more connections shows.
     Close,
@@ -148,8 +150,12 @@ fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
         .and_then(|reader| matching::read(&reader));
     let action = read_action(&object);
     let timeout = object.optional("timeout", |reader| reader.parsed(timeout));
-    let connection = object.or_default("connection", Connection::Close, |reader| {
-        reader.one_of(&[("close", Connection::Close), ("keep", Connection::Keep)])
+    let connection = object.or_default("connection", Connection::Auto, |reader| {
+        reader.one_of(&[
+            ("auto", Connection::Auto),
+            ("close", Connection::Close),
+            ("keep", Connection::Keep),
+        ])
     });
     let retries = object.or_default("retries", 0, |reader| reader.count(MOST_RETRIES));
     let limit = object.optional("limit", guards::read_limit);

@@ -67,13 +67,13 @@ const LIVE: &str = "server.live";
 const STOPPED: &str = "listener_manager.listener_stopped";
 
 /// The path that shows what is needed of these clusters: their hosts, and where
-/// there is a score what it needs of connections too.
+/// there is a score what it needs of connections too. It is open at its end, for
+/// [`with_unknown`].
 /// <https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--stats>
 pub fn path(clusters: &[String], score: Option<Side>) -> String {
-    let names: Vec<String> = clusters.iter().map(|name| escape(&stat_name(name))).collect();
     let mut filter = r"^(server\.live|listener_manager\.listener_stopped".to_owned();
-    if !names.is_empty() {
-        let names = names.join("|");
+    if !clusters.is_empty() {
+        let names = alternatives(clusters);
         let more = if score.is_some() {
             "|upstream_(rq_total|cx_(total|connect_fail|protocol_error))"
         } else {
@@ -88,8 +88,21 @@ pub fn path(clusters: &[String], score: Option<Side>) -> String {
         filter.push_str(r"|http\..+\.downstream_cx_(total|protocol_error)");
         filter.push_str(r"|listener\..+\.ssl\.(connection_error|fail_verify_.+)");
     }
-    filter.push_str(")$");
     format!("/stats?format=json&filter={}", percent_encode(&filter))
+}
+
+/// A [`path`] that also shows which protocols these clusters speak.
+pub fn with_unknown(path: &str, clusters: &[String]) -> String {
+    let end = match clusters {
+        [] => ")$".to_owned(),
+        _ => format!(r"|cluster\.({});?\.upstream_cx_http[123]_total)$", alternatives(clusters)),
+    };
+    [path, &percent_encode(&end)].concat()
+}
+
+fn alternatives(clusters: &[String]) -> String {
+    let names: Vec<String> = clusters.iter().map(|name| escape(&stat_name(name))).collect();
+    names.join("|")
 }
 
 /// How Envoy's statistics write the name of a cluster.
@@ -122,9 +135,25 @@ fn percent_encode(text: &str) -> String {
     encoded
 }
 
+/// The protocols that a cluster has been spoken to in.
+/// <https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocols {
+    /// HTTP/1.1 alone.
+    Http1,
+    /// HTTP/2 or HTTP/3, and never HTTP/1.1: many requests share a connection.
+    Multiplexed,
+    /// Both.
+    Mixed,
+}
+
+/// What the admin interface shows under [`path`].
 #[derive(Deserialize)]
-struct Stats {
+pub struct Stats {
     stats: Vec<Stat>,
+    /// Where each is, by its name: there are several for each cluster.
+    #[serde(skip)]
+    places: Numbers,
 }
 
 #[derive(Deserialize)]
@@ -133,30 +162,46 @@ struct Stat {
     value: u64,
 }
 
-/// Reads what the admin interface shows under [`path`].
-///
-/// # Errors
-/// What is wrong with it.
-pub fn read(body: &[u8], clusters: &[String]) -> Result<View, String> {
-    let Stats { stats } =
-        serde_json::from_slice(body).map_err(|error| format!("no statistics: {error}"))?;
-    // By their names: there are several for each cluster.
-    let mut places = Numbers::default();
-    for (place, stat) in stats.iter().enumerate() {
-        number(&mut places, stat.name.as_bytes(), place);
+impl Stats {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn read(body: &[u8]) -> Result<Self, String> {
+        let mut read: Self =
+            serde_json::from_slice(body).map_err(|error| format!("no statistics: {error}"))?;
+        for (place, stat) in read.stats.iter().enumerate() {
+            number(&mut read.places, stat.name.as_bytes(), place);
+        }
+        Ok(read)
     }
-    let value = |name: &str| {
-        let place = places.get(name.as_bytes())?.first()?;
-        stats.get(*place).map(|stat| stat.value)
-    };
-    let live = value(LIVE).ok_or_else(|| format!("its statistics have no {LIVE}"))?;
-    let stopped = value(STOPPED).unwrap_or_default();
-    let membership = |cluster: &String| {
+
+    fn value(&self, name: &str) -> Option<u64> {
+        let place = self.places.get(name.as_bytes())?.first()?;
+        self.stats.get(*place).map(|stat| stat.value)
+    }
+
+    /// What they say of a cluster.
+    fn of_cluster(&self, cluster: &str, what: &str) -> Option<u64> {
         let name = stat_name(cluster);
-        let gauge = |what: &str| {
-            value(&format!("cluster.{name}.{what}"))
-                .or_else(|| value(&format!("cluster.{name};.{what}")))
-        };
+        self.value(&format!("cluster.{name}.{what}"))
+            .or_else(|| self.value(&format!("cluster.{name};.{what}")))
+    }
+
+    /// What they show of the proxy and of these clusters.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn view(&self, clusters: &[String]) -> Result<View, String> {
+        let live = self.value(LIVE).ok_or_else(|| format!("its statistics have no {LIVE}"))?;
+        let stopped = self.value(STOPPED).unwrap_or_default();
+        let clusters = clusters.iter().map(|cluster| self.membership(cluster)).collect();
+        let handshakes = handshakes(&self.stats);
+        Ok(View { live: live != 0 && stopped == 0, clusters, handshakes })
+    }
+
+    fn membership(&self, cluster: &str) -> Option<Membership> {
+        let gauge = |what| self.of_cluster(cluster, what);
         Some(Membership {
             total: gauge("membership_total")?,
             healthy: gauge("membership_healthy")?,
@@ -169,10 +214,21 @@ pub fn read(body: &[u8], clusters: &[String]) -> Result<View, String> {
                     .saturating_add(gauge("upstream_cx_protocol_error").unwrap_or_default()),
             },
         })
-    };
-    let clusters = clusters.iter().map(membership).collect();
-    let handshakes = handshakes(&stats);
-    Ok(View { live: live != 0 && stopped == 0, clusters, handshakes })
+    }
+
+    /// The protocols that a cluster has been spoken to in; `None` where they show none.
+    pub fn protocols(&self, cluster: &str) -> Option<Protocols> {
+        let spoken = |version| {
+            let total = self.of_cluster(cluster, &format!("upstream_cx_http{version}_total"));
+            total.is_some_and(|total| total > 0)
+        };
+        match (spoken(1), spoken(2) || spoken(3)) {
+            (true, false) => Some(Protocols::Http1),
+            (false, true) => Some(Protocols::Multiplexed),
+            (true, true) => Some(Protocols::Mixed),
+            (false, false) => None,
+        }
+    }
 }
 
 /// The connections of clients that HTTP connection managers had, and those of them

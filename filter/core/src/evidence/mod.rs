@@ -22,6 +22,7 @@ use crate::report::Report;
 use crate::score::{self, Keeper};
 use crate::state::{Cell, SharedStore, fingerprint};
 use crate::time::{Nanos, WallClock};
+use crate::upstream::{UpstreamMetrics, Upstreams};
 use admin::AdminState;
 use check::{CheckResult, CheckState};
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct Evidence {
     pub(crate) tally: Tally,
     /// The health score, where the configuration wants one.
     pub score: Option<Keeper>,
+    /// What probes have shown of the clusters that they went to.
+    pub(crate) upstreams: Upstreams,
     /// The VM that gathers it.
     pub(crate) gatherer: Cell,
     /// Tells when it was gathered.
@@ -68,7 +71,7 @@ pub struct Admin {
     pub(crate) rule: AdminRule,
     /// The clusters whose hosts are of interest.
     pub(crate) clusters: Vec<String>,
-    /// What is asked.
+    /// What is asked, as [`admin::path`] has it.
     pub(crate) path: String,
     pub(crate) state: Shared<AdminState>,
     pub(crate) round: Cell,
@@ -115,6 +118,8 @@ pub struct EvidenceMetrics {
     pub checks: MetricIndex,
     /// Those of the score, where there is one.
     pub score: MetricIndex,
+    /// Those of upstream clusters.
+    pub upstreams: UpstreamMetrics,
 }
 
 impl Evidence {
@@ -161,6 +166,7 @@ impl Evidence {
             traffic: traffic.collect(),
             tally: Tally::default(),
             score,
+            upstreams: Upstreams::new(plugin, metrics.upstreams),
             gatherer: cell("gatherer", "", print),
             clock: WallClock::default(),
         }

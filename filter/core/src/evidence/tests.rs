@@ -1,6 +1,6 @@
 //! What the facts are, and what they mean for a probe.
 
-use super::admin::{Membership, View};
+use super::admin::{Membership, Protocols, Stats, View};
 use super::check::{Observation, Position};
 use super::traffic::{Reading, Window, judge};
 use super::*;
@@ -321,6 +321,7 @@ fn a_window_keeps_no_more_than_its_slots() {
 #[test]
 fn the_admin_interface_is_asked_for_exactly_these_clusters() {
     let path = admin::path(&["a|b:80||c.d".into()], None);
+    let path = admin::with_unknown(&path, &[]);
     let filter = path.strip_prefix("/stats?format=json&filter=").unwrap();
     let plain = [
         ("%5C", "\\"),
@@ -339,6 +340,29 @@ fn the_admin_interface_is_asked_for_exactly_these_clusters() {
         r"^(server\.live|listener_manager\.listener_stopped|cluster\.(a\|b_80\|\|c\.d);?\.(membership_(total|healthy|degraded)))$"
     );
     assert!(!admin::path(&[], None).contains("membership"));
+    let unknown = ["e:1".to_owned(), "f".to_owned()];
+    assert!(admin::with_unknown("", &unknown).contains("%28e_1%7Cf%29%3B%3F%5C.upstream_cx_http"));
+}
+
+#[test]
+fn the_protocols_of_a_cluster_are_those_that_it_was_spoken_to_in() {
+    let spoken = |[http1, http2, http3]: [u64; 3]| {
+        let body = format!(
+            r#"{{"stats":[{{"name":"cluster.a_b;.upstream_cx_http1_total","value":{http1}}},
+                {{"name":"cluster.a_b;.upstream_cx_http2_total","value":{http2}}},
+                {{"name":"cluster.a_b;.upstream_cx_http3_total","value":{http3}}}]}}"#
+        );
+        Stats::read(body.as_bytes()).unwrap().protocols("a:b")
+    };
+    assert_eq!(spoken([0, 0, 0]), None);
+    assert_eq!(spoken([2, 0, 0]), Some(Protocols::Http1));
+    for multiplexed in [[0, 1, 0], [0, 0, 1]] {
+        assert_eq!(spoken(multiplexed), Some(Protocols::Multiplexed));
+    }
+    for mixed in [[1, 1, 0], [1, 0, 1]] {
+        assert_eq!(spoken(mixed), Some(Protocols::Mixed));
+    }
+    assert_eq!(Stats::read(br#"{"stats":[]}"#).unwrap().protocols("a:b"), None);
 }
 
 #[test]
@@ -349,10 +373,12 @@ fn statistics_are_read_as_envoy_writes_them() {
         {"name":"cluster.a|b_80||c.d;.membership_degraded","value":1},
         {"name":"listener_manager.listener_stopped","value":0},{"name":"server.live","value":1}]}"#;
     let clusters = ["nowhere".to_owned(), "a|b:80||c.d".to_owned()];
-    let view = admin::read(body, &clusters).unwrap();
+    let view = Stats::read(body).and_then(|stats| stats.view(&clusters)).unwrap();
     let hosts = hosts_of(3, 2, 1);
     assert_eq!(view, View { live: true, clusters: vec![None, Some(hosts)], ..View::default() });
-    let live = |body: &str| admin::read(body.as_bytes(), &[]).map(|view| view.live);
+    let live = |body: &str| {
+        Stats::read(body.as_bytes()).and_then(|stats| stats.view(&[])).map(|view| view.live)
+    };
     assert_eq!(live(r#"{"stats":[{"name":"server.live","value":0}]}"#), Ok(false));
     let stopped = r#"{"stats":[{"name":"server.live","value":1},{"name":"listener_manager.listener_stopped","value":2}]}"#;
     assert_eq!(live(stopped), Ok(false));

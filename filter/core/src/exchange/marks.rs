@@ -5,6 +5,7 @@ use super::{Exchange, Progress};
 use crate::decision::Decision;
 use crate::headers::{CONNECTION, PROBE};
 use crate::request::{RequestHead, ResponseHead};
+use crate::upstream::Asking;
 
 /// The size of a token among [`RequestHead::marks`].
 const TOKEN: usize = size_of::<u64>();
@@ -53,7 +54,7 @@ impl Exchange {
         let mut edits = self.probe.forward(self.held.deadline, false);
         // Where it goes now is another cluster, maybe, of which nothing is known.
         edits.remove.push(CONNECTION);
-        self.held.closes = false;
+        (self.held.asking, self.held.upstream) = (Asking::No, None);
         Decision::Forward(edits).only_what_is_there(request)
     }
 }

@@ -1,7 +1,7 @@
 //! The way out: what happens to a probe.
 
 use super::fetch::Errand;
-use super::{Exchange, HOUR, Progress};
+use super::{Exchange, Progress};
 use crate::breaker::{Breaker, Passage};
 use crate::cache::{Answer, CacheResult, Entry, Lookup};
 use crate::capture::Capture;
@@ -16,7 +16,6 @@ use crate::recognition::Method;
 use crate::request::RequestHead;
 use crate::state::{Cell, Refusal, SharedStore, update, update_and_displace};
 use crate::time::{Nanos, nanos};
-use crate::upstream::Upstream;
 use std::rc::Rc;
 
 impl Exchange {
@@ -301,8 +300,7 @@ impl Exchange {
             return decision;
         }
         self.held.forwarded = true;
-        self.held.closes =
-            self.probe.closes_connections() && self.ask_upstream(request, store, now);
+        let closes = self.ask_upstream(request, store, now);
         // An answer for everyone isn't bounded by the deadline of one.
         let deadline = if errand == Errand::Fetch {
             self.probe.own_deadline()
@@ -313,7 +311,7 @@ impl Exchange {
         let marked_before = self.mark(request);
         self.held.callers_deadline = deadline.callers && !marked_before;
         self.held.deadline = deadline.after;
-        let mut edits = self.probe.forward(deadline.after, self.held.closes);
+        let mut edits = self.probe.forward(deadline.after, closes);
         if let Some(decision) = self.translate(&mut edits) {
             return decision;
         }
@@ -358,41 +356,6 @@ impl Exchange {
                 self.answer(reply, Outcome::Broken)
             }
         })
-    }
-
-    /// Whether the cluster takes `connection: close`.
-    fn ask_upstream(
-        &mut self,
-        request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
-    ) -> bool {
-        self.from_http1 =
-            request.protocol().is_some_and(|protocol| protocol.starts_with(b"HTTP/1"));
-        let patience = self.probe.patience();
-        let asked =
-            update::<Upstream, _>(store, &self.upstream(self.from_http1), now, |upstream| {
-                let before = *upstream;
-                let close = upstream.may_close(now, self.token, patience);
-                let trial = *upstream != before;
-                ((close, trial), trial)
-            });
-        if asked == Err(Refusal::Occupied)
-            && self.commons.upstreams_full.is_due(
-                &self.commons.upstreams.said("full"),
-                HOUR,
-                store,
-                now,
-            )
-        {
-            self.signals.log.push(format!(
-                "there is no room to learn what more clusters speak: probes to {:?} and others go without connection: close",
-                String::from_utf8_lossy(&self.cluster)
-            ));
-        }
-        let (close, trial) = asked.unwrap_or((false, false));
-        self.held.upstream_trial = trial;
-        close
     }
 }
 

@@ -13,9 +13,9 @@ use crate::headers::{
 use crate::outcome::{Outcome, Verdict};
 use crate::request::ResponseHead;
 use crate::score::Keeper;
-use crate::state::{SharedStore, update};
+use crate::state::SharedStore;
 use crate::time::Nanos;
-use crate::upstream::{Protocol, Upstream};
+use crate::upstream::Asking;
 
 impl Exchange {
     /// Judges the head of the answer, and says what the prober is told.
@@ -141,7 +141,7 @@ impl Exchange {
         let reason = reason(response);
         let status = status(response, reason);
         let answer = Answer::begun(response, status);
-        self.learn_upstream(store, now, reason);
+        self.learn_upstream(response, store, now, reason);
         self.judge_for_breaker(store, now, reason, status);
 
         let outcome = match reason {
@@ -207,7 +207,12 @@ impl Exchange {
             (Reason::Application, ..400) => Some(false),
             (Reason::Application, 400..500 | NOT_IMPLEMENTED | VERSION_NOT_SUPPORTED) => None,
             (Reason::Timeout, _) if self.held.callers_deadline => None,
-            (Reason::ProtocolError, _) if self.held.closes => None,
+            // What asking brought about isn't the application's fault.
+            (Reason::ProtocolError | Reason::Terminated, _)
+                if self.held.asking == Asking::Trial =>
+            {
+                None
+            }
             (Reason::Elsewhere, _) => None,
             (_, 500..) => Some(true),
             _ => None,
@@ -234,33 +239,6 @@ impl Exchange {
             self.held.replacement = Some(kept.body);
         }
         edits
-    }
-
-    fn learn_upstream(&mut self, store: &impl SharedStore, now: Nanos, reason: Reason) {
-        let protocol = match reason {
-            Reason::Application if self.held.upstream_trial => Protocol::Http1,
-            // Later too: a cluster may come to speak HTTP/2.
-            Reason::ProtocolError if self.held.closes => Protocol::Http2,
-            _ => return, // on_end gives the trial back.
-        };
-        self.held.upstream_trial = false;
-        let news = update::<Upstream, _>(store, &self.upstream(self.from_http1), now, |upstream| {
-            let news = upstream.learn(protocol);
-            (news, news)
-        });
-        if news == Ok(true) && protocol == Protocol::Http2 {
-            // Most clusters speak one protocol to all: don't let it fail a probe
-            // of the other kind of client too.
-            let other = self.upstream(!self.from_http1);
-            let _ = update::<Upstream, _>(store, &other, now, |upstream| {
-                ((), upstream.is_unknown() && upstream.learn(protocol))
-            });
-            self.signals.raise.push(self.commons.http2_upstreams_total);
-            let cluster = String::from_utf8_lossy(&self.cluster);
-            self.signals.log.push(format!(
-                "cluster {cluster:?} speaks HTTP/2: probes to it go without connection: close from now on"
-            ));
-        }
     }
 
     /// Takes the next piece of the answer's body, which `read` reads where it
@@ -344,6 +322,8 @@ pub(super) enum Reason {
     Timeout,
     /// The application couldn't make sense of the request, or Envoy of its answer.
     ProtocolError,
+    /// The application ended the connection without an answer.
+    Terminated,
     /// Envoy couldn't reach the application, or its answer broke off.
     Unreachable,
     /// Another filter, Envoy's configuration or what clients bring about: it says nothing
@@ -368,12 +348,11 @@ pub(super) fn reason(response: &impl ResponseHead) -> Reason {
 /// What resets a stream to the application that is the application's doing. More requests
 /// than the cluster's circuit breakers allow (`overflow`), Envoy's own resets and its
 /// overload manager's are not.
-const UPSTREAM_RESETS: [&str; 8] = [
+const UPSTREAM_RESETS: [&str; 7] = [
     "connection_failure",
     "remote_connection_failure",
     "local_connection_failure",
     "connection_timeout",
-    "connection_termination",
     "remote_reset",
     "remote_refused_stream_reset",
     "connect_error",
@@ -387,6 +366,7 @@ fn reset_reason(details: &[u8]) -> Reason {
     let reset = reset.and_then(|(_, text)| text.split(['|', ',', '}']).next());
     match reset {
         Some("protocol_error") => Reason::ProtocolError,
+        Some("connection_termination") => Reason::Terminated,
         Some(reset) if UPSTREAM_RESETS.contains(&reset) => Reason::Unreachable,
         _ => Reason::Elsewhere,
     }

@@ -11,6 +11,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 mod cached;
 mod calls;
+mod closing;
 mod guarded;
 mod plane;
 mod shared;
@@ -190,7 +191,7 @@ fn unreachable_in_grpc() -> Response {
 const BREAKER: &str = r#""match":{"path":"/h"},"breaker":{"failures":2,"open_for":"5s"}"#;
 
 #[test]
-fn a_forwarded_http_probe_is_marked_bounded_and_closes_its_connection() {
+fn a_forwarded_http_probe_is_marked_and_bounded() {
     let request = CLIENT_OVERRIDES.iter().fold(get(), |request, name| request.with(name, "1"));
     let (_, edits) = Proxy::with_probe(HTTP).forwards(&request);
     let set: Vec<_> = edits.set.iter().map(|(name, value)| (*name, text(value))).collect();
@@ -201,7 +202,6 @@ fn a_forwarded_http_probe_is_marked_bounded_and_closes_its_connection() {
             ("x-heartbeat-probe", "p"),
             ("x-envoy-upstream-rq-timeout-ms", "3000"),
             ("x-envoy-max-retries", "0"),
-            ("connection", "close"),
         ]
     );
     assert_eq!(edits.remove, CLIENT_OVERRIDES, "a client cannot bend the deadline");
@@ -212,14 +212,6 @@ fn what_is_not_there_is_not_removed() {
     let request = get().with("x-envoy-upstream-stream-duration-ms", "1");
     let (_, edits) = Proxy::with_probe(HTTP).forwards(&request);
     assert_eq!(edits.remove, ["x-envoy-upstream-stream-duration-ms"]);
-}
-
-#[test]
-fn a_connection_is_kept_on_demand_and_always_on_grpc() {
-    let (_, edits) = Proxy::with_probe(&format!(r#"{HTTP},"connection":"keep""#)).forwards(&get());
-    assert_eq!(value(&edits, "connection"), None);
-    let (_, edits) = Proxy::with_probe(GRPC).forwards(&FakeRequest::grpc("Check"));
-    assert_eq!(value(&edits, "connection"), None);
 }
 
 #[test]

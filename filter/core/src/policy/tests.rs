@@ -200,7 +200,7 @@ fn every_metric_is_found_by_its_number() {
     let (per_probe, said) = (Outcome::ALL.len() + 1, grpc::ServingStatus::ALL.len());
     assert_eq!(
         names.len(),
-        1 + 3 + 1 + 2 + 2 * 4 + 3 * per_probe + 2 * 2 + CacheResult::ALL.len() + said
+        1 + 3 + 1 + 4 + 2 + 2 * 4 + 3 * per_probe + 2 * 2 + CacheResult::ALL.len() + said
     );
     assert_eq!(names.len(), metrics.len(), "and no two are one");
 }

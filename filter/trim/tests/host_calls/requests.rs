@@ -39,6 +39,12 @@ pub fn call(path: &str) -> Request {
     }
 }
 
+/// The same request to an application that announces that it closes.
+pub fn announcing(mut request: Request) -> Request {
+    request.answer.extend(headers(&[("connection", "close")]));
+    request
+}
+
 /// The same request with another header.
 pub fn with(mut request: Request, name: &str, value: &str) -> Request {
     request.head.extend(headers(&[(name, value)]));

@@ -273,65 +273,6 @@ fn one_of_address_and_principal_is_enough() {
 }
 
 #[test]
-fn a_cluster_that_speaks_http2_fails_one_probe_and_is_spared() {
-    let mut proxy = Proxy::with_probe(HTTP);
-    let (mut trial, edits) = proxy.forwards(&get());
-    assert_eq!(value(&edits, "connection"), Some("close"));
-    let (_, edits) = proxy.forwards(&get());
-    assert_eq!(value(&edits, "connection"), None, "one tries, the others go without");
-    let refused =
-        Response::status("502").because("upstream_reset_before_response_started{protocol_error}");
-    proxy.answered(&mut trial, &refused);
-    let signals = trial.take_signals();
-    assert_eq!(signals.raise.len(), 1);
-    assert!(signals.log[0].contains("speaks HTTP/2"));
-    let (_, edits) = proxy.forwards(&get());
-    assert_eq!(value(&edits, "connection"), None);
-}
-
-#[test]
-fn a_cluster_that_comes_to_speak_http2_is_spared_from_then_on() {
-    let mut proxy = Proxy::with_probe(BREAKER);
-    let (mut trial, _) = proxy.forwards(&get());
-    well(&proxy, &mut trial);
-    for _ in 0..3 {
-        let (mut exchange, edits) = proxy.forwards(&get());
-        if value(&edits, "connection").is_some() {
-            let refused = Response::status("502")
-                .because("upstream_reset_before_response_started{protocol_error}");
-            proxy.answered(&mut exchange, &refused);
-        }
-    }
-    let (_, edits) = proxy.forwards(&get());
-    assert_eq!(value(&edits, "connection"), None);
-}
-
-#[test]
-fn protocols_of_clients_are_told_apart_for_clusters_that_follow_them() {
-    let mut proxy = Proxy::with_probe(HTTP);
-    let (mut trial, _) = proxy.forwards(&get().with("protocol", "HTTP/1.1"));
-    well(&proxy, &mut trial);
-    let over_http2 = get().with("protocol", "HTTP/2");
-    let (_trial, edits) = proxy.forwards(&over_http2);
-    assert_eq!(value(&edits, "connection"), Some("close"), "a trial of its own");
-    let (_, edits) = proxy.forwards(&over_http2);
-    assert_eq!(value(&edits, "connection"), None);
-}
-
-#[test]
-fn a_cluster_that_speaks_http2_to_all_fails_one_probe_whoever_asks() {
-    for (first, second) in [("HTTP/1.1", "HTTP/2"), ("HTTP/2", "HTTP/1.1")] {
-        let mut proxy = Proxy::with_probe(HTTP);
-        let (mut trial, _) = proxy.forwards(&get().with("protocol", first));
-        let refused = Response::status("502")
-            .because("upstream_reset_before_response_started{protocol_error}");
-        proxy.answered(&mut trial, &refused);
-        let (_, edits) = proxy.forwards(&get().with("protocol", second));
-        assert_eq!(value(&edits, "connection"), None, "{first}, then {second}");
-    }
-}
-
-#[test]
 fn it_is_counted_how_often_a_breaker_opens() {
     let mut proxy = Proxy::with_probe(BREAKER);
     let mut opened = Vec::new();

@@ -178,15 +178,15 @@ fn who_comes_in_a_storm_of_made_up_hosts_has_a_last_answer_too() {
     assert_eq!(proxy.replies(&balancer).details, "heartbeat_limited_last_verdict");
 }
 
-/// Has `count` clusters of their own fail a probe; says how many of these went out with
+/// Has `count` clusters of their own answer a probe; says how many of these went out with
 /// `connection: close`, and what the log was told.
-fn failing_clusters(proxy: &mut Proxy, count: usize) -> (usize, Vec<String>) {
+fn clusters_answer(proxy: &mut Proxy, count: usize, response: &Response) -> (usize, Vec<String>) {
     let (mut closing, mut log) = (0, Vec::new());
     for number in 0..count {
         let (mut exchange, edits) =
             proxy.forwards(&get().with("cluster", format!("outbound|80||svc-{number}.ns.svc")));
         closing += usize::from(value(&edits, "connection").is_some());
-        proxy.answered(&mut exchange, &unreachable());
+        proxy.answered(&mut exchange, response);
         log.extend(exchange.take_signals().log);
     }
     (closing, log)
@@ -195,13 +195,16 @@ fn failing_clusters(proxy: &mut Proxy, count: usize) -> (usize, Vec<String>) {
 #[test]
 fn where_there_is_no_room_for_a_cluster_its_probes_go_without_close_and_without_a_breaker() {
     let mut proxy = Proxy::with_probe(BREAKER);
-    let (closing, log) = failing_clusters(&mut proxy, 30_000);
+    let (_, log) = clusters_answer(&mut proxy, 30_000, &unreachable());
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert!(log[0].starts_with("probe \"p\": there is no room for more breakers"));
+
+    let announced = Response::status("200").with("connection", "close");
+    let (_, log) = clusters_answer(&mut proxy, 30_000, &announced);
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert!(log[0].starts_with("there is no room to learn"));
+    let (closing, _) = clusters_answer(&mut proxy, 30_000, &announced);
     assert!((Cells::SCOPES..29_000).contains(&closing), "{closing}");
-    assert_eq!(log.len(), 2, "{log:?}");
-    assert!(log.iter().any(|line| line.starts_with("there is no room to learn")));
-    assert!(
-        log.iter().any(|line| line.starts_with("probe \"p\": there is no room for more breakers"))
-    );
 }
 
 #[test]
