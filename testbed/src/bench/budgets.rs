@@ -59,9 +59,10 @@ impl Judged {
 }
 
 /// What one may cost against another: a part of a workload's name, the two, must and aim.
-const RATIOS: [(&str, Who, Who, (f64, f64)); 4] = [
+const RATIOS: [(&str, Who, Who, (f64, f64)); 5] = [
     ("ordinary", Who::Ours, Who::NoFilter, (1.18, 1.12)),
     ("ordinary", Who::OursSwitchedOff, Who::NoFilter, (1.03, 1.01)),
+    ("worst", Who::Ours, Who::NoFilter, (1.5, 1.3)),
     ("respond", Who::Ours, Who::Native, (1.45, 1.25)),
     ("respond", Who::Ours, Who::Lua, (1.15, 1.0)),
 ];

