@@ -33,8 +33,7 @@ pub use probes::{Action, Connection, ProbeRule};
 pub use score::{Alpn, ProtocolRule, ScoreRule, Side, TlsVersion, Weight};
 pub use statuses::StatusPattern;
 
-use reader::{Object, Reader};
-use std::cell::RefCell;
+use reader::{Notes, Object, Reader};
 use tree::Json;
 
 /// The probe rules in force when a configuration names none, in the
@@ -71,9 +70,9 @@ impl Config {
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigErrors> {
         let text = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
         let json = read_json(text)?;
-        let errors = RefCell::new(ConfigErrors::default());
-        let config = Self::read(&Reader::root(&json, &errors));
-        let errors = errors.into_inner();
+        let notes = Notes::new(&json);
+        let config = Self::read(&Reader::root(&notes));
+        let errors = notes.into_errors();
         match config {
             Some(config) if errors.0.is_empty() => Ok(config),
             _ => Err(errors),
@@ -152,10 +151,9 @@ fn read_json(text: &[u8]) -> Result<Json, ConfigErrors> {
 }
 
 fn default_probes() -> Vec<ProbeRule> {
-    let errors = RefCell::new(ConfigErrors::default());
     read_json(DEFAULT_PROBES.as_bytes())
         .ok()
-        .and_then(|json| probes::read(&Reader::root(&json, &errors)))
+        .and_then(|json| probes::read(&Reader::root(&Notes::new(&json))))
         .unwrap_or_default()
 }
 

@@ -4,25 +4,77 @@ use super::errors::{ConfigError, ConfigErrors};
 use super::tree::Json;
 use std::cell::RefCell;
 
-/// One value of the tree, and where it stands.
+/// A tree that is read, and what was found to be wrong with it.
+pub(crate) struct Notes<'a> {
+    root: &'a Json,
+    errors: RefCell<ConfigErrors>,
+}
+
+impl<'a> Notes<'a> {
+    /// Nothing was read yet.
+    pub(crate) fn new(root: &'a Json) -> Self {
+        Self { root, errors: RefCell::default() }
+    }
+
+    /// Every mistake, in the order in which they were noted.
+    pub(crate) fn into_errors(self) -> ConfigErrors {
+        self.errors.into_inner()
+    }
+
+    #[inline(never)]
+    fn note(&self, value: &Json, problem: String) {
+        let mut place = String::new();
+        find(self.root, value, &mut place);
+        self.errors.borrow_mut().0.push(ConfigError { place, problem });
+    }
+}
+
+/// Writes the path from `tree` to the very `value`, where that is in it. Only mistakes
+/// need paths, so that none is kept while all is well.
+fn find(tree: &Json, value: &Json, path: &mut String) -> bool {
+    let length = path.len();
+    if std::ptr::eq(tree, value) {
+        return true;
+    }
+    let found = match tree {
+        Json::Array(items) => items.iter().enumerate().any(|(index, item)| {
+            path.truncate(length);
+            path.push_str(&format!("[{index}]"));
+            find(item, value, path)
+        }),
+        Json::Object(members) => members.iter().any(|(key, member)| {
+            path.truncate(length);
+            path.push_str(if length == 0 { "" } else { "." });
+            path.push_str(key);
+            find(member, value, path)
+        }),
+        _ => false,
+    };
+    if !found {
+        path.truncate(length);
+    }
+    found
+}
+
+/// One value of the tree.
 ///
 /// Every reading method returns `None` after it has noted what is wrong, so
 /// that its caller can go on to the next mistake.
+#[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     json: &'a Json,
-    place: String,
-    errors: &'a RefCell<ConfigErrors>,
+    notes: &'a Notes<'a>,
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the root of the tree.
-    pub(crate) fn root(json: &'a Json, errors: &'a RefCell<ConfigErrors>) -> Self {
-        Self { json, place: String::new(), errors }
+    pub(crate) fn root(notes: &'a Notes<'a>) -> Self {
+        Self { json: notes.root, notes }
     }
 
     /// Notes a mistake about this value.
     pub(crate) fn error(&self, problem: impl Into<String>) {
-        note(self.errors, &self.place, problem.into());
+        self.notes.note(self.json, problem.into());
     }
 
     #[inline(never)]
@@ -151,12 +203,7 @@ impl<'a> Reader<'a> {
             self.wrong_type("a list");
             return None;
         };
-        let readers = items.iter().enumerate().map(|(index, json)| Reader {
-            json,
-            place: format!("{}[{index}]", self.place),
-            errors: self.errors,
-        });
-        Some(readers.collect())
+        Some(items.iter().map(|json| Reader { json, notes: self.notes }).collect())
     }
 
     /// The items of a list that must not be empty.
@@ -199,14 +246,14 @@ impl<'a> Reader<'a> {
     /// A look at the members of an object, without a word where it is none.
     pub(crate) fn entries(&self) -> Vec<(&'a str, Reader<'a>)> {
         let Json::Object(members) = self.json else { return Vec::new() };
-        let object = Object { members, place: self.place.clone(), errors: self.errors };
-        members.iter().map(|(key, json)| (key.as_str(), object.reader(key, json))).collect()
+        let reader = |json| Reader { json, notes: self.notes };
+        members.iter().map(|(key, json)| (key.as_str(), reader(json))).collect()
     }
 
     /// A look at a member of an object, without a word where it isn't there.
     pub(crate) fn member(&self, key: &str) -> Option<Reader<'a>> {
         let Json::Object(members) = self.json else { return None };
-        Object { members, place: self.place.clone(), errors: self.errors }.get(key)
+        Object { members, reader: *self }.get(key)
     }
 
     /// The members of an object, which may hold the keys `known` and no others.
@@ -236,7 +283,7 @@ impl<'a> Reader<'a> {
             self.wrong_type("an object");
             return None;
         };
-        let object = Object { members, place: self.place.clone(), errors: self.errors };
+        let object = Object { members, reader: *self };
         let mut readers: Vec<(&str, Reader<'_>)> = Vec::new();
         for (key, reader) in self.entries() {
             if readers.iter().any(|(earlier, _)| *earlier == key) {
@@ -250,10 +297,10 @@ impl<'a> Reader<'a> {
 }
 
 /// The members of an object.
+#[derive(Clone, Copy)]
 pub(crate) struct Object<'a> {
     members: &'a [(String, Json)],
-    place: String,
-    errors: &'a RefCell<ConfigErrors>,
+    reader: Reader<'a>,
 }
 
 impl<'a> Object<'a> {
@@ -261,7 +308,7 @@ impl<'a> Object<'a> {
     #[inline(never)]
     pub(crate) fn get(&self, key: &str) -> Option<Reader<'a>> {
         let (_, json) = self.members.iter().find(|(name, _)| name == key)?;
-        Some(self.reader(key, json))
+        Some(Reader { json, ..self.reader })
     }
 
     /// The value of a key that must be given; `example` shows how.
@@ -276,7 +323,7 @@ impl<'a> Object<'a> {
 
     /// Notes a mistake about the object as a whole.
     pub(crate) fn error(&self, problem: impl Into<String>) {
-        note(self.errors, &self.place, problem.into());
+        self.reader.error(problem);
     }
 
     /// The value of a key that may be absent, by `read`: `Some(None)` where it
@@ -298,16 +345,6 @@ impl<'a> Object<'a> {
     ) -> Option<T> {
         self.get(key).map_or(Some(default), |reader| read(&reader))
     }
-
-    fn reader(&self, key: &str, json: &'a Json) -> Reader<'a> {
-        let dot = if self.place.is_empty() { "" } else { "." };
-        Reader { json, place: format!("{}{dot}{key}", self.place), errors: self.errors }
-    }
-}
-
-#[inline(never)]
-fn note(errors: &RefCell<ConfigErrors>, place: &str, problem: String) {
-    errors.borrow_mut().0.push(ConfigError { place: place.to_owned(), problem });
 }
 
 /// What the same is called in Envoy's health checks and in Kubernetes' probes.
