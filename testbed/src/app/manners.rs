@@ -1,5 +1,6 @@
 //! The application's manners: a layer over the HTTP and the gRPC routes that
-//! notes every request on arrival and deviates as it has been told.
+//! notes every request on arrival, insists on a valid host, and deviates as it has been
+//! told.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use hyper::header::CONTENT_LENGTH;
 
 use super::behaviour::{Behaviour, Deviation, OnClose};
 use super::by_hand::Raw;
+use super::host;
 use super::record::{Recorder, Seen};
 use super::server::Connection;
 use crate::latin1;
@@ -58,6 +60,9 @@ async fn note_and_deviate(
     next: Next,
 ) -> Response {
     manners.recorder(|recorder| recorder.note(Seen::from(&request)));
+    if !host::is_named_well(&request) {
+        return (StatusCode::BAD_REQUEST, "no valid host\n").into_response();
+    }
     let Some(deviation) = manners.deviation(request.uri().path()) else {
         return next.run(request).await;
     };

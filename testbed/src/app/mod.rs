@@ -10,6 +10,7 @@ mod by_hand;
 mod control;
 mod grpc;
 pub mod grpc_list;
+mod host;
 mod http;
 mod manners;
 mod process;

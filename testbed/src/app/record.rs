@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use hyper::Version;
+use hyper::header::HOST;
 use serde::{Deserialize, Serialize};
 
 use crate::{clock, latin1};
@@ -24,7 +25,7 @@ pub struct Seen {
     pub target: String,
     /// `1.0`, `1.1` or `2`.
     pub version: String,
-    /// Every header; values are Latin-1.
+    /// Every header, `host` in the place of `:authority`; values are Latin-1.
     pub headers: Vec<(String, String)>,
 }
 
@@ -38,6 +39,12 @@ impl Seen {
 impl From<&Request> for Seen {
     fn from(request: &Request) -> Self {
         let uri = request.uri();
+        let mut headers = latin1::pairs(request.headers());
+        if !request.headers().contains_key(HOST)
+            && let Some(authority) = uri.authority()
+        {
+            headers.push((HOST.to_string(), authority.to_string()));
+        }
         Self {
             method: request.method().to_string(),
             target: uri
@@ -50,7 +57,7 @@ impl From<&Request> for Seen {
                 _ => "1.1",
             }
             .into(),
-            headers: latin1::pairs(request.headers()),
+            headers,
         }
     }
 }

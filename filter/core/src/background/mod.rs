@@ -11,7 +11,7 @@ mod score;
 mod watch;
 
 use crate::callout::{CallToken, Caller, Heard, HttpCall};
-use crate::config::{CheckCall, CheckRule};
+use crate::config::{CheckCall, CheckRule, default_host};
 use crate::decision::Signals;
 use crate::evidence::{Evidence, admin};
 use crate::grpc::{CHECK_PATH, framed, request};
@@ -96,7 +96,7 @@ impl Background {
         let admin = evidence.admin.iter().map(|admin| {
             let call = HttpCall {
                 cluster: admin.rule.cluster.clone(),
-                host: admin.rule.cluster.clone(),
+                host: default_host(&admin.rule.cluster),
                 path: admin.path.clone(),
                 grpc: None,
                 timeout: admin.rule.timeout,
@@ -322,7 +322,7 @@ fn call_of(rule: &CheckRule) -> HttpCall {
         },
         CheckCall::Grpc(check) => HttpCall {
             cluster: check.cluster.clone(),
-            host: check.cluster.clone(),
+            host: check.authority.clone(),
             path: CHECK_PATH.to_owned(),
             grpc: Some(framed(&request(&check.service))),
             timeout,

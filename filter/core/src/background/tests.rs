@@ -133,7 +133,7 @@ impl Caller for Taker<'_> {
     }
 
     fn open_watch(&self, call: &WatchCall) -> Option<StreamToken> {
-        assert_eq!(call.upstream, "\n\u{5}\n\u{3}app");
+        assert_eq!(call.upstream, WatchCall::new("app", "app", "").upstream);
         let Process { now, takes_watches, .. } = *self.process;
         let token = StreamToken(self.process.next_call.get());
         self.process.next_call.set(token.0 + 1);

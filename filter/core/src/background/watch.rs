@@ -49,7 +49,7 @@ impl Watch {
         evidence.checks.iter().enumerate().filter_map(|(check, of)| match &of.rule.call {
             CheckCall::Grpc(grpc) if grpc.watch => Some(Self {
                 check,
-                call: WatchCall::new(&grpc.cluster, &grpc.service),
+                call: WatchCall::new(&grpc.cluster, &grpc.authority, &grpc.service),
                 interval: nanos(of.rule.interval),
                 stream: None,
                 opened: 0,

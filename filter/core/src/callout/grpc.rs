@@ -10,11 +10,10 @@ use crate::headers::{CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, UPSTREAM_SERVICE_T
 /// A Watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchCall {
-    /// Where to, as Envoy's `GrpcService`, protocol buffers that happen to be
-    /// text. Envoy would take a cluster's bare name too, but only one that isn't
-    /// protocol buffers by accident.
+    /// Where to, as Envoy's `GrpcService`. Envoy would take a cluster's bare name too,
+    /// but only one that isn't protocol buffers by accident, and make it the authority.
     /// <https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/grpc_service.proto>
-    pub upstream: String,
+    pub upstream: Vec<u8>,
     /// The HealthCheckRequest.
     pub message: Vec<u8>,
 }
@@ -24,15 +23,24 @@ pub struct WatchCall {
 pub struct StreamToken(pub u32);
 
 impl WatchCall {
-    /// A Watch of a service, through a cluster with a name of 125 bytes at most.
-    pub fn new(cluster: &str, service: &str) -> Self {
-        // Field 1 of each is a string, and the tag of that is the byte of a line feed:
-        // envoy_grpc, and in it cluster_name. Both lengths are a byte of ASCII.
-        let length = |bytes: usize| u8::try_from(bytes).map(char::from).unwrap_or_default();
-        let name = cluster.len();
-        let upstream = format!("\n{}\n{}{cluster}", length(name + 2), length(name));
-        Self { upstream, message: request(service) }
+    /// A Watch of a service, through a cluster and with an `:authority`.
+    pub fn new(cluster: &str, authority: &str, service: &str) -> Self {
+        const ENVOY_GRPC: u8 = 1;
+        const CLUSTER_NAME: u8 = 1;
+        const AUTHORITY: u8 = 2;
+        let name = field(CLUSTER_NAME, cluster.as_bytes());
+        let envoy_grpc = [name, field(AUTHORITY, authority.as_bytes())].concat();
+        Self { upstream: field(ENVOY_GRPC, &envoy_grpc), message: request(service) }
     }
+}
+
+/// A field of bytes in protocol buffers, below 16 KiB: its length always takes two bytes.
+/// <https://protobuf.dev/programming-guides/encoding/#length-types>
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    const BYTES: u8 = 2;
+    let size = bytes.len();
+    let head = [number << 3 | BYTES, (size & 0x7f) as u8 | 0x80, (size >> 7 & 0x7f) as u8];
+    [&head, bytes].concat()
 }
 
 impl Heard {
@@ -183,8 +191,10 @@ mod tests {
 
     #[test]
     fn a_watch_names_its_cluster_in_protocol_buffers() {
-        assert_eq!(WatchCall::new("app", "").upstream.as_bytes(), b"\x0a\x05\x0a\x03app");
-        let longest = WatchCall::new(&"c".repeat(125), "").upstream;
-        assert_eq!(longest.as_bytes().get(..4), Some(&[10, 127, 10, 125][..]));
+        let call = WatchCall::new("app", "app.example", "");
+        let named = b"\x0a\x94\0\x0a\x83\0app\x12\x8b\0app.example";
+        assert_eq!(call.upstream, named);
+        let long = WatchCall::new(&"c".repeat(200), "localhost", "").upstream;
+        assert_eq!(long.get(..6), Some(&[10, 0xd7, 1, 10, 0xc8, 1][..]));
     }
 }

@@ -43,6 +43,8 @@ pub struct GrpcCheck {
     pub cluster: String,
     /// The gRPC service whose health is asked for; the empty name is the whole server.
     pub service: String,
+    /// The `:authority` that the calls name.
+    pub authority: String,
     /// Whether a Watch is held open beside the Checks.
     pub watch: bool,
 }
@@ -90,8 +92,8 @@ const MOST_IN_A_ROW: u32 = 1_000;
 const MOST_CHECKS: usize = 64;
 /// Longer than any that is in use; its length fits one byte of a message.
 const LONGEST_SERVICE: usize = 120;
-/// What [`crate::callout::WatchCall`] can hold.
-const LONGEST_WATCHED: usize = 125;
+/// The host of a request to a cluster whose name can't be one.
+const NO_HOST: &str = "localhost";
 
 /// Reads `checks`.
 pub(super) fn read(list: &Reader<'_>) -> Option<Vec<CheckRule>> {
@@ -148,18 +150,14 @@ fn read_call(object: &Object<'_>) -> Option<CheckCall> {
 }
 
 fn read_grpc(reader: &Reader<'_>) -> Option<GrpcCheck> {
-    let object = reader.object(&["cluster", "service", "watch"])?;
+    let object = reader.object(&["cluster", "service", "authority", "watch"])?;
     let cluster = read_cluster(&object);
+    let authority = object.optional("authority", |reader| reader.parsed(host));
     let service = object.or_default("service", String::new(), |reader| reader.parsed(grpc_service));
     let watch = object.or_default("watch", false, Reader::bool);
-    if let (Some(cluster), Some(true), Some(reader)) = (&cluster, watch, object.get("watch"))
-        && cluster.len() > LONGEST_WATCHED
-    {
-        reader.error(format!(
-            "can't be: the cluster's name is longer than {LONGEST_WATCHED} bytes; leave it out"
-        ));
-    }
-    Some(GrpcCheck { cluster: cluster?, service: service?, watch: watch? })
+    let cluster = cluster?;
+    let authority = authority?.unwrap_or_else(|| default_host(&cluster));
+    Some(GrpcCheck { cluster, service: service?, authority, watch: watch? })
 }
 
 fn read_http(reader: &Reader<'_>) -> Option<HttpCheck> {
@@ -172,7 +170,7 @@ fn read_http(reader: &Reader<'_>) -> Option<HttpCheck> {
     });
     let cluster = cluster?;
     Some(HttpCheck {
-        host: host?.unwrap_or_else(|| cluster.clone()),
+        host: host?.unwrap_or_else(|| default_host(&cluster)),
         cluster,
         path: path?,
         expect: expect?,
@@ -248,6 +246,20 @@ fn grpc_service(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// The host that a request to a cluster names where nobody says another: the cluster's
+/// name, where servers would take it for a host. What they make of letters beyond those
+/// of a host's name (RFC 1123, section 2.1) differs, and most of them answer 400.
+pub(crate) fn default_host(cluster: &str) -> String {
+    let is_label = |label: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(plain)
+    };
+    if cluster.split('.').all(is_label) { cluster.to_owned() } else { NO_HOST.to_owned() }
 }
 
 fn host(text: &str) -> Result<String, String> {

@@ -18,6 +18,7 @@ mod score;
 mod statuses;
 mod tree;
 
+pub(crate) use checks::default_host;
 pub use checks::{AdminRule, CheckCall, CheckRule, GrpcCheck, HttpCheck, Initial};
 pub use counters::{CounterRule, Label, LabelSource, ValueSource, When};
 pub use errors::{ConfigError, ConfigErrors};

@@ -29,11 +29,30 @@ fn a_check_over_grpc_asks_for_the_whole_server_and_watches_nothing_unless_told()
                        {"name":"b","grpc":{"cluster":"app","service":"orders.v1.Orders","watch":true}}]}"#,
     );
     let call = |service: &str, watch| {
-        CheckCall::Grpc(GrpcCheck { cluster: "app".into(), service: service.into(), watch })
+        let (cluster, authority) = ("app".into(), "app".into());
+        CheckCall::Grpc(GrpcCheck { cluster, service: service.into(), authority, watch })
     };
     let checks = config.unwrap().checks;
     assert_eq!(checks[0].call, call("", false));
     assert_eq!(checks[1].call, call("orders.v1.Orders", true));
+}
+
+#[test]
+fn a_cluster_whose_name_is_no_host_is_asked_as_localhost() {
+    for (cluster, host) in [
+        ("db", "db"),
+        ("db-1.example.com", "db-1.example.com"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("inbound|8086||", "localhost"),
+        ("outbound|8080||a.b.svc", "localhost"),
+        ("default/app/80", "localhost"),
+        ("envoy_admin", "localhost"),
+        ("a..b", "localhost"),
+        ("-a", "localhost"),
+        ("café", "localhost"),
+    ] {
+        assert_eq!(default_host(cluster), host, "{cluster}");
+    }
 }
 
 #[test]
@@ -47,11 +66,10 @@ fn mistakes_in_checks_are_named_with_their_mend() {
         {"name":"b","http":{"cluster":"b","path":"/"}},
         {"name":"c"},
         {"name":"d","http":{"cluster":"d"},"grpc":{"service":"a b","watch":1}},
-        {"name":"e","grpc":{"cluster":"CLUSTER","watch":true,"path":"/"}}],
-        "admin":{}}"#
-        .replace("CLUSTER", &"c".repeat(126));
+        {"name":"e","grpc":{"cluster":"app","authority":"a/b","watch":true,"path":"/"}}],
+        "admin":{}}"#;
     assert_eq!(
-        mistakes(&json),
+        mistakes(json),
         [
             r#"checks[0].name: "server" is what other evidence is called; choose another"#,
             r#"checks[0].http.cluster: "" is not the name of a cluster; write it like "db""#,
@@ -70,7 +88,7 @@ fn mistakes_in_checks_are_named_with_their_mend() {
             r#"checks[7].grpc.service: "a b" is not a gRPC service; write it like "orders.v1.Orders", in 120 bytes at most, or "" for the whole server"#,
             r#"checks[7].grpc.watch: is a number; write true or false"#,
             r#"checks[8].grpc.path: unknown key; did you mean "watch"?"#,
-            r#"checks[8].grpc.watch: can't be: the cluster's name is longer than 125 bytes; leave it out"#,
+            r#"checks[8].grpc.authority: "a/b" is not a host; write it like "db.example.com""#,
             r#"checks[5]: the name "b" is taken by an earlier check; choose another"#,
             r#"admin: has no "cluster"; add "cluster": "db", the name of an Envoy cluster"#,
         ]
