@@ -45,6 +45,10 @@ pub struct Commons {
     pub responder_missed: std::cell::Cell<bool>,
     /// Somebody who doesn't speak gRPC was answered.
     pub bridge_seen: std::cell::Cell<bool>,
+    /// It is known by what names the router's headers go.
+    pub prefix_known: std::cell::Cell<bool>,
+    /// Says that the log has it.
+    pub prefix_told: Cell,
 }
 
 /// One probe on its way.
@@ -114,6 +118,8 @@ struct Held {
     forwarded: bool,
     /// All of the answer is there.
     complete: bool,
+    /// The answer has no media type, and is to be given none.
+    untyped: bool,
     /// It reads the answer's body, to keep it.
     capture: Option<Capture>,
     /// Stands in place of the answer's body. Empty for a HEAD that was sent on
@@ -313,6 +319,7 @@ impl Exchange {
     pub fn heeds_answer(&self) -> bool {
         !matches!(self.progress, Progress::Known(_))
             || self.held.forwarded
+            || self.held.untyped
             || self.held.translation.is_some()
             || self.held.bridged.is_some()
             || self.score_to_show().is_some()

@@ -52,6 +52,12 @@ impl HeaderMap {
         pairs(&self.bytes)
     }
 
+    /// The name of the first header that ends so.
+    pub fn name_ending(&self, end: &[u8]) -> Option<String> {
+        let (name, _) = pairs(&self.bytes).find(|(name, _)| name.ends_with(end))?;
+        Some(String::from_utf8_lossy(name).into_owned())
+    }
+
     /// Pairs among which are all of this name.
     fn candidates(&self, name: &str) -> Pairs<'_> {
         if self.sizes.have(name) { pairs(&self.bytes) } else { Pairs::default() }

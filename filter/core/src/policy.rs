@@ -145,6 +145,8 @@ impl Policy {
             grpc_replies: config.grpc_replies,
             responder_missed: Cell::new(false),
             bridge_seen: Cell::new(false),
+            prefix_known: Cell::new(false),
+            prefix_told: StateCell::alone(format!("heartbeat/{}/prefix", surroundings.plugin), 0),
         });
         let build = fingerprint(&surroundings.build);
         let loads = Rc::new(Loads::new(&surroundings.plugin, print, build));

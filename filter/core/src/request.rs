@@ -90,6 +90,12 @@ pub trait ResponseHead {
     fn status(&self) -> Option<u16> {
         parse_status(&self.header(STATUS_CODE)?)
     }
+
+    /// The name of the first header that ends so. Nobody looks where all headers would
+    /// have to be read for it.
+    fn name_ending(&self, _end: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Reads an HTTP status.

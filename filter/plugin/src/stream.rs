@@ -63,7 +63,8 @@ impl Arrival {
     /// What becomes of it.
     fn decide(mut self, request: &Request, end_of_stream: bool) -> Action {
         let (exchange, now) = (&mut self.exchange, self.now);
-        let decision = if !exchange.wants_message() {
+        let waits = exchange.wants_message() || (!end_of_stream && exchange.wants_end(request));
+        let decision = if !waits {
             exchange.on_request_headers(request, &SharedData, now, end_of_stream)
         } else if end_of_stream {
             let decision = exchange.on_message(&[], true, request, &SharedData, now);

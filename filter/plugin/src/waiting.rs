@@ -140,7 +140,10 @@ impl Waiter {
                 What::Answer => exchange.on_wake(&request, &SharedData, now),
                 // Its own callback goes on with it.
                 What::Message(_) if plugin.messages.are_shown() => return false,
-                What::Message(head) if !plugin.messages.is_hidden(*head) => return true,
+                What::Message(_) if !exchange.is_call() && exchange.is_patient(now) => return true,
+                What::Message(head) if exchange.is_call() && !plugin.messages.is_hidden(*head) => {
+                    return true;
+                }
                 What::Message(_) => exchange.without_message(&request, &SharedData, now),
                 What::Turn(reply) => {
                     drop(exchange);

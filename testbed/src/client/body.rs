@@ -22,10 +22,9 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// A body of these pieces.
+    /// A body of these pieces; an empty one is a frame all the same in HTTP/2.
     pub fn new(pieces: &[Vec<u8>], pause: Duration) -> Self {
-        let filled = pieces.iter().filter(|piece| !piece.is_empty());
-        let left: VecDeque<_> = filled.cloned().map(Bytes::from).collect();
+        let left: VecDeque<_> = pieces.iter().cloned().map(Bytes::from).collect();
         let length = (left.len() <= 1).then(|| left.iter().map(|piece| piece.len() as u64).sum());
         Self { left, length, pause, pausing: None }
     }

@@ -71,7 +71,8 @@ pub type Headers = BTreeMap<String, OneOrMany<String>>;
 impl Message {
     /// The request.
     pub fn request(&self) -> http::Request {
-        let text = self.body.iter().map(|body| body.clone().into_bytes());
+        let text = self.body.iter().filter(|body| !body.is_empty());
+        let text = text.map(|body| body.clone().into_bytes());
         let whole = self.body_base64.iter().chain(self.body_pieces.iter().flatten());
         http::Request {
             headers: pairs(&self.headers),

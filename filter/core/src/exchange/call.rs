@@ -5,9 +5,10 @@ use super::Exchange;
 use crate::config::GrpcMethod;
 use crate::decision::Decision;
 use crate::grpc::read_service;
+use crate::headers::CONTENT_LENGTH;
 use crate::outcome::Outcome;
 use crate::probe::Admission;
-use crate::recognition::GrpcRule;
+use crate::recognition::{GrpcRule, Method};
 use crate::replies::reply_violation;
 use crate::request::RequestHead;
 use crate::state::SharedStore;
@@ -26,6 +27,26 @@ impl Exchange {
         depends && !self.message_read
     }
 
+    /// Whether it is to be known whether a body comes before anything is decided: the
+    /// answer to a request without one may be everyone's, and it may end with a frame of
+    /// its own, or trailers.
+    pub fn wants_end(&self, request: &impl RequestHead) -> bool {
+        let announced = || request.header(CONTENT_LENGTH).is_some_and(|it| *it != b"0"[..]);
+        let keeps = self.call.is_none() && self.probe.memory.is_some();
+        keeps && self.line.method != Method::Other && !announced()
+    }
+
+    /// Whether it may go on to wait for an end that Envoy may never show.
+    pub fn is_patient(&self, now: Nanos) -> bool {
+        const LONGEST_WAIT: Nanos = 50_000_000;
+        now < self.arrived.saturating_add(LONGEST_WAIT)
+    }
+
+    /// Whether it is a call of gRPC.
+    pub fn is_call(&self) -> bool {
+        self.call.is_some()
+    }
+
     /// The call's message is waited for from now on, with the request paused.
     pub fn await_message(&mut self) {
         self.awaits_message = true;
@@ -36,8 +57,8 @@ impl Exchange {
         self.awaits_message
     }
 
-    /// Decides what happens to the call by its message, of which `body` is all that
-    /// has come; `None` means that more of it must come.
+    /// Decides what happens to the call by its message, or to the request by whether it has
+    /// a body, of which `body` is all that has come; `None` means that more must come.
     pub fn on_message(
         &mut self,
         body: &[u8],
@@ -46,6 +67,14 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
     ) -> Option<Decision> {
+        if self.call.is_none() {
+            let whole = body.is_empty();
+            if whole && !ended {
+                return None;
+            }
+            self.awaits_message = false;
+            return Some(self.on_request_headers(request, store, now, whole));
+        }
         let service = read_service(body, ended)?;
         // Servers answer when the call's own end has come, which a client may put off:
         // others must not wait for that.
@@ -81,7 +110,7 @@ impl Exchange {
         now: Nanos,
     ) -> Decision {
         self.awaits_message = false;
-        self.blind = true;
+        self.blind = self.call.is_some();
         if self.is_denied_unread(request) {
             let decision = self.deny(now);
             return self.heed_bridge(decision, request);

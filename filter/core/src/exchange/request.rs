@@ -190,7 +190,7 @@ impl Exchange {
             }
             (OnLimit::LastVerdict, _) => self
                 .last_answer(store, now)
-                .map(|answer| probe.reply_kept(answer, details::LIMITED_LAST_VERDICT, now)),
+                .map(|answer| self.reply_kept(answer, details::LIMITED_LAST_VERDICT, now)),
         };
         let reply = reply.unwrap_or_else(|| probe.reply_limited(retry_in, self.wall(now)));
         Some(self.answer(reply, Outcome::Limited))
@@ -286,7 +286,14 @@ impl Exchange {
         if self.probe.is_grpc() {
             return self.serve_to_call(answer, now);
         }
-        self.answer(self.probe.reply_kept(answer, details, now), Outcome::Cached)
+        let reply = self.reply_kept(answer, details, now);
+        self.answer(reply, Outcome::Cached)
+    }
+
+    fn reply_kept(&mut self, answer: Answer, details: &'static str, now: Nanos) -> Reply {
+        // Where there is a body and no media type, Envoy says text/plain.
+        self.held.untyped = answer.content_type.is_none() && !answer.body.is_empty();
+        self.probe.reply_kept(answer, details, now)
     }
 
     pub(super) fn forward(

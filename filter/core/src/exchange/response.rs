@@ -8,12 +8,12 @@ use crate::decision::{BodyEdit, HeaderEdits};
 use crate::grpc::{self, code};
 use crate::headers::{
     CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_ENCODING, GRPC_STATUS,
-    IMMEDIATE_HEALTH_CHECK_FAIL, SCORE, STATUS_CODE,
+    IMMEDIATE_HEALTH_CHECK_FAIL, SCORE, STATUS_CODE, UPSTREAM_SERVICE_TIME,
 };
 use crate::outcome::{Outcome, Verdict};
 use crate::request::ResponseHead;
 use crate::score::Keeper;
-use crate::state::SharedStore;
+use crate::state::{Notice, SharedStore};
 use crate::time::Nanos;
 use crate::upstream::Asking;
 
@@ -32,6 +32,9 @@ impl Exchange {
         let mut edits = self.judge(response, store, now, end_of_stream);
         if let Some(score) = self.shown_score(store, now) {
             edits.set(SCORE, score.to_string());
+        }
+        if self.held.untyped {
+            edits.remove.push(CONTENT_TYPE); // It is Envoy's guess.
         }
         edits
     }
@@ -65,6 +68,7 @@ impl Exchange {
                 return edits;
             }
         }
+        self.notice_prefix(response, store, now);
         match &self.progress {
             Progress::Known(_) => self.own_status(),
             Progress::AwaitingHttp => self.judge_http(response, store, now, end_of_stream),
@@ -79,6 +83,33 @@ impl Exchange {
         let refusal = self.held.bridged.filter(|status| *status != 200);
         refusal.into_iter().for_each(|status| edits.set(STATUS_CODE, status.to_string()));
         edits
+    }
+
+    /// Says once that the bootstrap has a `header_prefix`. The router names its headers by
+    /// that, one of which stands on every answer of an upstream, and knows none that the
+    /// filter sets.
+    /// <https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto>
+    fn notice_prefix(
+        &mut self,
+        response: &impl ResponseHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) {
+        const OF_ROUTER: &str = "-upstream-service-time";
+        let known = &self.commons.prefix_known;
+        if known.get() || !self.held.forwarded {
+            return;
+        }
+        let usual = response.header(UPSTREAM_SERVICE_TIME).is_some();
+        let other = (!usual).then(|| response.name_ending(OF_ROUTER)).flatten();
+        known.set(usual || other.is_some());
+        let Some(name) = other else { return };
+        if Notice::default().is_due(&self.commons.prefix_told, Nanos::MAX, store, now) {
+            let prefix = name.strip_suffix(OF_ROUTER).unwrap_or_default();
+            self.signals.log.push(format!(
+                "the bootstrap's header_prefix is {prefix:?}: Envoy's router knows no x-envoy-* header, so timeout and retries of probes are without effect, and the headers for them reach the application; leave header_prefix out"
+            ));
+        }
     }
 
     fn judge_call(
@@ -235,6 +266,7 @@ impl Exchange {
         let mut edits = self.probe.describe(&kept, now);
         edits.set(STATUS_CODE, kept.status.to_string());
         edits.remove.push(CONTENT_LENGTH);
+        self.held.untyped = kept.content_type.is_none();
         if !end_of_stream && self.held.replacement.is_none() {
             self.held.replacement = Some(kept.body);
         }

@@ -144,6 +144,10 @@ impl ResponseHead for Response {
         self.0.map().values(name).map(<[u8]>::to_vec).collect()
     }
 
+    fn name_ending(&self, end: &str) -> Option<String> {
+        self.0.map().name_ending(end.as_bytes())
+    }
+
     fn code_details(&self) -> Option<Vec<u8>> {
         property(&["response", "code_details"])
     }
