@@ -53,8 +53,9 @@ pub fn judge(
     Some(match (status?, grpc_status) {
         (NOT_IMPLEMENTED | VERSION_NOT_SUPPORTED, _) => false,
         (_, Some(grpc::code::DEADLINE_EXCEEDED)) => !hurried(),
-        (500.., _) => true,
-        (_, grpc_status) => grpc_status.is_some_and(grpc::is_servers_fault),
+        // What turns an answer of gRPC into one of HTTP makes 503 of every failure.
+        (_, Some(status)) if status != grpc::code::OK => grpc::is_servers_fault(status),
+        (status, _) => status >= 500,
     })
 }
 
