@@ -89,8 +89,12 @@ pub enum Heard {
     Health(ServingStatus),
     /// No answer came in time.
     Timeout,
-    /// No answer came that says anything, for this reason.
+    /// An answer came that says nothing of health, for this reason.
+    Unclear(String),
+    /// No answer came, for this reason.
     Nothing(String),
+    /// Envoy takes no call, for this reason.
+    Refused(Refusal),
     /// The answer is longer than [`LARGEST_BODY`].
     TooLarge(usize),
 }

@@ -87,12 +87,32 @@ pub fn watch_message_total(probe: &str, said: ServingStatus) -> Metric {
 /// `app_health_status{component}`: 1 for a check that is up, 0 for one that isn't; and
 /// `heartbeat_check_total{component, result}`, in the order of [`CheckResult`].
 pub fn of_check(check: &str) -> [Metric; 1 + CheckResult::ALL.len()] {
-    let [pass, fail, timeout] = CheckResult::ALL.map(|result| {
-        let labels = [("component", check), ("result", result.word())];
-        Metric::labelled(MetricKind::Counter, &labels, "heartbeat_check_total")
-    });
-    let status = Metric::labelled(MetricKind::Gauge, &[("component", check)], "app_health_status");
-    [status, pass, fail, timeout]
+    std::array::from_fn(|place| {
+        match place.checked_sub(1).and_then(|it| CheckResult::ALL.get(it)) {
+            None => {
+                Metric::labelled(MetricKind::Gauge, &[("component", check)], "app_health_status")
+            }
+            Some(result) => {
+                let labels = [("component", check), ("result", result.word())];
+                Metric::labelled(MetricKind::Counter, &labels, "heartbeat_check_total")
+            }
+        }
+    })
+}
+
+/// `heartbeat_admin_up`: 1 while Envoy's admin interface is read, 0 once it can't be.
+pub fn admin_up() -> Metric {
+    Metric::labelled(MetricKind::Gauge, &[], "heartbeat_admin_up")
+}
+
+/// `heartbeat_evidence_up{probe, evidence}`: 1 for evidence that speaks for health, 0 for
+/// evidence that doesn't, or that nobody knows.
+pub fn evidence_up(probe: &str, evidence: &str) -> Metric {
+    // A cluster may be called anything; these mark labels in the stat's name.
+    let marks = |it: char| if matches!(it, ';' | '=') { '_' } else { it };
+    let evidence: String = evidence.chars().map(marks).collect();
+    let labels = [("probe", probe), ("evidence", evidence.as_str())];
+    Metric::labelled(MetricKind::Gauge, &labels, "heartbeat_evidence_up")
 }
 
 /// `heartbeat_http2_upstreams_total`: clusters that turned out to speak HTTP/2.

@@ -103,10 +103,16 @@ impl Policy {
         metrics.extend(config.checks.iter().flat_map(|check| metrics::of_check(&check.name)));
         let score = metrics.len();
         metrics.extend(config.score.iter().flat_map(|_| metrics::score()));
-        let places = EvidenceMetrics { checks, score, upstreams };
-        let evidence = Evidence::compile(&config, &surroundings.plugin, places);
-        let items: Vec<Vec<Item>> =
-            config.probes.iter().map(|rule| evidence.items(rule, &config)).collect();
+        let admin = metrics.len();
+        metrics.extend(config.admin.iter().map(|_| metrics::admin_up()));
+        let places = EvidenceMetrics { checks, score, upstreams, admin };
+        let mut evidence = Evidence::compile(&config, &surroundings.plugin, places);
+        let mut compile = |rule: &ProbeRule| {
+            let items = evidence.add(rule, &config, &surroundings.plugin, metrics.len());
+            metrics.extend(items.iter().map(|item| metrics::evidence_up(&rule.name, &item.name)));
+            items
+        };
+        let items: Vec<Rc<[Item]>> = config.probes.iter().map(&mut compile).collect();
 
         let notes = notes(&config);
         let noted = StateCell::alone(

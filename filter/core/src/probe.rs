@@ -21,6 +21,7 @@ use crate::sharing::is_common;
 use crate::state::{Cells, Notice, fingerprint};
 use crate::time::{Nanos, nanos};
 use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A probe rule, compiled.
@@ -29,7 +30,7 @@ pub struct Probe {
     pub(crate) name: String,
     pub(crate) action: Action,
     /// What the answer of `respond` rests on.
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: Rc<[Item]>,
     /// `None` lifts every limit.
     timeout: Option<Duration>,
     watch_timeout: Option<Duration>,
@@ -103,7 +104,7 @@ const LAST_ANSWERS_STAY_FOR: Duration = Duration::from_secs(3_600);
 impl Probe {
     pub(crate) fn compile(
         rule: ProbeRule,
-        items: Vec<Item>,
+        items: Rc<[Item]>,
         surroundings: &Surroundings,
         metrics: ProbeMetrics,
     ) -> Self {

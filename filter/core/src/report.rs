@@ -16,12 +16,14 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// Its name, which no other of the report has: a check's name, `server`,
-    /// `cluster:orders`, `traffic`, `score`.
+    /// `cluster:orders`, `clusters:a,b`, `traffic`, `score`.
     pub name: String,
     /// What was looked at.
     pub subject: Subject,
     /// What it means for the rule, by the severity that the rule gives it.
     pub verdict: Verdict,
+    /// Nothing was heard of it yet: it is too early to call that a failure.
+    pub pending: bool,
     /// In words; empty where nobody reads them, as is the name then.
     pub output: String,
     /// The measure, in the unit of its subject.

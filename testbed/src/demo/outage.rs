@@ -93,9 +93,10 @@ pub async fn play(stack: &mut Stack, tools: &Tools, recorder: &mut Recorder) -> 
     stack.application.restart(tools).await?;
     recorder.mended();
     let after = load(envoy, &streams).await?;
+    let log = stack.envoy.log()?;
 
     let lines = streams.iter().zip(before).zip(dead).zip(after);
-    Ok(lines
+    let mut lines: Vec<Line> = lines
         .map(|(((stream, before), dead), after)| {
             let arrived = arrived.get(stream.path()).copied().unwrap_or_default();
             Line {
@@ -108,7 +109,27 @@ pub async fn play(stack: &mut Stack, tools: &Tools, recorder: &mut Recorder) -> 
                 arrival: vec![arrivals(&stream.reaches, before.len(), arrived)],
             }
         })
-        .collect())
+        .collect();
+    lines.push(Line {
+        sent: vec!["GET /readyz".into(), "why, in Envoy's log".into()],
+        answer: vec![told(&log)],
+        arrival: vec![],
+    });
+    Ok(lines)
+}
+
+/// What the log says of the verdict while the application was dead.
+fn told(log: &str) -> Fact {
+    let verdict = "probe \"readyz\" fails: app: ";
+    let line = log.lines().find_map(|line| line.find(verdict).and_then(|at| line.get(at..)));
+    match line {
+        Some(line) => Fact::Right(line.to_owned()),
+        None => Fact::Wrong {
+            what: "Envoy's log".into(),
+            expected: verdict.into(),
+            got: "nothing of it".into(),
+        },
+    }
 }
 
 impl Stream {
@@ -194,6 +215,14 @@ mod tests {
         assert_eq!(fact, "✗ status before\n  expected 200, got 200 and 503");
         // Nothing is no proof.
         assert!(matches!(status("before", "200", &[got(0, "200")]), Fact::Wrong { .. }));
+    }
+
+    #[test]
+    fn the_log_must_say_why_readiness_failed() {
+        let log = "[..] x: probe \"readyz\" fails: app: connection refused\n[..] y\n";
+        let line = "probe \"readyz\" fails: app: connection refused";
+        assert_eq!(told(log), Fact::Right(line.into()));
+        assert!(matches!(told("check \"app\" is down"), Fact::Wrong { .. }));
     }
 
     #[test]

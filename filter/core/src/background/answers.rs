@@ -3,7 +3,7 @@
 use super::{Background, Subject, UnderWay};
 use crate::callout::{CallAnswer, CallToken, Heard};
 use crate::config::{CheckCall, CheckRule};
-use crate::evidence::admin::{Stats, View};
+use crate::evidence::admin::{HIDDEN, Stats, UNREACHABLE, View};
 use crate::evidence::check::{CheckResult, CheckState, Observation, Position};
 use crate::evidence::{Admin, Check};
 use crate::score::Sample;
@@ -18,10 +18,6 @@ pub(super) struct Settled {
     /// Whether it ever was up.
     was_up: bool,
 }
-
-/// How often in a row the admin interface must fail to be called unreachable:
-/// then what it last showed is stale.
-const UNREACHABLE: u64 = 3;
 
 impl Background {
     /// The answer to a call is there, or Envoy's own in its place.
@@ -52,6 +48,7 @@ impl Background {
         } else {
             self.hear(question, &heard, || answer.body(), took, store, now);
         }
+        self.judge(store, now);
     }
 
     /// The rule of a question that is a check.
@@ -79,7 +76,7 @@ impl Background {
                 let Some(check) = evidence.checks.get(place) else { return false };
                 let rule = &check.rule;
                 let observation = Observation::judge(rule, heard, took, now);
-                self.tally(check, &observation, *heard == Heard::Timeout);
+                self.tally(check, CheckResult::of(heard, observation.healthy));
                 if let Some(score) = &evidence.score {
                     let good = observation.healthy;
                     let sample = if good { Sample::answered(took) } else { Sample::lost() };
@@ -103,12 +100,7 @@ impl Background {
     }
 
     /// Counts what came of asking.
-    pub(super) fn tally(&mut self, check: &Check, observation: &Observation, timed_out: bool) {
-        let result = match observation.healthy {
-            _ if timed_out => CheckResult::Timeout,
-            true => CheckResult::Pass,
-            false => CheckResult::Fail,
-        };
+    pub(super) fn tally(&mut self, check: &Check, result: CheckResult) {
         self.signals.raise.push(check.result_metric(result));
     }
 
@@ -131,6 +123,9 @@ impl Background {
         });
         let Ok(settled) = settled else { return Settled::default() };
         let Settled { before, after, .. } = settled;
+        if before != after {
+            self.judge_at = now;
+        }
         self.signals.set.push((*metric, u64::from(after == Position::Up)));
         let name = &rule.name;
         match (before, after) {
@@ -160,7 +155,8 @@ impl Background {
             Heard::Answer(200) => Stats::read(&body())?,
             Heard::Answer(status) => return Err(format!("answered {status}")),
             Heard::Timeout => return Err("no answer in time".to_owned()),
-            Heard::Nothing(reason) => return Err(reason.clone()),
+            Heard::Nothing(reason) | Heard::Unclear(reason) => return Err(reason.clone()),
+            Heard::Refused(refusal) => return Err(refusal.reason().to_owned()),
             Heard::Health(status) => return Err(status.word().to_owned()),
             Heard::TooLarge(size) => return Err(format!("the answer is too large: {size} bytes")),
         };
@@ -192,10 +188,17 @@ impl Background {
                 }
                 Err(_) => state.failures = before.saturating_add(1),
             }
+            state.hidden = matches!(view, Err(reason) if reason == HIDDEN);
             ((before, state.failures, state.seen.is_some()), true)
         });
         if let (Some(score), Some(earlier), Ok(view)) = (&self.evidence.score, &earlier, view) {
             score.record_view(earlier, view, store, now);
+        }
+        self.judge_at = now;
+        if let Ok((_, failures, _)) = settled
+            && (failures == 0 || failures >= UNREACHABLE)
+        {
+            self.signals.set.push((admin.metric, u64::from(failures == 0)));
         }
         let cluster = &admin.rule.cluster;
         match (settled, view) {

@@ -8,6 +8,7 @@
 mod answers;
 mod round;
 mod score;
+mod verdicts;
 mod watch;
 
 use crate::callout::{CallToken, Caller, Heard, HttpCall};
@@ -41,6 +42,8 @@ pub struct Background {
     holds_lease: bool,
     share_at: Nanos,
     score_at: Nanos,
+    /// When the verdicts of the rules are looked at again.
+    judge_at: Nanos,
     loads: Rc<Loads>,
     /// The question that is asked first where several are due.
     turn: usize,
@@ -120,6 +123,7 @@ impl Background {
             holds_lease: false,
             share_at: 0,
             score_at: 0,
+            judge_at: 0,
             loads,
             turn: 0,
             jitter: Jitter::new(token),
@@ -139,12 +143,14 @@ impl Background {
         }
         self.keep_score(store, now);
         if self.questions.is_empty() {
+            self.judge(store, now);
             return;
         }
         self.give_up_late_calls(store, now);
         if self.look_at <= now {
             self.look_at_lease(store, now);
         }
+        self.judge(store, now);
         // One call in each callback: Envoy keeps what comes of it at once until the end
         // of the callback, and never gets over that where another call then leads back
         // into the module, as a filter of the cluster that is called.
@@ -170,7 +176,7 @@ impl Background {
             .filter(|call| !call.late)
             .filter_map(|call| Some(call.asked + self.questions.get(call.question)?.timeout));
         let watches = self.watches.iter().filter(|_| self.holds_lease).filter_map(Watch::due);
-        let next = sharing.into_iter().chain(score).chain(lease);
+        let next = sharing.into_iter().chain(score).chain(lease).chain(self.next_judging());
         let next = next.chain(rounds).chain(calls).chain(watches).min()?;
         Some(Duration::from_nanos(next.saturating_sub(now)))
     }
@@ -247,7 +253,7 @@ impl Background {
                 self.under_way.push(UnderWay { token, question: place, asked: now, late: false });
             }
             Err(refusal) => {
-                let heard = Heard::Nothing(refusal.reason().to_owned());
+                let heard = Heard::Refused(refusal);
                 if !self.hear(place, &heard, Vec::new, 0, store, now) {
                     self.hurry(place, store, now);
                 }

@@ -46,7 +46,7 @@ struct Process {
     log: Vec<String>,
     gauges: Vec<u64>,
     /// How often asking has come to each result.
-    results: [usize; 3],
+    results: [usize; 5],
     /// Whether Envoy opens streams.
     takes_watches: bool,
     /// When it was to open one.
@@ -158,7 +158,7 @@ impl Process {
             asked: RefCell::default(),
             log: Vec::new(),
             gauges: Vec::new(),
-            results: [0; 3],
+            results: [0; 5],
             takes_watches: true,
             opened: RefCell::default(),
             open: RefCell::default(),
@@ -262,14 +262,14 @@ fn every_answer_of_a_check_is_counted_once_and_so_is_every_refusal() {
     let mut process = Process::new(CHECK, 3);
     process.run(20 * SECOND);
     let asked = process.asked.borrow().len();
-    assert_eq!(process.results, [asked, 0, 0]);
+    assert_eq!(process.results, [asked, 0, 0, 0, 0]);
 
     process.manner = Manner::Hangs;
     process.run(20 * SECOND);
     while !process.vms[process.holder()].as_ref().unwrap().background.under_way.is_empty() {
         process.run(MS);
     }
-    let [passed, failed, timed_out] = process.results;
+    let [passed, failed, timed_out, ..] = process.results;
     let asked = process.asked.borrow().len();
     assert_eq!((passed + timed_out, failed), (asked, 0), "late answers count no more");
     assert!(timed_out >= 20, "{timed_out}");
@@ -277,13 +277,16 @@ fn every_answer_of_a_check_is_counted_once_and_so_is_every_refusal() {
     let before = process.results;
     process.manner = Manner::Refused(Refusal::NotSent);
     process.run(20 * SECOND);
-    let [passed, failed, timed_out] = process.results;
-    assert!(failed >= 20, "{failed}");
-    assert_eq!([passed, 0, timed_out], before);
+    let [passed, failed, timed_out, unreachable, _] = process.results;
+    assert!(unreachable >= 20, "{unreachable}");
+    assert_eq!([passed, failed, timed_out, 0, 0], before);
+    process.manner = Manner::Refused(Refusal::UnknownCluster);
+    process.run(20 * SECOND);
+    assert!(process.results[4] >= 20, "{:?}", process.results);
     process.manner = Manner::Answers("503", MS);
     let asked = process.asked.borrow().len();
     process.run(20 * SECOND);
-    assert_eq!(process.results[1] - failed, process.asked.borrow().len() - asked);
+    assert_eq!(process.results[1], process.asked.borrow().len() - asked);
 }
 
 #[test]
@@ -388,15 +391,19 @@ fn an_admin_interface_that_cant_be_read_is_logged_once_and_once_more_when_it_is_
     assert!(process.log.is_empty(), "{:?}", process.log);
     process.manner = Manner::Closed;
     process.run(30 * SECOND);
+    let [lost, warns] = process.log.as_slice() else { panic!("{:?}", process.log) };
     assert_eq!(
-        process.log,
-        [
-            "the admin interface (cluster \"envoy_admin\") can't be read: connection refused; evidence from it is stale"
-        ]
+        lost,
+        "the admin interface (cluster \"envoy_admin\") can't be read: connection refused; evidence from it is stale"
     );
+    let why = "probe \"p\" warns: server: the admin interface was not seen for";
+    assert!(warns.starts_with(why), "{warns}");
     process.manner = Manner::Answers("200", MS);
     process.run(30 * SECOND);
-    assert_eq!(process.log[1..], ["the admin interface (cluster \"envoy_admin\") is back"]);
+    assert_eq!(
+        process.log[2..],
+        ["the admin interface (cluster \"envoy_admin\") is back", "probe \"p\" passes again"]
+    );
 }
 
 #[test]
@@ -421,6 +428,7 @@ fn ordinary_requests_are_shared_by_every_vm_on_its_tick() {
 }
 
 mod score;
+mod verdicts;
 
 #[test]
 fn clusters_that_wait_to_be_known_are_asked_about_once_they_are_there() {

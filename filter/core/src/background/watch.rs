@@ -9,7 +9,7 @@ use super::round::Jitter;
 use crate::callout::{Caller, StreamToken, UNREADABLE, WatchCall, own_words};
 use crate::config::CheckCall;
 use crate::evidence::Evidence;
-use crate::evidence::check::{CheckState, Observation};
+use crate::evidence::check::{CheckResult, CheckState, Observation};
 use crate::grpc::{LONGEST_MESSAGE, ServingStatus, code};
 use crate::state::SharedStore;
 use crate::time::{Nanos, nanos};
@@ -206,8 +206,10 @@ impl Background {
             let change = |state: &mut CheckState| {
                 state.decide(observation.clone());
             };
-            self.tally(check, observation, false);
+            let good = observation.healthy;
+            self.tally(check, if good { CheckResult::Pass } else { CheckResult::Fail });
             self.settle(check, observation, change, store, now);
+            self.judge(store, now);
         }
     }
 }

@@ -28,8 +28,8 @@ impl WatchCall {
         const ENVOY_GRPC: u8 = 1;
         const CLUSTER_NAME: u8 = 1;
         const AUTHORITY: u8 = 2;
-        let name = field(CLUSTER_NAME, cluster.as_bytes());
-        let envoy_grpc = [name, field(AUTHORITY, authority.as_bytes())].concat();
+        let mut envoy_grpc = field(CLUSTER_NAME, cluster.as_bytes());
+        envoy_grpc.extend_from_slice(&field(AUTHORITY, authority.as_bytes()));
         Self { upstream: field(ENVOY_GRPC, &envoy_grpc), message: request(service) }
     }
 }
@@ -39,8 +39,9 @@ impl WatchCall {
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     const BYTES: u8 = 2;
     let size = bytes.len();
-    let head = [number << 3 | BYTES, (size & 0x7f) as u8 | 0x80, (size >> 7 & 0x7f) as u8];
-    [&head, bytes].concat()
+    let mut field = vec![number << 3 | BYTES, (size & 0x7f) as u8 | 0x80, (size >> 7 & 0x7f) as u8];
+    field.extend_from_slice(bytes);
+    field
 }
 
 impl Heard {
@@ -66,7 +67,7 @@ impl Heard {
             (200, true, None) => "the call ended without a status".to_owned(),
             _ => format!("answered {http} without gRPC"),
         };
-        Self::Nothing(reason)
+        Self::Unclear(reason)
     }
 }
 
@@ -145,7 +146,7 @@ mod tests {
 
     fn reason(answer: Answer) -> String {
         match heard(answer) {
-            Heard::Nothing(reason) => reason,
+            Heard::Nothing(reason) | Heard::Unclear(reason) => reason,
             other => format!("{other:?}"),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::checks::cluster_name;
 use super::guards::{Clients, positive, read_clients};
+use super::names::distinct;
 use super::reader::{Object, Reader};
 use crate::format::Format;
 use crate::score::FAULTLESS;
@@ -78,13 +79,24 @@ pub enum Basis {
     Score(u16),
 }
 
-/// How many hosts of a cluster must be healthy.
+/// How many hosts of clusters must be healthy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClusterRule {
-    /// The cluster, as Envoy's statistics name it.
-    pub name: String,
-    /// The share of its hosts.
+    /// The clusters, as Envoy's statistics name them; one at least.
+    pub names: Vec<String>,
+    /// How many of them must hold.
+    pub need: Need,
+    /// The share of the hosts of each.
     pub min_healthy: Share,
+}
+
+/// How many of several must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// All of them.
+    All,
+    /// One at least.
+    Any,
 }
 
 /// How many ordinary requests may fail.
@@ -101,6 +113,7 @@ pub struct TrafficRule {
 }
 
 const MOST_CONDITIONS: usize = 64;
+const MOST_CLUSTERS: usize = 16;
 const MOST_REQUESTS: u32 = 1_000_000_000;
 const DEFAULT_MIN_REQUESTS: u32 = 20;
 const DEFAULT_WINDOW: Duration = Duration::from_secs(10);
@@ -141,12 +154,24 @@ fn read_when(list: &Reader<'_>) -> Option<Vec<Condition>> {
     conditions.into_iter().collect()
 }
 
-const BASES: [&str; 5] = ["check", "server", "cluster", "traffic", "score"];
+const BASES: [&str; 6] = ["check", "server", "cluster", "clusters", "traffic", "score"];
 
 fn read_condition(reader: &Reader<'_>) -> Option<Condition> {
-    let keys =
-        ["check", "server", "cluster", "traffic", "score", "min_healthy", "severity", "on_stale"];
-    let object = reader.object(&keys)?;
+    let [check, server, cluster, clusters, traffic, score] = BASES;
+    let more = ["need", "min_healthy", "severity", "on_stale"];
+    let [need, min_healthy, severity, on_stale] = more;
+    let object = reader.object(&[
+        check,
+        server,
+        cluster,
+        clusters,
+        traffic,
+        score,
+        need,
+        min_healthy,
+        severity,
+        on_stale,
+    ])?;
     let severity = read_severity(&object);
     let on_stale = object.or_default("on_stale", OnStale::Warn, |reader| {
         reader.one_of(&[("warn", OnStale::Warn), ("fail", OnStale::Fail)])
@@ -165,8 +190,12 @@ fn read_condition(reader: &Reader<'_>) -> Option<Condition> {
             None
         }
     };
-    if let (Some(reader), false) = (object.get("min_healthy"), given.contains(&"cluster")) {
+    let (cluster, clusters) = (given.contains(&"cluster"), given.contains(&"clusters"));
+    if let (Some(reader), false) = (object.get("min_healthy"), cluster || clusters) {
         reader.error("has no effect without \"cluster\"; leave it out");
+    }
+    if let (Some(reader), false) = (object.get("need"), clusters) {
+        reader.error("has no effect without \"clusters\"; leave it out");
     }
     if let (Some(reader), true) = (object.get("on_stale"), given.contains(&"traffic")) {
         reader.error("has no effect on \"traffic\", which is never stale; leave it out");
@@ -195,16 +224,31 @@ fn read_basis(object: &Object<'_>, key: &str) -> Option<Basis> {
     match key {
         "check" => reader.string().map(|name| Basis::Check(name.to_owned())),
         "server" => reader.one_of(&[("live", ())]).map(|()| Basis::Server),
-        "cluster" => {
-            let name = reader.parsed(cluster_name);
+        "cluster" | "clusters" => {
+            let names = match key {
+                "cluster" => reader.parsed(cluster_name).map(|name| vec![name]),
+                _ => read_clusters(&reader),
+            };
+            let need = object.or_default("need", Need::All, |reader| {
+                reader.one_of(&[("all", Need::All), ("any", Need::Any)])
+            });
             let half = Share::WHOLE.half();
             let min_healthy =
                 object.or_default("min_healthy", half, |reader| reader.parsed(parse_share));
-            Some(Basis::Cluster(ClusterRule { name: name?, min_healthy: min_healthy? }))
+            let (names, need, min_healthy) = (names?, need?, min_healthy?);
+            Some(Basis::Cluster(ClusterRule { names, need, min_healthy }))
         }
         "score" => read_score(&reader).map(Basis::Score),
         _ => read_traffic(&reader).map(Basis::Traffic),
     }
+}
+
+fn read_clusters(list: &Reader<'_>) -> Option<Vec<String>> {
+    let names = distinct(list, cluster_name)?;
+    if names.len() > MOST_CLUSTERS {
+        list.error(format!("has {} items; keep {MOST_CLUSTERS} at most", names.len()));
+    }
+    Some(names)
 }
 
 fn read_score(reader: &Reader<'_>) -> Option<u16> {
@@ -253,7 +297,10 @@ impl Basis {
         match self {
             Self::Check(name) => name.clone(),
             Self::Server => "server".to_owned(),
-            Self::Cluster(rule) => format!("cluster:{}", rule.name),
+            Self::Cluster(rule) => {
+                let kind = if rule.names.len() == 1 { "cluster:" } else { "clusters:" };
+                [kind, &rule.names.join(",")].concat()
+            }
             Self::Traffic(_) => "traffic".to_owned(),
             Self::Score(_) => "score".to_owned(),
         }

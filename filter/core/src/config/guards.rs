@@ -225,7 +225,7 @@ fn read_address(reader: &Reader<'_>) -> Option<AddressSource> {
 fn optional_list<T>(
     object: &Object<'_>,
     key: &str,
-    parse: impl Fn(&str) -> Result<T, String>,
+    parse: fn(&str) -> Result<T, String>,
 ) -> Option<Vec<T>> {
     object.get(key).map_or_else(|| Some(Vec::new()), |list| list.list_of(parse))
 }

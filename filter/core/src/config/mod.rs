@@ -23,7 +23,7 @@ pub use checks::{AdminRule, CheckCall, CheckRule, GrpcCheck, HttpCheck, Initial}
 pub use counters::{CounterRule, Label, LabelSource, ValueSource, When};
 pub use errors::{ConfigError, ConfigErrors};
 pub use evidence::{
-    Basis, ClusterRule, Condition, Details, OnStale, RespondRule, Severity, TrafficRule,
+    Basis, ClusterRule, Condition, Details, Need, OnStale, RespondRule, Severity, TrafficRule,
 };
 pub use guards::{
     AddressSource, AllowRule, BreakerRule, CacheRule, Clients, LimitRule, OnLimit, Otherwise,
@@ -122,7 +122,8 @@ fn refuse_dangling(root: &Object<'_>) {
             {
                 item.error(no_such_check(name, &names));
             }
-            let needs_admin = ["server", "cluster"].iter().any(|key| item.member(key).is_some());
+            let needs_admin =
+                ["server", "cluster", "clusters"].iter().any(|key| item.member(key).is_some());
             if item.member("score").is_some() && root.get("score").is_none() {
                 item.error(r#"needs the score; add "score": {} to the configuration"#);
             }

@@ -179,22 +179,22 @@ impl<'a> Reader<'a> {
 
     /// One word of a closed list.
     pub(crate) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
-        let text = self.text();
-        let found = words.iter().find(|(word, _)| text == Some(*word)).map(|(_, value)| *value);
-        if found.is_none() {
-            self.not_known(&words.iter().map(|(word, _)| *word).collect::<Vec<_>>());
-        }
-        found
+        let place = self.place_of(&words.iter().map(|(word, _)| *word).collect::<Vec<_>>())?;
+        words.get(place).map(|(_, value)| *value)
     }
 
-    #[inline(never)]
-    fn not_known(&self, words: &[&str]) {
-        let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
-        let words = words.join(" or ");
-        match self.json {
-            Json::String(text) => self.error(format!("{text:?} isn't known; write {words}")),
-            _ => self.wrong_type(&words),
+    #[inline(never)] // Or else every kind of value has its own copy.
+    fn place_of(&self, words: &[&str]) -> Option<usize> {
+        let found = words.iter().position(|word| self.text() == Some(*word));
+        if found.is_none() {
+            let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+            let words = words.join(" or ");
+            match self.json {
+                Json::String(text) => self.error(format!("{text:?} isn't known; write {words}")),
+                _ => self.wrong_type(&words),
+            }
         }
+        found
     }
 
     /// The items of a list.
@@ -217,10 +217,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The items of a list that must not be empty, each understood by `parse`.
-    pub(crate) fn list_of<T>(&self, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+    pub(crate) fn list_of<T>(&self, parse: fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
         // All of them first: every mistake is to be noted.
         let items: Vec<Option<T>> =
-            self.filled_list()?.iter().map(|item| item.parsed(&parse)).collect();
+            self.filled_list()?.iter().map(|item| item.parsed(parse)).collect();
         items.into_iter().collect()
     }
 

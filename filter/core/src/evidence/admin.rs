@@ -18,6 +18,10 @@ pub struct Membership {
     pub healthy: u64,
     /// Those that are healthy, but degraded.
     pub degraded: u64,
+    /// Envoy lists none of them, and has never looked for any: of an aggregate or a
+    /// dynamic_forward_proxy cluster and of one with original destinations it shows no
+    /// more than of a static cluster without hosts.
+    pub unlisted: bool,
     /// How many requests went to them, ever.
     pub requests: u64,
     /// How many connections to them were tried, ever, and how many came to nothing.
@@ -52,7 +56,13 @@ pub struct AdminState {
     pub seen: Option<(View, Nanos)>,
     /// How many attempts in a row have failed.
     pub failures: u64,
+    /// The last of them was answered, but [without what is asked](HIDDEN).
+    pub hidden: bool,
 }
+
+/// How often in a row the admin interface must fail to be called unreachable: then what
+/// it last showed is stale.
+pub const UNREACHABLE: u64 = 3;
 
 impl AdminState {
     /// The last view, while it can be relied on.
@@ -61,9 +71,16 @@ impl AdminState {
         let stale = super::check::is_stale(*at, nanos(rule.interval), nanos(rule.timeout), now);
         (!stale).then_some(view)
     }
+
+    /// Whether it is too early to know anything.
+    pub fn is_pending(&self) -> bool {
+        self.seen.is_none() && self.failures < UNREACHABLE
+    }
 }
 
 const LIVE: &str = "server.live";
+/// What is wrong with statistics that have been filtered.
+pub const HIDDEN: &str = "it shows no server.live: a stats_matcher hides that";
 const STOPPED: &str = "listener_manager.listener_stopped";
 
 /// The path that shows what is needed of these clusters: their hosts, and where
@@ -81,7 +98,7 @@ pub fn path(clusters: &[String], score: Option<Side>) -> String {
         };
         // Istio ends the names of its clusters with a semicolon.
         filter.push_str(&format!(
-            r"|cluster\.({names});?\.(membership_(total|healthy|degraded){more})"
+            r"|cluster\.({names});?\.(membership_(total|healthy|degraded)|update_attempt{more})"
         ));
     }
     if score == Some(Side::Both) {
@@ -193,7 +210,7 @@ impl Stats {
     /// # Errors
     /// What is missing.
     pub fn view(&self, clusters: &[String]) -> Result<View, String> {
-        let live = self.value(LIVE).ok_or_else(|| format!("its statistics have no {LIVE}"))?;
+        let live = self.value(LIVE).ok_or(HIDDEN)?;
         let stopped = self.value(STOPPED).unwrap_or_default();
         let clusters = clusters.iter().map(|cluster| self.membership(cluster)).collect();
         let handshakes = handshakes(&self.stats);
@@ -202,8 +219,10 @@ impl Stats {
 
     fn membership(&self, cluster: &str) -> Option<Membership> {
         let gauge = |what| self.of_cluster(cluster, what);
+        let total = gauge("membership_total")?;
         Some(Membership {
-            total: gauge("membership_total")?,
+            total,
+            unlisted: total == 0 && gauge("update_attempt") == Some(0),
             healthy: gauge("membership_healthy")?,
             degraded: gauge("membership_degraded").unwrap_or_default(),
             requests: gauge("upstream_rq_total").unwrap_or_default(),
@@ -252,13 +271,13 @@ impl State for AdminState {
     }
 
     fn encode(&self, to: &mut Encoder) {
-        to.number(self.failures);
+        to.number(self.failures).number(u64::from(self.hidden));
         to.optional(self.seen.as_ref(), |to, (view, at)| {
             to.number(*at).number(u64::from(view.live)).number(view.clusters.len() as u64);
             for cluster in &view.clusters {
                 to.optional(cluster.as_ref(), |to, hosts| {
                     to.number(hosts.total).number(hosts.healthy).number(hosts.degraded);
-                    to.number(hosts.requests);
+                    to.number(u64::from(hosts.unlisted)).number(hosts.requests);
                     encode(hosts.connections, to);
                 });
             }
@@ -267,7 +286,7 @@ impl State for AdminState {
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
-        let failures = from.number()?;
+        let (failures, hidden) = (from.number()?, from.number()? != 0);
         let seen = from.optional(|from| {
             let (at, live) = (from.number()?, from.number()? != 0);
             let length = from.number()?;
@@ -277,6 +296,7 @@ impl State for AdminState {
                         total: from.number()?,
                         healthy: from.number()?,
                         degraded: from.number()?,
+                        unlisted: from.number()? != 0,
                         requests: from.number()?,
                         connections: decode(from)?,
                     })
@@ -285,7 +305,7 @@ impl State for AdminState {
             let clusters = clusters.collect::<Option<_>>()?;
             Some((View { live, clusters, handshakes: decode(from)? }, at))
         });
-        Some(Self { seen: seen?, failures })
+        Some(Self { seen: seen?, failures, hidden })
     }
 }
 

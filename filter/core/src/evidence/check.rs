@@ -1,6 +1,6 @@
 //! What the answers to a background check make of it.
 
-use crate::callout::Heard;
+use crate::callout::{Heard, Refusal};
 use crate::config::{CheckCall, CheckRule, Initial, StatusPattern};
 use crate::grpc::ServingStatus;
 use crate::state::{Decoder, Encoder, State};
@@ -35,15 +35,20 @@ pub struct CheckState {
 pub enum CheckResult {
     /// A good answer.
     Pass,
-    /// A bad answer, or none that says anything.
+    /// A bad answer.
     Fail,
     /// No answer in time.
     Timeout,
+    /// No answer at all: no connection, no healthy host, an open circuit breaker.
+    Unreachable,
+    /// Envoy knows no such cluster.
+    NoCluster,
 }
 
 impl CheckResult {
     /// Every result, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Pass, Self::Fail, Self::Timeout];
+    pub const ALL: [Self; 5] =
+        [Self::Pass, Self::Fail, Self::Timeout, Self::Unreachable, Self::NoCluster];
 
     /// The word for metrics.
     pub const fn word(self) -> &'static str {
@@ -51,6 +56,19 @@ impl CheckResult {
             Self::Pass => "pass",
             Self::Fail => "fail",
             Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::NoCluster => "no_cluster",
+        }
+    }
+
+    /// What it is that was heard, and that is good or isn't.
+    pub fn of(heard: &Heard, healthy: bool) -> Self {
+        match heard {
+            _ if healthy => Self::Pass,
+            Heard::Timeout => Self::Timeout,
+            Heard::Refused(Refusal::UnknownCluster) => Self::NoCluster,
+            Heard::Nothing(_) | Heard::Refused(_) => Self::Unreachable,
+            _ => Self::Fail,
         }
     }
 }
@@ -85,10 +103,11 @@ impl Observation {
             }
             Heard::Health(status) => (false, status.word().to_owned()),
             Heard::Timeout => (false, format!("no answer within {} ms", rule.timeout.as_millis())),
-            Heard::Nothing(reason) => (false, reason.clone()),
+            Heard::Nothing(reason) | Heard::Unclear(reason) => (false, reason.clone()),
+            Heard::Refused(refusal) => (false, refusal.reason().to_owned()),
             Heard::TooLarge(size) => (false, format!("the answer is too large: {size} bytes")),
         };
-        let answered = !matches!(heard, Heard::Timeout | Heard::Nothing(_));
+        let answered = matches!(heard, Heard::Answer(_) | Heard::Health(_) | Heard::TooLarge(_));
         Self { healthy, output, took_ms: answered.then_some(took_ms), at: now }
     }
 

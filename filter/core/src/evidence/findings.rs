@@ -1,10 +1,10 @@
 //! What the facts mean for a probe.
 
-use super::admin::{AdminState, Membership};
+use super::admin::{self, AdminState, Membership};
 use super::check::{CheckState, Position};
 use super::traffic::{Reading, Window};
 use super::{Admin, Check, Evidence, Item, Source, Traffic};
-use crate::config::{ClusterRule, OnStale, Severity};
+use crate::config::{ClusterRule, Need, OnStale, Severity};
 use crate::outcome::Verdict;
 use crate::report::{Finding, Subject};
 use crate::score::{AxisName, Scored};
@@ -17,7 +17,9 @@ use crate::units::Share;
 enum Holds {
     Yes,
     No,
-    /// It did or it didn't, but that was too long ago.
+    /// Nothing was heard of it yet.
+    Pending,
+    /// It did or it didn't, but that was too long ago; or nobody can know.
     Stale,
 }
 
@@ -64,8 +66,8 @@ impl Evidence {
                 .get(*place)
                 .map(|check| check.state.look(store, now, |it| check.statement(it, words, now))),
             Source::Server => seen.map(|(admin, state)| admin.server(state, words, now)),
-            Source::Cluster(place, rule) => {
-                seen.map(|(admin, state)| admin.cluster(*place, rule, state, words, now))
+            Source::Cluster(places, rule) => {
+                seen.map(|(admin, state)| admin.clusters(places, rule, state, words, now))
             }
             Source::Traffic(place) => self.traffic.get(*place).map(|traffic| {
                 traffic.window.look(store, now, |it| traffic.statement(it, words, now))
@@ -87,12 +89,13 @@ impl Item {
         let verdict = match (statement.holds, self.on_stale) {
             (Holds::Yes, _) => Verdict::Pass,
             (Holds::Stale, OnStale::Warn) => Verdict::Warn,
-            (Holds::No, _) | (Holds::Stale, OnStale::Fail) => failing,
+            (Holds::No | Holds::Pending, _) | (Holds::Stale, OnStale::Fail) => failing,
         };
         Finding {
             name: words.say(|| self.name.clone()),
             subject: statement.subject,
             verdict,
+            pending: statement.holds == Holds::Pending,
             output: statement.output,
             observed: statement.observed,
             at: statement.at.map(|at| clock.at(at)),
@@ -113,7 +116,7 @@ impl Check {
         let rule = &self.rule;
         let position = state.position(rule.initial);
         let Some(last) = &state.last else {
-            let holds = if position == Position::Up { Holds::Yes } else { Holds::No };
+            let holds = if position == Position::Up { Holds::Yes } else { Holds::Pending };
             let output = words.say(|| "no answer yet".to_owned());
             return Statement { subject: Subject::Check, holds, output, observed: None, at: None };
         };
@@ -143,63 +146,121 @@ impl Admin {
         let (holds, output) = match state.fresh(&self.rule, now) {
             Some(view) if view.live => (Holds::Yes, words.say(|| "live".to_owned())),
             Some(_) => (Holds::No, words.say(|| "draining".to_owned())),
-            None => (Holds::Stale, words.say(|| self.unseen(state, now))),
+            None => self.unseen(state, words, now),
         };
         let at = state.seen.as_ref().map(|(_, at)| *at);
         Statement { subject: Subject::Server, holds, output, observed: None, at }
     }
 
-    fn cluster(
+    fn clusters(
         &self,
-        place: usize,
+        places: &[usize],
         rule: &ClusterRule,
         state: &AdminState,
         words: Words,
         now: Nanos,
     ) -> Statement {
-        let (holds, output, observed) = match state.fresh(&self.rule, now) {
-            Some(view) => judge_hosts(rule, view.clusters.get(place).copied().flatten(), words),
-            None => (Holds::Stale, words.say(|| self.unseen(state, now)), None),
+        let (subject, at) = (Subject::Cluster, state.seen.as_ref().map(|(_, at)| *at));
+        let Some(view) = state.fresh(&self.rule, now) else {
+            let (holds, output) = self.unseen(state, words, now);
+            return Statement { subject, holds, output, observed: None, at };
         };
-        let at = state.seen.as_ref().map(|(_, at)| *at);
-        Statement { subject: Subject::Cluster, holds, output, observed, at }
+        let (mut holds, mut output, mut seen) = (rule.need.of_none(), String::new(), (0, 0));
+        for (name, place) in rule.names.iter().zip(places) {
+            let hosts = view.clusters.get(*place).copied().flatten();
+            let judged = judge_hosts(rule, hosts);
+            holds = holds.with(judged, rule.need);
+            if let Some(hosts) = hosts.filter(|hosts| !hosts.unlisted) {
+                seen = (seen.0 + usable(&hosts), seen.1 + hosts.total.max(1));
+            }
+            if words == Words::Read {
+                let comma = if output.is_empty() { "" } else { "; " };
+                let (name, colon) = if places.len() > 1 { (&**name, ": ") } else { ("", "") };
+                let told = tell_hosts(rule, hosts, judged);
+                output = [&*output, comma, name, colon, &*told].concat();
+            }
+        }
+        let observed = (seen.1 > 0).then(|| Share::of(seen.0, seen.1).percent());
+        Statement { subject, holds, output, observed, at }
     }
 
-    fn unseen(&self, state: &AdminState, now: Nanos) -> String {
-        match &state.seen {
-            Some((_, at)) => format!("the admin interface was not seen for {}", seconds(now, *at)),
-            None => "the admin interface was never seen".to_owned(),
+    fn unseen(&self, state: &AdminState, words: Words, now: Nanos) -> (Holds, String) {
+        let holds = if state.is_pending() { Holds::Pending } else { Holds::Stale };
+        let output = words.say(|| {
+            let mut told = match &state.seen {
+                Some((_, at)) => {
+                    format!("the admin interface was not seen for {}", seconds(now, *at))
+                }
+                None if state.is_pending() => "the admin interface was not seen yet".to_owned(),
+                None => "the admin interface was never seen".to_owned(),
+            };
+            if state.hidden {
+                told.push_str(": ");
+                told.push_str(admin::HIDDEN);
+            }
+            told
+        });
+        (holds, output)
+    }
+}
+
+impl Need {
+    /// What holds of no evidence at all.
+    fn of_none(self) -> Holds {
+        match self {
+            Self::All => Holds::Yes,
+            Self::Any => Holds::No,
         }
     }
+}
+
+impl Holds {
+    /// What holds of this and one more. What nobody knows of decides where the other
+    /// doesn't.
+    fn with(self, other: Self, need: Need) -> Self {
+        let decides = if need == Need::All { Self::No } else { Self::Yes };
+        if self == need.of_none() || other == decides { other } else { self }
+    }
+}
+
+fn usable(hosts: &Membership) -> u64 {
+    hosts.healthy.saturating_add(hosts.degraded)
 }
 
 /// Counts as Envoy's own health_check filter does: healthy and degraded hosts
 /// together, in all hosts of the cluster.
 /// <https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/http/health_check/v3/health_check.proto>
-fn judge_hosts(
-    rule: &ClusterRule,
-    hosts: Option<Membership>,
-    words: Words,
-) -> (Holds, String, Option<u64>) {
-    let none_needed = rule.min_healthy == Share::default();
-    let Some(Membership { total, healthy, degraded, .. }) = hosts else {
-        let holds = if none_needed { Holds::Yes } else { Holds::No };
-        let output = words.say(|| "Envoy's statistics know no such cluster".to_owned());
-        return (holds, output, None);
+fn judge_hosts(rule: &ClusterRule, hosts: Option<Membership>) -> Holds {
+    match hosts {
+        _ if rule.min_healthy == Share::default() => Holds::Yes,
+        Some(hosts) if hosts.unlisted => Holds::Stale,
+        Some(hosts) if hosts.total > 0 => {
+            let enough = rule.min_healthy.is_reached_by(usable(&hosts), hosts.total);
+            if enough { Holds::Yes } else { Holds::No }
+        }
+        _ => Holds::No,
+    }
+}
+
+fn tell_hosts(rule: &ClusterRule, hosts: Option<Membership>, holds: Holds) -> String {
+    let told = match hosts {
+        None => {
+            return "Envoy's statistics show no such cluster: there is none, or a stats_matcher hides it"
+                .to_owned();
+        }
+        Some(Membership { unlisted: true, .. }) => {
+            return "Envoy lists no hosts of it, as of aggregate, dynamic_forward_proxy and original_dst clusters; name the clusters behind it in \"clusters\""
+                .to_owned();
+        }
+        Some(Membership { total: 0, .. }) => "it has no hosts".to_owned(),
+        Some(Membership { total, healthy, degraded: 0, .. }) => {
+            format!("{healthy} of {total} hosts are healthy")
+        }
+        Some(Membership { total, healthy, degraded, .. }) => {
+            format!("{healthy} of {total} hosts are healthy, {degraded} degraded")
+        }
     };
-    let usable = healthy.saturating_add(degraded);
-    let enough = rule.min_healthy.is_reached_by(usable, total) && (total > 0 || none_needed);
-    let counted = || match (total, degraded) {
-        (0, _) => "it has no hosts".to_owned(),
-        (_, 0) => format!("{healthy} of {total} hosts are healthy"),
-        _ => format!("{healthy} of {total} hosts are healthy, {degraded} degraded"),
-    };
-    let (holds, output) = if enough {
-        (Holds::Yes, words.say(counted))
-    } else {
-        (Holds::No, words.say(|| format!("{}; {} must be", counted(), rule.min_healthy)))
-    };
-    (holds, output, Some(Share::of(usable, total).percent()))
+    if holds == Holds::Yes { told } else { format!("{told}; {} must be", rule.min_healthy) }
 }
 
 impl Traffic {

@@ -25,6 +25,7 @@ use crate::time::{Nanos, WallClock};
 use crate::upstream::{UpstreamMetrics, Upstreams};
 use admin::AdminState;
 use check::{CheckResult, CheckState};
+use std::rc::Rc;
 use std::time::Duration;
 use traffic::{Count, Tally, Window};
 
@@ -44,6 +45,10 @@ pub struct Evidence {
     pub(crate) upstreams: Upstreams,
     /// The VM that gathers it.
     pub(crate) gatherer: Cell,
+    /// The rules that rest on it.
+    pub(crate) rules: Vec<Rule>,
+    /// Who looks at their verdicts next where nobody gathers.
+    pub(crate) verdict_round: Cell,
     /// Tells when it was gathered.
     pub clock: WallClock,
 }
@@ -65,6 +70,17 @@ impl Check {
     }
 }
 
+/// A probe rule that rests on evidence.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) items: Rc<[Item]>,
+    /// Show whether each of the items holds.
+    pub(crate) metrics: MetricIndex,
+    /// What the log says of its verdict.
+    pub(crate) told: Cell,
+}
+
 /// Envoy's admin interface.
 #[derive(Debug)]
 pub struct Admin {
@@ -75,6 +91,8 @@ pub struct Admin {
     pub(crate) path: String,
     pub(crate) state: Shared<AdminState>,
     pub(crate) round: Cell,
+    /// Shows whether it is reached.
+    pub(crate) metric: MetricIndex,
 }
 
 #[derive(Debug)]
@@ -86,7 +104,7 @@ struct Traffic {
 /// One item of a rule's `when`, compiled.
 #[derive(Debug)]
 pub(crate) struct Item {
-    name: String,
+    pub(crate) name: String,
     source: Source,
     severity: Severity,
     on_stale: OnStale,
@@ -105,7 +123,7 @@ impl Item {
 enum Source {
     Check(usize),
     Server,
-    Cluster(usize, ClusterRule),
+    Cluster(Vec<usize>, ClusterRule),
     Traffic(usize),
     /// The least that the score must be; `None` where it is only shown.
     Score(Option<u16>),
@@ -120,6 +138,8 @@ pub struct EvidenceMetrics {
     pub score: MetricIndex,
     /// Those of upstream clusters.
     pub upstreams: UpstreamMetrics,
+    /// That of the admin interface, where it is known.
+    pub admin: MetricIndex,
 }
 
 impl Evidence {
@@ -152,6 +172,7 @@ impl Evidence {
                 clusters,
                 state: Shared::new(cell("admin", "", print)),
                 round: cell("admin-round", "", print),
+                metric: metrics.admin,
             }
         });
         let traffic = traffic_rules(config).map(|(probe, rule)| Traffic {
@@ -168,11 +189,29 @@ impl Evidence {
             score,
             upstreams: Upstreams::new(plugin, metrics.upstreams),
             gatherer: cell("gatherer", "", print),
+            rules: Vec::new(),
+            verdict_round: cell("verdict-round", "", 0),
             clock: WallClock::default(),
         }
     }
 
-    /// Compiles the `when` of a probe rule.
+    /// Compiles the `when` of a probe rule of the plugin, whose metrics begin at `metrics`.
+    pub(crate) fn add(
+        &mut self,
+        rule: &ProbeRule,
+        config: &Config,
+        plugin: &str,
+        metrics: MetricIndex,
+    ) -> Rc<[Item]> {
+        let items: Rc<[Item]> = self.items(rule, config).into();
+        if !items.is_empty() {
+            let (name, items) = (rule.name.clone(), Rc::clone(&items));
+            let told = Cell::alone(["heartbeat/", plugin, "/verdict/", &*name].concat(), 0);
+            self.rules.push(Rule { name, items, metrics, told });
+        }
+        items
+    }
+
     pub(crate) fn items(&self, rule: &ProbeRule, config: &Config) -> Vec<Item> {
         let item = |condition: &Condition| {
             let source = match &condition.basis {
@@ -182,8 +221,9 @@ impl Evidence {
                 Basis::Server => Source::Server,
                 Basis::Cluster(rule) => {
                     let clusters = &self.admin.as_ref()?.clusters;
-                    let place = clusters.iter().position(|cluster| *cluster == rule.name)?;
-                    Source::Cluster(place, rule.clone())
+                    let place = |name| clusters.iter().position(|cluster| cluster == name);
+                    let places = rule.names.iter().map(place).collect::<Option<_>>()?;
+                    Source::Cluster(places, rule.clone())
                 }
                 Basis::Traffic(_) => Source::Traffic(
                     traffic_rules(config).position(|(probe, _)| probe == rule.name)?,
@@ -262,9 +302,9 @@ fn traffic_rules(config: &Config) -> impl Iterator<Item = (&str, &TrafficRule)> 
 /// The clusters whose hosts are of interest.
 pub(crate) fn clusters_of_interest(config: &Config) -> Vec<String> {
     let mut clusters: Vec<String> = Vec::new();
-    let in_conditions = conditions(config).filter_map(|(_, condition)| match &condition.basis {
-        Basis::Cluster(rule) => Some(&rule.name),
-        _ => None,
+    let in_conditions = conditions(config).flat_map(|(_, condition)| match &condition.basis {
+        Basis::Cluster(rule) => rule.names.as_slice(),
+        _ => &[],
     });
     let in_score = config.score.iter().flat_map(|rule| &rule.clusters);
     for name in in_conditions.chain(in_score) {

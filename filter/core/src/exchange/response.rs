@@ -107,7 +107,7 @@ impl Exchange {
         if Notice::default().is_due(&self.commons.prefix_told, Nanos::MAX, store, now) {
             let prefix = name.strip_suffix(OF_ROUTER).unwrap_or_default();
             self.signals.log.push(format!(
-                "the bootstrap's header_prefix is {prefix:?}: Envoy's router knows no x-envoy-* header, so timeout and retries of probes are without effect, and the headers for them reach the application; leave header_prefix out"
+                "the bootstrap's header_prefix is {prefix}: Envoy's router knows no x-envoy-* header, so timeout and retries of probes are without effect, and the headers for them reach the application; leave header_prefix out"
             ));
         }
     }

@@ -24,6 +24,7 @@ impl Bare {
             name: String::new(),
             subject: Subject::Server,
             verdict,
+            pending: false,
             output: String::new(),
             observed: None,
             at: None,

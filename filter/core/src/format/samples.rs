@@ -30,6 +30,7 @@ pub(super) fn finding(name: &str, subject: Subject, verdict: Verdict) -> Finding
         name: name.into(),
         subject,
         verdict,
+        pending: false,
         output: output.into(),
         observed: subject.measure().map(|_| 12),
         at: Some(WallTime(AT.0 - 1_000_000_000)),

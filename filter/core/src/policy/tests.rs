@@ -169,7 +169,10 @@ fn every_metric_is_found_by_its_number() {
     let policy = policy(
         r#"{"probes":[{"name":"a","match":{"path":"/a"},"breaker":{}},
                       {"name":"b","match":{"path":"/b"},"action":"cache","breaker":{}},
-                      {"name":"w","match":{"grpc":{"methods":["Watch"]}}}],
+                      {"name":"w","match":{"grpc":{"methods":["Watch"]}}},
+                      {"name":"e","match":{"path":"/e"},"action":"respond",
+                       "when":[{"check":"x"},{"cluster":"a;=b"}]}],
+            "admin":{"cluster":"admin"},
             "checks":[{"name":"x","http":{"cluster":"x","path":"/"}},
                       {"name":"y","http":{"cluster":"y","path":"/"}}],
             "counters":[{"name":"c","when":{},
@@ -194,13 +197,26 @@ fn every_metric_is_found_by_its_number() {
         let found = [check.metric].into_iter().chain(results).map(|it| metrics[it].clone());
         assert_eq!(found.collect::<Vec<_>>(), metrics::of_check(&check.rule.name));
     }
+    let evidence = policy.evidence();
+    assert_eq!(metrics[evidence.admin.as_ref().unwrap().metric], metrics::admin_up());
+    let found = &metrics[evidence.rules[0].metrics..][..2];
+    assert_eq!(found, [metrics::evidence_up("e", "x"), metrics::evidence_up("e", "cluster:a__b")]);
     let mut names: Vec<_> = metrics.iter().map(|metric| &metric.name).collect();
     names.sort();
     names.dedup();
     let (per_probe, said) = (Outcome::ALL.len() + 1, grpc::ServingStatus::ALL.len());
     assert_eq!(
         names.len(),
-        1 + 3 + 1 + 4 + 2 + 2 * 4 + 3 * per_probe + 2 * 2 + CacheResult::ALL.len() + said
+        1 + 3
+            + 1
+            + 4
+            + 2
+            + 2 * (1 + CheckResult::ALL.len())
+            + (1 + 2)
+            + 4 * per_probe
+            + 2 * 2
+            + CacheResult::ALL.len()
+            + said
     );
     assert_eq!(names.len(), metrics.len(), "and no two are one");
 }

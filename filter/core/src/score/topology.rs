@@ -17,18 +17,18 @@ pub struct Cluster {
 pub struct Topology(pub Option<Vec<Cluster>>);
 
 impl Axis for Topology {
-    /// The share of healthy hosts, weighted by use. Every cluster counts as if one
+    /// The share of healthy hosts, weighted by use, where Envoy lists them. Every cluster counts as if one
     /// more request had gone to it: else the one that nobody uses would not matter
     /// at all, and nothing would where there is no traffic.
     fn read(&self) -> Option<f64> {
-        let clusters = self.0.as_ref().filter(|clusters| !clusters.is_empty())?;
         let (mut healthy, mut whole) = (0.0, 0.0);
-        for cluster in clusters {
+        let unlisted = |cluster: &Cluster| cluster.hosts.is_some_and(|hosts| hosts.unlisted);
+        for cluster in self.0.as_ref()?.iter().filter(|cluster| !unlisted(cluster)) {
             let use_of_it = 1.0 + cluster.used as f64;
             healthy += use_of_it * cluster.healthy();
             whole += use_of_it;
         }
-        Some(healthy / whole)
+        (whole > 0.0).then(|| healthy / whole)
     }
 }
 

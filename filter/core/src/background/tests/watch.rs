@@ -235,7 +235,7 @@ fn a_check_that_was_asked_before_the_watch_spoke_has_no_say() {
 fn what_a_watch_shows_is_counted_too() {
     let mut process = Process::watching(1);
     process.run(10 * MS);
-    let [passed, failed, _] = process.results;
+    let [passed, failed, ..] = process.results;
     process.says(SERVING);
     process.says(NOT_SERVING);
     assert_eq!(process.results[..2], [passed + 1, failed + 1]);

@@ -5,6 +5,7 @@
 
 use super::series;
 use crate::config::matchers::header_name;
+use crate::config::names::distinct;
 use crate::config::reader::Reader;
 
 /// What a counter is divided by.
@@ -46,13 +47,14 @@ const ATTRIBUTES: [(&str, &LabelSource); 4] = [
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// The labels of the filter's own metrics.
-const BUILT_IN: [&str; 8] = [
+const BUILT_IN: [&str; 9] = [
     "probe",
     "outcome",
     "component",
     "status",
     "result",
     "axis",
+    "evidence",
     "module_version",
     "module_revision",
 ];
@@ -104,14 +106,12 @@ fn read_label(name: &str, reader: &Reader<'_>) -> Option<Label> {
 }
 
 fn read_values(list: &Reader<'_>, source: Option<&LabelSource>) -> Option<Vec<String>> {
-    let values = list.list_of(label_value)?;
-    let classes = source == Some(&LabelSource::StatusClass);
-    for (index, (value, item)) in values.iter().zip(list.items()).enumerate() {
-        if classes && !STATUS_CLASSES.contains(&value.as_str()) {
-            item.error(format!("{value:?} is not a class of statuses; write it like \"2xx\""));
-        }
-        if values.iter().take(index).any(|earlier| earlier == value) {
-            item.error(format!("{value:?} stands here twice; keep one"));
+    let values = distinct(list, label_value)?;
+    if source == Some(&LabelSource::StatusClass) {
+        for (value, item) in values.iter().zip(list.items()) {
+            if !STATUS_CLASSES.contains(&value.as_str()) {
+                item.error(format!("{value:?} is not a class of statuses; write it like \"2xx\""));
+            }
         }
     }
     Some(values)

@@ -102,7 +102,8 @@ fn mistakes_in_when_are_named_with_their_mend() {
             {{}}, {{"check":"a","server":"live"}}, {{"server":"up"}}, {{"check":"a","min_healthy":"1%"}},
             {{"cluster":"c","min_healthy":"half"}}, {{"traffic":{{}}}},
             {{"traffic":{{"max_error_rate":"20%","recovers_at":"30%","window":"1ms"}},"on_stale":"fail"}},
-            {{"check":"a","severity":"bad"}}]}}],
+            {{"check":"a","severity":"bad"}},
+            {{"clusters":["c","c"],"need":"most"}}, {{"clusters":[]}}, {{"cluster":"d","need":"any"}}]}}],
             "checks":[{{"name":"a"}}],"admin":{{"cluster":"x"}}}}"#
     );
     assert_eq!(
@@ -118,6 +119,10 @@ fn mistakes_in_when_are_named_with_their_mend() {
             r#"probes[0].when[6].traffic.recovers_at: is above "max_error_rate"; write a lower one, or leave it out for the half"#,
             r#"probes[0].when[6].on_stale: has no effect on "traffic", which is never stale; leave it out"#,
             r#"probes[0].when[7].severity: "bad" isn't known; write "fail" or "warn""#,
+            r#"probes[0].when[8].clusters[1]: "c" stands here twice; keep one"#,
+            r#"probes[0].when[8].need: "most" isn't known; write "all" or "any""#,
+            r#"probes[0].when[9].clusters: is empty; name at least one, or leave the key out"#,
+            r#"probes[0].when[10].need: has no effect without "clusters"; leave it out"#,
             r#"probes[0].format: "xml" isn't known; write "json" or "text" or "health+json" or "kubernetes" or "spring" or "microprofile""#,
             r#"probes[0].details: "some" isn't known; write "never" or "allowed" or "always""#,
             r#"checks[0]: asks nothing; add "http": { "cluster": "db", "path": "/ping" } or "grpc": { "cluster": "db" }"#,

@@ -1,0 +1,101 @@
+//! Looks at the verdicts of the rules, whoever probes or doesn't, and says when one of them
+//! changes, and why: once for the process.
+
+use super::{Background, round};
+use crate::evidence::Words;
+use crate::outcome::Verdict;
+use crate::report::{Finding, Report};
+use crate::state::{Lease, SharedStore, update};
+use crate::time::Nanos;
+use std::rc::Rc;
+
+/// How often they are looked at; a check that changes and the admin interface have them
+/// looked at at once.
+const EVERY: Nanos = 1_000_000_000;
+/// How many reasons of a verdict are told.
+const MOST_REASONS: usize = 3;
+
+impl Background {
+    /// When they are looked at next; `None` where that is nobody's or another VM's to do.
+    pub(super) fn next_judging(&self) -> Option<Nanos> {
+        let judges = self.questions.is_empty() || self.holds_lease;
+        (judges && !self.evidence.rules.is_empty()).then_some(self.judge_at)
+    }
+
+    /// Looks at them where that is due. Whoever asks also judges: another VM may have read
+    /// the evidence a moment earlier, and would tell of a change back.
+    pub(super) fn judge(&mut self, store: &impl SharedStore, now: Nanos) {
+        if self.next_judging().is_none_or(|due| due > now) {
+            return;
+        }
+        self.judge_at = now.saturating_add(EVERY);
+        if self.questions.is_empty() {
+            let claimed = round::claim(store, &self.evidence.verdict_round, EVERY, 0, now);
+            let (claimed, due) = claimed.unwrap_or((false, self.judge_at));
+            self.judge_at = due;
+            if !claimed {
+                return;
+            }
+        }
+        // An older configuration may still be at work beside the latest.
+        if self.loads.is_latest(store) {
+            self.tell_verdicts(store, now);
+        }
+    }
+
+    fn tell_verdicts(&mut self, store: &impl SharedStore, now: Nanos) {
+        let evidence = Rc::clone(&self.evidence);
+        for rule in &evidence.rules {
+            let Report { findings, .. } = evidence.report(&rule.items, Words::Unread, store, now);
+            let verdict = worst(&findings);
+            let mut pending = true;
+            for (place, finding) in findings.iter().enumerate() {
+                pending &= finding.pending || finding.verdict != verdict;
+                if place < rule.items.len() {
+                    let holds = u64::from(finding.verdict == Verdict::Pass);
+                    self.signals.set.push((rule.metrics + place, holds));
+                }
+            }
+            if pending {
+                continue;
+            }
+            // The verdict that was told last has it for good; before that, the rule passes.
+            let number = verdict as u64;
+            let changed = update::<Lease, _>(store, &rule.told, now, |told| {
+                let first = !told.is_held(now) && verdict == Verdict::Pass;
+                let changed = !first && !told.belongs_to(number);
+                told.grant(number, now, Nanos::MAX);
+                (changed, changed)
+            });
+            // Where it can't be written nobody would know it for the first.
+            if changed == Ok(true) {
+                let report = evidence.report(&rule.items, Words::Read, store, now);
+                self.signals.log.push(tell(&rule.name, &report.findings));
+            }
+        }
+    }
+}
+
+fn worst(findings: &[Finding]) -> Verdict {
+    findings.iter().fold(Verdict::Pass, |worst, finding| worst.worse(finding.verdict))
+}
+
+/// What the log says of the verdict of these findings.
+fn tell(rule: &str, findings: &[Finding]) -> String {
+    let verdict = worst(findings);
+    let word = match verdict {
+        Verdict::Pass => " passes again",
+        Verdict::Warn => " warns",
+        Verdict::Fail => " fails",
+    };
+    let mut line = ["probe \"", rule, "\"", word].concat();
+    let mut comma = ": ";
+    let reasons = findings.iter().filter(|it| it.verdict == verdict && verdict != Verdict::Pass);
+    for Finding { name, output, .. } in reasons.take(MOST_REASONS) {
+        for part in [comma, name, ": ", output] {
+            line.push_str(part);
+        }
+        comma = "; ";
+    }
+    line
+}
