@@ -119,32 +119,40 @@ impl<'a, E: Ending> Ended<'a, E> {
     }
 
     fn value(&self, fact: Fact<'a>) -> Option<Vec<u8>> {
-        once(&self.values, fact, || match fact {
+        let read = || match fact {
             Fact::RequestHeader(name) => self.ending.request().header(name).map(Cow::into_owned),
             Fact::ResponseHeader(name) => self.ending.response().header(name),
             Fact::Cluster => self.ending.request().cluster(),
             Fact::Route => self.ending.route(),
-        })
+        };
+        once(&self.values, fact, read, Clone::clone)
     }
 
-    fn list(&self, fact: Fact<'a>) -> Vec<Vec<u8>> {
-        once(&self.lists, fact, || match fact {
+    fn any_of(&self, fact: Fact<'a>, such: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        let read = || match fact {
             Fact::RequestHeader(name) => self.ending.request().header_values(name),
             Fact::ResponseHeader(name) => self.ending.response().header_values(name),
             Fact::Cluster | Fact::Route => Vec::new(),
-        })
+        };
+        once(&self.lists, fact, read, |values| values.iter().any(|value| such(value)))
     }
 }
 
-/// What is known of a fact, read where nothing is.
-fn once<'a, T: Clone>(known: &RefCell<Known<'a, T>>, fact: Fact<'a>, read: impl Fn() -> T) -> T {
-    let Ok(mut known) = known.try_borrow_mut() else { return read() };
+/// What `look` sees in what is known of a fact, read where nothing is.
+fn once<'a, T, L>(
+    known: &RefCell<Known<'a, T>>,
+    fact: Fact<'a>,
+    read: impl Fn() -> T,
+    look: impl FnOnce(&T) -> L,
+) -> L {
+    let Ok(mut known) = known.try_borrow_mut() else { return look(&read()) };
     if let Some((_, value)) = known.iter().find(|(it, _)| *it == fact) {
-        return value.clone();
+        return look(value);
     }
     let value = read();
-    known.push((fact, value.clone()));
-    value
+    let seen = look(&value);
+    known.push((fact, value));
+    seen
 }
 
 /// The headers of one of the two messages.
@@ -158,7 +166,7 @@ impl<'a, E: Ending> Headers<'a> for Side<'_, 'a, E> {
         self.ended.value((self.fact)(name))
     }
 
-    fn all(&self, name: &'a str) -> Vec<Vec<u8>> {
-        self.ended.list((self.fact)(name))
+    fn any(&self, name: &'a str, such: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.ended.any_of((self.fact)(name), such)
     }
 }

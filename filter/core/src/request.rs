@@ -17,6 +17,11 @@ pub trait RequestHead {
     /// All values of a header. Much dearer than [`header`](Self::header).
     fn header_values(&self, name: &str) -> Vec<Vec<u8>>;
 
+    /// Whether any value of a header is such.
+    fn any_value(&self, name: &str, such: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.header_values(name).iter().any(|value| such(value))
+    }
+
     /// Whether all headers are such, by name and value; `false` where that isn't known.
     fn all_headers(&self, _such: impl Fn(&[u8], &[u8]) -> bool) -> bool {
         false
@@ -109,8 +114,8 @@ pub trait Headers<'a> {
     /// The first value of a header.
     fn first(&self, name: &'a str) -> Option<Vec<u8>>;
 
-    /// All values of a header; dear.
-    fn all(&self, name: &'a str) -> Vec<Vec<u8>>;
+    /// Whether any value of a header is such; dear.
+    fn any(&self, name: &'a str, such: &mut dyn FnMut(&[u8]) -> bool) -> bool;
 }
 
 impl<'a, T: RequestHead> Headers<'a> for T {
@@ -118,8 +123,8 @@ impl<'a, T: RequestHead> Headers<'a> for T {
         self.header(name).map(Cow::into_owned)
     }
 
-    fn all(&self, name: &'a str) -> Vec<Vec<u8>> {
-        self.header_values(name)
+    fn any(&self, name: &'a str, such: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.any_value(name, such)
     }
 }
 

@@ -58,6 +58,10 @@ impl RequestHead for Request {
         self.0.map().values(name).map(<[u8]>::to_vec).collect()
     }
 
+    fn any_value(&self, name: &str, such: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.0.map().values(name).any(such)
+    }
+
     fn all_headers(&self, such: impl Fn(&[u8], &[u8]) -> bool) -> bool {
         self.0.map().pairs().all(|(name, value)| such(name, value))
     }
