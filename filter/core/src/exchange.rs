@@ -24,6 +24,7 @@ use response::Reason;
 use std::rc::Rc;
 use std::time::Duration;
 
+mod bounds;
 mod call;
 mod closing;
 mod fetch;
@@ -32,6 +33,7 @@ mod plane;
 mod request;
 mod response;
 
+pub use bounds::Overdue;
 pub use marks::markers_of;
 
 /// What all exchanges of a plugin share.
@@ -132,6 +134,8 @@ struct Held {
     bridged: Option<u16>,
     /// The head of an answer has come.
     begun: bool,
+    /// It is held back until more of the answer comes.
+    head_waits: bool,
     /// How long the application has, where there is a limit.
     deadline: Option<Duration>,
     /// What tells that the request's markers are genuine.

@@ -30,12 +30,15 @@ pub const RETRY_ON: &str = "x-envoy-retry-on";
 /// On which statuses Envoy's router retries a gRPC request.
 pub const RETRY_GRPC_ON: &str = "x-envoy-retry-grpc-on";
 
+/// How long the stream to the application may go on, its request included.
+pub const UPSTREAM_STREAM_DURATION_MS: &str = "x-envoy-upstream-stream-duration-ms";
+
 /// Headers by which a client could bend what the filter decides for a probe:
 /// another deadline, or a timeout that is answered as a success.
 pub const CLIENT_OVERRIDES: [&str; 3] = [
     "x-envoy-upstream-rq-per-try-timeout-ms",
     "x-envoy-upstream-rq-timeout-alt-response",
-    "x-envoy-upstream-stream-duration-ms",
+    UPSTREAM_STREAM_DURATION_MS,
 ];
 
 /// HTTP/1.1 connection management (RFC 9110, section 7.6.1).

@@ -110,6 +110,8 @@ pub mod details {
     pub const RESPOND_UNKNOWN: &str = "heartbeat_respond_unknown";
     /// `respond`, `via_http`: a call of gRPC that can't be answered here.
     pub const UNTRANSLATABLE: &str = "heartbeat_untranslatable";
+    /// A call of gRPC whose message didn't come in time, or a Watch to which nothing came.
+    pub const OVERDUE: &str = "heartbeat_overdue";
     /// A call of gRPC that can't be understood.
     pub const NOT_UNDERSTOOD: &str = "heartbeat_not_understood";
     /// `allow`: denied.

@@ -12,6 +12,7 @@ use crate::headers::{
     CLIENT_OVERRIDES, CONNECTION, DEGRADED, FORWARDED_FOR, GRPC_ACCEPT_ENCODING, GRPC_TIMEOUT,
     IMMEDIATE_HEALTH_CHECK_FAIL, MAX_RETRIES, PROBE, RETRY_GRPC_ON, RETRY_ON, STATUS,
     UPSTREAM_HEALTH_CHECK, UPSTREAM_HEALTHCHECKED_CLUSTER, UPSTREAM_RQ_TIMEOUT_MS,
+    UPSTREAM_STREAM_DURATION_MS,
 };
 use crate::outcome::{Outcome, Verdict};
 use crate::policy::{MetricIndex, Surroundings};
@@ -32,8 +33,9 @@ pub struct Probe {
     /// What the answer of `respond` rests on.
     pub(crate) items: Rc<[Item]>,
     /// `None` lifts every limit.
-    timeout: Option<Duration>,
-    watch_timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
+    /// How long a Watch may take to its first message.
+    pub(crate) watch_timeout: Option<Duration>,
     protocol: Protocol,
     connection: Connection,
     retries: u32,
@@ -97,6 +99,9 @@ pub(crate) enum Admission {
 const GRACE: Nanos = 500_000_000;
 /// The same for a probe without a timeout.
 const LONGEST_PATIENCE: Nanos = 60_000_000_000;
+/// By how much the stream of a request that never ends outlives the timeout, in
+/// milliseconds: where the request has ended the timeout must come first.
+const LATER_MS: u64 = 200;
 /// How long a last answer that nobody asks for keeps its room from others. However old
 /// it is, it is the last one.
 const LAST_ANSWERS_STAY_FOR: Duration = Duration::from_secs(3_600);
@@ -285,12 +290,22 @@ impl Probe {
     }
 
     /// The edits to a probe that goes to the application, which has until
-    /// `deadline` to answer.
-    pub(crate) fn forward(&self, deadline: Option<Duration>, close: bool) -> HeaderEdits {
+    /// `deadline` to answer. Envoy counts that from the end of the request: one that is not
+    /// `whole` is bounded from its beginning, too.
+    pub(crate) fn forward(
+        &self,
+        deadline: Option<Duration>,
+        whole: bool,
+        close: bool,
+    ) -> HeaderEdits {
         let mut edits = HeaderEdits { remove: CLIENT_OVERRIDES.to_vec(), set: Vec::new() };
         edits.set(UPSTREAM_HEALTH_CHECK, "true");
         edits.set(PROBE, &*self.name);
         edits.set(UPSTREAM_RQ_TIMEOUT_MS, timeout_ms(deadline).to_string());
+        if let Some(deadline) = deadline.filter(|_| !whole) {
+            let longest = timeout_ms(Some(deadline)).saturating_add(LATER_MS);
+            edits.set(UPSTREAM_STREAM_DURATION_MS, longest.to_string());
+        }
         edits.set(MAX_RETRIES, self.retries.to_string());
         if close {
             edits.set(CONNECTION, "close");
@@ -308,9 +323,13 @@ impl Probe {
     }
 
     /// How long the application may take: the smaller of the rule's timeout and
-    /// the caller's own deadline. `None` lifts every limit.
+    /// the caller's own deadline. `None` lifts every limit. How long a Watch goes on is its
+    /// client's affair, which ends it when its own deadline passes.
     pub(crate) fn deadline(&self, request: &impl RequestHead, watch: bool) -> Deadline {
-        let own = if watch { self.watch_timeout } else { self.timeout };
+        if watch {
+            return Deadline::ours(None);
+        }
+        let own = self.timeout;
         let callers = match self.protocol {
             Protocol::Http => request.header(UPSTREAM_RQ_TIMEOUT_MS).and_then(|v| parse_ms(&v)),
             Protocol::Grpc => request.header(GRPC_TIMEOUT).and_then(|v| grpc::parse_timeout(&v)),

@@ -127,6 +127,11 @@ impl Probe {
         self.own(503, retry_after(self.annotation(Verdict::Fail), retry_in), details, at)
     }
 
+    /// Its client or the application has taken too long over a call.
+    pub(crate) fn reply_overdue(&self, at: WallTime) -> Reply {
+        self.own(504, self.identification(), details::OVERDUE, at)
+    }
+
     /// Not allowed to probe. Whoever asks learns nothing of this proxy.
     pub(crate) fn reply_denied(&self, at: WallTime) -> Reply {
         self.own(403, HeaderEdits::default(), details::DENIED, at)

@@ -194,6 +194,12 @@ pub fn continue_request() {
     unsafe { proxy_continue_stream(HTTP_REQUEST) };
 }
 
+/// Breaks the stream off.
+pub fn close_stream() {
+    // SAFETY: passes a plain number.
+    unsafe { proxy_close_stream(HTTP_REQUEST) };
+}
+
 /// Sets the response's `grpc-status` trailer; at the end of a body this makes the
 /// trailers.
 pub fn set_grpc_status(status: u32) {

@@ -9,6 +9,7 @@
 #![allow(unsafe_code)] // A name that the host finds a function by is one that the linker can't check.
 
 mod abi;
+mod bounds;
 mod dispatch;
 mod host;
 mod logging;
@@ -111,10 +112,8 @@ extern "C" fn proxy_on_request_trailers(stream: u32, _count: usize) -> Action {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_headers(stream: u32, _count: usize, end_of_stream: u32) -> Action {
-    if let Some(stream) = dispatch::stream(StreamId(stream)) {
-        stream.on_response_headers(end_of_stream != 0);
-    }
-    Action::Continue
+    let stream = dispatch::stream(StreamId(stream));
+    stream.map_or(Action::Continue, |it| it.on_response_headers(end_of_stream != 0))
 }
 
 #[unsafe(no_mangle)]

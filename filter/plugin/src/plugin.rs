@@ -1,5 +1,6 @@
 //! What all streams of a configuration share in one worker.
 
+use crate::bounds::Bounds;
 use crate::dispatch::RootId;
 use crate::host::{self, Clusters, MetricId, SharedData};
 use crate::messages::Messages;
@@ -31,6 +32,8 @@ pub struct Plugin {
     pub waiting: Waiting,
     /// Whether Envoy shows a call's message in time.
     pub messages: Messages,
+    /// The calls that may be overdue some time.
+    pub bounds: Bounds,
     /// The probes that Envoy takes on where a redirect led to, until their next stream
     /// begins.
     redirected: RefCell<VecDeque<SharedExchange>>,
@@ -96,13 +99,14 @@ impl Plugin {
         host::tick_every(background.next_tick(0));
         let background = RefCell::new(background);
         host::declare_marks();
-        let (waiting, messages, redirected, called) = Default::default();
+        let (waiting, messages, bounds, redirected, called) = Default::default();
         let token = Cell::new(token);
         let plugin = Self {
             root,
             policy,
             waiting,
             messages,
+            bounds,
             redirected,
             background,
             called,
@@ -124,16 +128,18 @@ impl Plugin {
         let Ok(mut background) = self.background.try_borrow_mut() else { return };
         let now = host::now();
         let is_due = background.next_tick(now) == Some(Duration::ZERO);
-        let calls = is_due && (!self.called.get() || self.waiting.is_empty());
+        let nobody_waits = self.waiting.is_empty() && self.bounds.is_empty();
+        let calls = is_due && (!self.called.get() || nobody_waits);
         self.called.set(calls);
         let waiters = if calls {
             background.on_tick(&Clusters, &SharedData, now);
             self.show(background.take_signals());
-            self.waiting.soon()
+            [self.waiting.soon(), self.bounds.soon()]
         } else {
-            self.waiting.wake(self)
+            [self.waiting.wake(self), self.bounds.look(self, now)]
         };
-        host::tick_every(waiters.into_iter().chain(background.next_tick(now)).min());
+        let next = waiters.into_iter().flatten().chain(background.next_tick(now));
+        host::tick_every(next.min());
     }
 
     /// The answer to a call of the background is there.

@@ -4,6 +4,7 @@ use crate::abi::Action;
 use crate::dispatch::{self, StreamId};
 use crate::host::{self, Over, Request, Response, SharedData};
 use crate::plugin::Plugin;
+use heartbeat_core::exchange::Overdue;
 use heartbeat_core::grpc::LONGEST_CALL;
 use heartbeat_core::policy::forged_markers;
 use heartbeat_core::time::Nanos;
@@ -71,7 +72,9 @@ impl Arrival {
             decision.unwrap_or(Decision::NotAProbe)
         } else {
             exchange.await_message();
+            let bound = exchange.bounded_until();
             let stream = self.keep(request);
+            bound.into_iter().for_each(|until| stream.plugin.bounds.add(until, stream.id));
             if let (false, Some(exchange)) = (stream.plugin.messages.are_shown(), &stream.exchange)
             {
                 stream.plugin.waiting.add_unread(stream.id, exchange, host::request_size());
@@ -161,6 +164,9 @@ impl Stream {
         match decision {
             Some(None) => Action::Pause,
             decision => {
+                if self.with_exchange(|exchange| exchange.is_bounded()) == Some(false) {
+                    self.plugin.bounds.remove(self.id);
+                }
                 let action = self.apply(decision.flatten());
                 if self.with_exchange(|exchange| exchange.drops_request_body()) == Some(true) {
                     host::drop_request_body();
@@ -209,19 +215,35 @@ impl Stream {
         self.read_on(LONGEST_CALL, true)
     }
 
-    /// The response's headers pass by.
-    pub fn on_response_headers(&self, end_of_stream: bool) {
+    /// It may be overdue; says when to look again.
+    pub fn on_overdue(&self, now: Nanos) -> Option<Nanos> {
+        let overdue = self
+            .with_exchange(|exchange| exchange.on_overdue(&Request::default(), &SharedData, now));
+        match overdue? {
+            Overdue::Free => {}
+            Overdue::Later(until) => return Some(until),
+            Overdue::Decided(decision) => {
+                self.apply(Some(decision));
+            }
+            Overdue::Close => host::close_stream(),
+        }
+        None
+    }
+
+    /// The response's headers pass by, unless they are held back.
+    pub fn on_response_headers(&self, end_of_stream: bool) -> Action {
         let edits = self.with_answer(|exchange| {
-            exchange.on_response_headers(
+            let edits = exchange.on_response_headers(
                 &Response::default(),
                 &SharedData,
                 host::now(),
                 end_of_stream,
-            )
+            );
+            (edits, exchange.holds_head())
         });
-        if let Some(edits) = edits {
-            host::edit_response(&edits);
-        }
+        let Some((edits, held)) = edits else { return Action::Continue };
+        host::edit_response(&edits);
+        if held { Action::Pause } else { Action::Continue }
     }
 
     /// A piece of the response's body passes by, of `size` bytes.

@@ -57,6 +57,7 @@ pub const IMPORTS: &[(&str, &str)] = &[
     ("env", "proxy_set_tick_period_milliseconds"),
     ("env", "proxy_set_effective_context"),
     ("env", "proxy_continue_stream"),
+    ("env", "proxy_close_stream"),
     ("env", "proxy_set_property"),
     ("env", "proxy_call_foreign_function"),
     ("env", "proxy_http_call"),

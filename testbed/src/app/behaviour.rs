@@ -63,6 +63,8 @@ pub struct Deviation {
     pub delay_ms: u64,
     /// Never answer.
     pub hang: bool,
+    /// Answer, and send the head only.
+    pub stall: bool,
     /// Close the connection instead of answering.
     pub reset: bool,
     /// These bytes, Latin-1, instead of an answer, and then the connection is closed.

@@ -88,6 +88,9 @@ fn replace_parts(mut answer: Response, deviation: &Deviation) -> anyhow::Result<
         *answer.status_mut() = StatusCode::from_u16(status)?;
     }
     let body = match deviation.body_size {
+        _ if deviation.stall => {
+            Some(Body::from_stream(tokio_stream::pending::<std::io::Result<Vec<u8>>>()))
+        }
         Some(size) => Some(Body::from(vec![b'a'; usize::try_from(size.0)?])),
         None => deviation.body.clone().map(Body::from),
     };

@@ -32,6 +32,7 @@
 //!     # The application's deviations by path, and its gRPC services.
 //!     app: { /health: { status: 503, headers: {}, body: "", delay_ms: 0, hang: false, reset: false } }
 //!     # body_size: 40MiB instead of body: that much of the letter a
+//!     # stall: true instead of body: the head is sent, and nothing more
 //!     # A deviation may hold for a few requests only, or change from one to the next:
 //!     #   /health: { status: 503, times: 2 }
 //!     #   /health: { sequence: [{ status: 500 }, {}, { hang: true }], status: 503 }   # then 503

@@ -19,11 +19,12 @@ impl Exchange {
     /// Whether the call's message must be read before anything is decided.
     pub fn wants_message(&self) -> bool {
         let Some(call) = &self.call else { return false };
-        let list = call.method == GrpcMethod::List;
-        let depends = call
-            .rules
-            .first()
-            .is_some_and(|rule| (!list && !rule.takes(None)) || rule.probe.depends_on_service());
+        let (list, watch) = (call.method == GrpcMethod::List, self.is_watch());
+        let depends = call.rules.first().is_some_and(|rule| {
+            // Only of a call that was read it is known that its answer can be held back.
+            let bounded = watch && rule.probe.watch_timeout.is_some();
+            (!list && !rule.takes(None)) || rule.probe.depends_on_service() || bounded
+        });
         depends && !self.message_read
     }
 

@@ -51,7 +51,7 @@ impl Exchange {
 
     /// Goes on where a redirect leads to, under the same rule.
     pub fn on_redirect(&mut self, request: &impl RequestHead) -> Decision {
-        let mut edits = self.probe.forward(self.held.deadline, false);
+        let mut edits = self.probe.forward(self.held.deadline, self.whole, false);
         // Where it goes now is another cluster, maybe, of which nothing is known.
         edits.remove.push(CONNECTION);
         (self.held.asking, self.held.upstream) = (Asking::No, None);

@@ -318,7 +318,7 @@ impl Exchange {
         let marked_before = self.mark(request);
         self.held.callers_deadline = deadline.callers && !marked_before;
         self.held.deadline = deadline.after;
-        let mut edits = self.probe.forward(deadline.after, closes);
+        let mut edits = self.probe.forward(deadline.after, self.whole || self.is_watch(), closes);
         if let Some(decision) = self.translate(&mut edits) {
             return decision;
         }

@@ -61,6 +61,7 @@ impl Exchange {
     ) -> HeaderEdits {
         self.held.complete = end_of_stream;
         self.held.begun = true;
+        self.held.head_waits = self.may_hold_head(response) && !end_of_stream;
         self.look_where_it_went(response, store, now);
         if let Some(translation) = self.held.translation.take() {
             let edits = self.translate_head(translation, response, store, now, end_of_stream);
@@ -135,12 +136,11 @@ impl Exchange {
             return self.probe.identification();
         };
         let reason = reason(response);
-        let outcome = match reason {
-            Reason::Timeout => Outcome::Timeout,
-            _ => answer.outcome(Some(status)),
-        };
+        let late = matches!(reason, Reason::Timeout | Reason::Overlong);
+        let outcome = if late { Outcome::Timeout } else { answer.outcome(Some(status)) };
         let failed = match reason {
             Reason::Timeout if self.held.callers_deadline => None,
+            Reason::Overlong if !self.whole => None,
             Reason::Elsewhere => None,
             _ => grpc::is_servers_fault(status).then_some(true),
         };
@@ -155,8 +155,8 @@ impl Exchange {
             capture.forget(); // A status at both ends: which of them holds is nobody's to say.
         }
         let mut edits = self.conclude(outcome);
-        if reason == Reason::Timeout && said.is_some() {
-            // Envoy reports its own timeout as UNAVAILABLE.
+        if late && said.is_some() {
+            // Envoy reports its own timeouts as UNAVAILABLE and UNKNOWN.
             edits.set(GRPC_STATUS, grpc::code::DEADLINE_EXCEEDED.to_string());
         }
         edits
@@ -176,7 +176,7 @@ impl Exchange {
         self.judge_for_breaker(store, now, reason, status);
 
         let outcome = match reason {
-            Reason::Timeout => Outcome::Timeout,
+            Reason::Timeout | Reason::Overlong => Outcome::Timeout,
             _ => answer.verdict().outcome(),
         };
         if reason != Reason::Application && matches!(self.probe.action, Action::Cache(_)) {
@@ -244,6 +244,7 @@ impl Exchange {
             {
                 None
             }
+            (Reason::Overlong, _) => self.whole.then_some(true),
             (Reason::Elsewhere, _) => None,
             (_, 500..) => Some(true),
             _ => None,
@@ -282,6 +283,7 @@ impl Exchange {
         now: Nanos,
         end_of_stream: bool,
     ) -> BodyEdit {
+        self.held.head_waits = false;
         if let Some(edit) = self.translate_body(end_of_stream) {
             if end_of_stream {
                 self.complete(store, now);
@@ -328,6 +330,7 @@ impl Exchange {
         now: Nanos,
         grpc_status: impl FnOnce() -> Option<Vec<u8>>,
     ) {
+        self.held.head_waits = false;
         let concerned = self.held.passed_breaker.is_some() || self.held.capture.is_some();
         if concerned && matches!(self.progress, Progress::AwaitingGrpc(_)) {
             let status = grpc_status().and_then(|value| grpc::parse_status(&value));
@@ -352,6 +355,8 @@ pub(super) enum Reason {
     Application,
     /// Envoy gave up on the application.
     Timeout,
+    /// The stream went on for too long: where its request never ended, its client is why.
+    Overlong,
     /// The application couldn't make sense of the request, or Envoy of its answer.
     ProtocolError,
     /// The application ended the connection without an answer.
@@ -370,9 +375,8 @@ pub(super) fn reason(response: &impl ResponseHead) -> Reason {
     match details.as_slice() {
         b"via_upstream" => Reason::Application,
         b"response_timeout" | b"upstream_per_try_timeout" => Reason::Timeout,
-        b"no_healthy_upstream"
-        | b"upstream_per_try_idle_timeout"
-        | b"upstream_max_stream_duration_reached" => Reason::Unreachable,
+        b"upstream_max_stream_duration_reached" => Reason::Overlong,
+        b"no_healthy_upstream" | b"upstream_per_try_idle_timeout" => Reason::Unreachable,
         details => reset_reason(details),
     }
 }

@@ -148,4 +148,5 @@ unsafe extern "C" {
         message_size: *mut usize,
     ) -> Status;
     pub fn proxy_continue_stream(stream: u32) -> Status;
+    pub fn proxy_close_stream(stream: u32) -> Status;
 }

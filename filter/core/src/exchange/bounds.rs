@@ -1,0 +1,86 @@
+//! Calls of gRPC that Envoy doesn't bound: its timeouts count from the end of the request,
+//! which a client may put off, and to the end of the answer, which a Watch doesn't have.
+
+use super::{Exchange, Progress};
+use crate::decision::Decision;
+use crate::headers::GRPC_STATUS;
+use crate::outcome::Outcome;
+use crate::request::{RequestHead, ResponseHead};
+use crate::state::SharedStore;
+use crate::time::{Nanos, nanos};
+use std::time::Duration;
+
+/// What happens to a call that was looked at when it may be overdue.
+#[derive(Debug)]
+pub enum Overdue {
+    /// Nothing: it isn't bounded any longer.
+    Free,
+    /// It is to be looked at again at this moment.
+    Later(Nanos),
+    /// This.
+    Decided(Decision),
+    /// Its answer has begun, and is broken off.
+    Close,
+}
+
+impl Exchange {
+    /// When a call whose message is waited for may be overdue, at the earliest.
+    pub fn bounded_until(&self) -> Option<Nanos> {
+        let rules = self.call.iter().flat_map(|call| call.rules.iter());
+        let shortest = rules.filter_map(|rule| rule.probe.timeout).min();
+        shortest.map(|timeout| self.arrived.saturating_add(nanos(timeout)))
+    }
+
+    /// Whether it may come to be overdue.
+    pub fn is_bounded(&self) -> bool {
+        self.bound().is_some()
+    }
+
+    fn bound(&self) -> Option<Duration> {
+        match &self.progress {
+            _ if self.awaits_message => self.probe.timeout,
+            Progress::AwaitingGrpc(answer) if self.is_watch() && answer.said().is_none() => {
+                self.probe.watch_timeout
+            }
+            _ => None,
+        }
+    }
+
+    /// Looks whether the call is overdue: a client has not sent its message, or the
+    /// application nothing to a Watch.
+    pub fn on_overdue(
+        &mut self,
+        request: &impl RequestHead,
+        store: &impl SharedStore,
+        now: Nanos,
+    ) -> Overdue {
+        let Some(limit) = self.bound() else { return Overdue::Free };
+        let until = self.arrived.saturating_add(nanos(limit));
+        if now < until {
+            return Overdue::Later(until);
+        }
+        let silent = self.message_read.then_some(true);
+        self.awaits_message = false;
+        self.progress = Progress::Known(Outcome::Timeout);
+        self.settle_breaker(store, now, silent);
+        if self.held.begun && !self.held.head_waits {
+            return Overdue::Close;
+        }
+        let reply = Decision::Reply(self.probe.reply_overdue(self.wall(now)));
+        Overdue::Decided(self.heed_bridge(reply, request))
+    }
+
+    /// Whether the head of a Watch's answer may be held back until its first message: where
+    /// none comes in time, it is too late for a status once the head is gone.
+    pub(super) fn may_hold_head(&self, response: &impl ResponseHead) -> bool {
+        let bounded = self.message_read && self.is_watch() && self.probe.watch_timeout.is_some();
+        bounded
+            && matches!(self.progress, Progress::AwaitingGrpc(_))
+            && response.header(GRPC_STATUS).is_none()
+    }
+
+    /// Whether the head of the answer is to be held back until more of it comes.
+    pub fn holds_head(&self) -> bool {
+        self.held.head_waits
+    }
+}
