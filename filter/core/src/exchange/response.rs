@@ -331,9 +331,11 @@ impl Exchange {
         grpc_status: impl FnOnce() -> Option<Vec<u8>>,
     ) {
         self.held.head_waits = false;
-        let concerned = self.held.passed_breaker.is_some() || self.held.capture.is_some();
-        if concerned && matches!(self.progress, Progress::AwaitingGrpc(_)) {
+        // gRPC-Web's filter takes them away: nothing is left of them in the end.
+        let mut ended = None;
+        if let Progress::AwaitingGrpc(answer) = &self.progress {
             let status = grpc_status().and_then(|value| grpc::parse_status(&value));
+            ended = status.map(|status| answer.outcome(Some(status)));
             match status {
                 Some(status) => self.capture_call(status),
                 None => self.held.capture = None,
@@ -346,6 +348,7 @@ impl Exchange {
             self.settle_breaker(store, now, failed);
         }
         self.complete(store, now);
+        ended.into_iter().for_each(|outcome| self.progress = Progress::Known(outcome));
     }
 }
 
