@@ -17,7 +17,7 @@ ISTIO = {
     "extensions.v1alpha1": ["WasmPlugin", "TrafficExtension"],
     "networking.v1alpha3": ["EnvoyFilter"],
     "networking.v1": ["DestinationRule", "ServiceEntry", "VirtualService"],
-    "security.v1": ["PeerAuthentication"],
+    "security.v1": ["AuthorizationPolicy", "PeerAuthentication"],
     "telemetry.v1": ["Telemetry"],
 }
 KUBERNETES = {"deployment-apps-v1": ("apps/v1", "Deployment"), "service-v1": ("v1", "Service")}

@@ -328,6 +328,9 @@ fn notes_on_calls(config: &Config) -> Vec<String> {
             (Action::Respond(_), Some(_)) if takes(&rule.matcher, GrpcMethod::Watch) => {
                 "a Watch gets UNIMPLEMENTED, as the proxy can't hold one open; name the methods Check and List, and have another rule forward Watches"
             }
+            (Action::Forward, _) if rule.via_http.is_some() => {
+                "via_http: a good answer without a body, such as a 204, has no room for a message and gets UNIMPLEMENTED, a bad one UNAVAILABLE"
+            }
             (Action::Forward, _) | (_, Some(_)) => return None,
             (Action::Cache(_), None) => {
                 "without grpc_replies no message of gRPC can be sent: every call goes to the application"

@@ -192,7 +192,7 @@ impl Exchange {
         let may_be_envoys = bridged || response.header(GRPC_STATUS).is_some();
         if may_be_envoys && reason(response) != Reason::Application {
             if matches!(translation, Translation::Loopback { .. }) {
-                self.miss_responder();
+                self.miss_responder(response);
             }
             return None;
         }
@@ -203,7 +203,7 @@ impl Exchange {
                 (body, status, head)
             }
             Translation::Loopback { .. } => {
-                self.miss_responder();
+                self.miss_responder(response);
                 (Vec::new(), code::UNAVAILABLE, HeaderEdits::default())
             }
             _ => {
@@ -218,13 +218,17 @@ impl Exchange {
         edits.set(CONTENT_TYPE, "application/grpc");
         if end_of_stream {
             // There is no body to put the message in.
+            let failed = matches!(self.progress, Progress::Known(Outcome::Fail));
             let (status, message) = match status {
+                code::OK if failed => (code::UNAVAILABLE, "NOT_SERVING"),
                 code::OK => (code::UNIMPLEMENTED, "the HTTP answer has no body"),
                 other => (other, "no loopback responder"),
             };
             self.set_status(&mut edits, status);
             edits.set(GRPC_MESSAGE, message);
-            self.progress = Progress::Known(Outcome::Error);
+            if !failed {
+                self.progress = Progress::Known(Outcome::Error);
+            }
             self.complete(store, now);
         } else {
             if bridged {
@@ -243,13 +247,19 @@ impl Exchange {
         }
     }
 
-    fn miss_responder(&mut self) {
+    fn miss_responder(&mut self, response: &impl ResponseHead) {
         self.progress = Progress::Known(Outcome::Error);
         if !self.commons.responder_missed.replace(true) {
             let path = self.commons.grpc_replies.as_deref().unwrap_or_default();
-            self.signals.log.push(format!(
-                "grpc_replies: no loopback responder answers at {path:?}: see envoy-config/static/grpc.yaml"
-            ));
+            // A filter behind this one says so, where the router would name the upstream.
+            let refused = reason(response) == Reason::Elsewhere
+                && response.code_details().is_some_and(|details| details.starts_with(b"rbac_"));
+            let why = if refused {
+                "authorisation behind this filter refuses GET of it: allow that, see envoy-config/istio/grpc-responder-policy.yaml"
+            } else {
+                "no loopback responder answers there: see envoy-config/static/grpc.yaml"
+            };
+            self.signals.log.push(format!("grpc_replies: {path:?}: {why}"));
         }
     }
 
