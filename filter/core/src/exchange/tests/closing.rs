@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::evidence::admin::Protocols;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const ADMIN: &str = r#"{"probes":[{"name":"p","match":{"path":"/h"},"retries":0}],
     "admin":{"cluster":"envoy_admin"}}"#;
