@@ -5,7 +5,7 @@ use crate::dispatch::{self, StreamId};
 use crate::host::{self, Over, Request, Response, SharedData};
 use crate::plugin::Plugin;
 use heartbeat_core::exchange::Overdue;
-use heartbeat_core::grpc::LONGEST_CALL;
+use heartbeat_core::grpc::{LONGEST_CALL, parse_status};
 use heartbeat_core::policy::forged_markers;
 use heartbeat_core::time::Nanos;
 use heartbeat_core::{BodyEdit, Decision, Ended, Exchange, RequestHead};
@@ -25,6 +25,8 @@ pub struct Stream {
     exchange: Option<SharedExchange>,
     /// What counters will want to know of its path.
     path: Option<Rc<[u8]>>,
+    /// What its trailers said: gRPC-Web's filter takes them away before it is over.
+    grpc_status: Option<u32>,
 }
 
 /// A stream begins. Ordinary traffic is kept only where something is to be counted
@@ -33,7 +35,7 @@ pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool)
     let request = Request::default();
     if let Some(exchange) = plugin.take_redirected(&request) {
         let path = plugin.policy.path_to_keep(&request);
-        let stream = Stream { id, plugin, exchange: Some(exchange), path };
+        let stream = Stream { id, plugin, exchange: Some(exchange), path, grpc_status: None };
         dispatch::keep(stream.clone());
         let decision = stream.with_exchange(|exchange| exchange.on_redirect(&request));
         return stream.apply(decision);
@@ -41,7 +43,7 @@ pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool)
     let Some(recognised) = plugin.policy.recognise(&request) else {
         if plugin.follows_ordinary() {
             let path = plugin.policy.path_to_keep(&request);
-            dispatch::keep(Stream { id, plugin, exchange: None, path });
+            dispatch::keep(Stream { id, plugin, exchange: None, path, grpc_status: None });
         }
         return leave_alone(&request);
     };
@@ -103,7 +105,7 @@ impl Arrival {
     fn keep(self, request: &Request) -> Stream {
         let exchange = Some(Rc::new(RefCell::new(self.exchange)));
         let path = self.plugin.policy.path_to_keep(request);
-        let stream = Stream { id: self.id, plugin: self.plugin, exchange, path };
+        let stream = Stream { id: self.id, plugin: self.plugin, exchange, path, grpc_status: None };
         dispatch::keep(stream.clone());
         stream
     }
@@ -112,7 +114,7 @@ impl Arrival {
 impl Stream {
     /// A stream that is over before it began.
     pub fn unbegun(id: StreamId, plugin: Rc<Plugin>) -> Self {
-        Self { id, plugin, exchange: None, path: None }
+        Self { id, plugin, exchange: None, path: None, grpc_status: None }
     }
 
     /// Lets `act` work on the exchange, where there is one, and shows what comes of it.
@@ -264,6 +266,11 @@ impl Stream {
 
     /// The response's trailers pass by.
     pub fn on_response_trailers(&self) {
+        if self.plugin.follows_ordinary() {
+            let value = host::grpc_status_trailer();
+            let grpc_status = value.and_then(|value| parse_status(&value));
+            dispatch::keep(Self { grpc_status, ..self.clone() });
+        }
         let status = self.with_answer(|exchange| {
             exchange.on_response_trailers(&SharedData, host::now(), host::grpc_status_trailer);
             exchange.translated_status()
@@ -290,7 +297,7 @@ impl Stream {
         if !ordinary && !policy.has_counters() {
             return;
         }
-        let over = Over::default();
+        let over = Over::with(self.grpc_status);
         let ended = Ended::new(&over, self.path.clone());
         if ordinary {
             policy.evidence().count(&ended);

@@ -185,7 +185,14 @@ impl ResponseHead for PastResponse {
 
 /// The stream, as `on_log` finds it.
 #[derive(Default)]
-pub struct Over(PastRequest, PastResponse);
+pub struct Over(PastRequest, PastResponse, Option<u32>);
+
+impl Over {
+    /// One whose trailers said this as they passed.
+    pub fn with(grpc_status: Option<u32>) -> Self {
+        Self(PastRequest::default(), PastResponse::default(), grpc_status)
+    }
+}
 
 impl Ending for Over {
     fn request(&self) -> &impl RequestHead {
@@ -197,7 +204,7 @@ impl Ending for Over {
     }
 
     fn grpc_status(&self) -> Option<u32> {
-        grpc_status()
+        self.2.or_else(grpc_status)
     }
 
     fn route(&self) -> Option<Vec<u8>> {
