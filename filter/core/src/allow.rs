@@ -1,6 +1,6 @@
 //! Who may probe.
 
-use crate::units::parse_digits;
+use crate::base::units::parse_digits;
 use std::net::IpAddr;
 
 /// A range of addresses, such as `10.0.0.0/8` or `fd00::/8` (RFC 4632, RFC 4291).

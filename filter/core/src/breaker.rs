@@ -1,8 +1,8 @@
 //! `breaker`: leaves an application alone that has failed several times in a row.
 
+use crate::base::time::{Nanos, nanos};
 use crate::config::BreakerRule;
 use crate::state::{Decoder, Encoder, Lease, State};
-use crate::time::{Nanos, nanos};
 
 /// The breaker, shared by all workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! `cache`: one answer for everyone, and one probe that refreshes it.
 
+use crate::base::outcome::Verdict;
+use crate::base::time::{Nanos, nanos};
 use crate::config::CacheRule;
-use crate::outcome::Verdict;
 use crate::state::{Decoder, Encoder, Lease, State};
-use crate::time::{Nanos, nanos};
 
 /// An answer of the application, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Reads an answer as it goes by, to keep it.
 
+use crate::base::time::Nanos;
 use crate::cache::Answer;
 use crate::headers::CONTENT_ENCODING;
 use crate::request::ResponseHead;
-use crate::time::Nanos;
 
 /// An answer on its way.
 #[derive(Debug, Default)]

@@ -1,12 +1,12 @@
 //! Custom counters: what a request that is over adds to them.
 
+use crate::base::metric::MetricIndex;
+use crate::base::metric::{Metric, MetricKind};
+use crate::base::time::rounded_ms;
+use crate::base::units::parse_rounded;
 use crate::config::{CounterRule, Label, LabelSource, PathMatch, ValueSource, When};
 use crate::ended::Ended;
-use crate::metrics::{Metric, MetricKind};
-use crate::policy::MetricIndex;
 use crate::request::Ending;
-use crate::time::rounded_ms;
-use crate::units::parse_rounded;
 
 /// The value of a label that stands for all that aren't listed, and for none.
 pub const OTHER: &str = "other";

@@ -1,7 +1,7 @@
 //! What the filter does with a probe.
 
+use crate::base::metric::MetricIndex;
 use crate::header_map::{self, Pairs};
-use crate::policy::MetricIndex;
 use std::rc::Rc;
 
 /// What happens to a recognised probe.
@@ -58,7 +58,7 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// The status of a call of gRPC, which gets nothing else; `None` for HTTP.
     pub grpc_status: Option<u32>,
-    /// The reason, for `%RESPONSE_CODE_DETAILS%`: one of [`crate::outcome::details`].
+    /// The reason, for `%RESPONSE_CODE_DETAILS%`: one of [`crate::base::outcome::details`].
     pub details: &'static str,
 }
 

@@ -1,10 +1,10 @@
 //! A request that is over, each fact of which is read once at most, however many
 //! counters ask for it: every reading crosses from the module into the host.
 
+use crate::base::time::Nanos;
 use crate::config::PathMatch;
 use crate::headers::{METHOD, STATUS_CODE};
 use crate::request::{Ending, Headers, RequestHead, ResponseHead, parse_status, without_query};
-use crate::time::Nanos;
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;

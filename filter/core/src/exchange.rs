@@ -4,19 +4,19 @@
 //! answer, the trial of a breaker or of a cluster's protocol) it gives back in
 //! [`Exchange::on_end`], however it ended.
 
+use crate::base::metric::MetricIndex;
+use crate::base::outcome::Outcome;
+use crate::base::time::{Nanos, WallTime, rounded_ms};
 use crate::breaker::{Breaker, Position};
 use crate::cache::{Answer, CacheResult, Entry};
 use crate::capture::Capture;
 use crate::decision::Signals;
 use crate::evidence::Evidence;
 use crate::grpc::{self, GrpcAnswer};
-use crate::outcome::Outcome;
-use crate::policy::MetricIndex;
 use crate::probe::Probe;
 use crate::recognition::{Call, Recognised, RequestLine};
 use crate::request::ResponseHead;
 use crate::state::{Cell, Cells, Refusal, SharedStore, update};
-use crate::time::{Nanos, WallTime, rounded_ms};
 use crate::upstream::{Asking, Upstream};
 use fetch::Errand;
 use plane::Translation;

@@ -15,6 +15,7 @@
 
 pub mod allow;
 pub mod background;
+pub mod base;
 pub mod breaker;
 pub mod cache;
 pub mod callout;
@@ -32,7 +33,6 @@ pub mod headers;
 pub mod limit;
 pub mod loads;
 pub mod metrics;
-pub mod outcome;
 mod paths;
 pub mod policy;
 pub mod probe;
@@ -43,15 +43,14 @@ pub mod request;
 pub mod score;
 pub mod sharing;
 pub mod state;
-pub mod time;
-pub mod units;
 pub mod upstream;
 
+pub use base::environment::Surroundings;
+pub use base::outcome::{Outcome, Verdict};
 pub use config::{Config, ConfigErrors};
 pub use decision::{BodyEdit, Decision, HeaderEdits, Reply, Signals};
 pub use ended::Ended;
 pub use exchange::Exchange;
-pub use outcome::{Outcome, Verdict};
-pub use policy::{Policy, Surroundings};
+pub use policy::Policy;
 pub use probe::Probe;
 pub use request::{Ending, RequestHead, ResponseHead};

@@ -1,8 +1,8 @@
 //! `limit`: a token bucket, shared by all workers.
 
+use crate::base::time::Nanos;
 use crate::config::LimitRule;
 use crate::state::{Decoder, Encoder, State};
-use crate::time::Nanos;
 
 /// The bucket, told by the time at which it will be full again: every probe
 /// moves that time one interval further (the generic cell rate algorithm), so
@@ -55,8 +55,8 @@ fn interval(rule: &LimitRule) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::units::Rate;
     use crate::config::OnLimit;
-    use crate::units::Rate;
     use std::time::Duration;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;

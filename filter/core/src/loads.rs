@@ -5,8 +5,8 @@
 //! before that; each of them loads it, a moment earlier or later, and sometimes
 //! after others have loaded the next one.
 
+use crate::base::time::Nanos;
 use crate::state::{Cell, Decoder, Encoder, SharedStore, State, update};
-use crate::time::Nanos;
 use std::collections::BTreeMap;
 
 /// The loads of one plugin, in all VMs together.

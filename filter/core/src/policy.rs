@@ -1,5 +1,10 @@
 //! The configuration, compiled for the request path.
 
+use crate::base::environment::Surroundings;
+use crate::base::metric::Metric;
+use crate::base::metric::MetricIndex;
+use crate::base::outcome::Outcome;
+use crate::base::time::Nanos;
 use crate::cache::CacheResult;
 use crate::config::{Action, AddressSource, Config, ConfigErrors, GrpcMethod, Match};
 use crate::config::{Otherwise, PathMatch, ProbeRule};
@@ -10,13 +15,11 @@ use crate::exchange::{Commons, Exchange};
 use crate::grpc;
 use crate::headers::{PROBE, UPSTREAM_HEALTH_CHECK};
 use crate::loads::Loads;
-use crate::metrics::{self, Metric};
-use crate::outcome::Outcome;
+use crate::metrics;
 use crate::probe::{Probe, ProbeMetrics};
 use crate::recognition::{Recognised, Recogniser};
 use crate::request::{Ending, RequestHead, without_query};
 use crate::state::{Cell as StateCell, Lease, SharedStore, fingerprint, update};
-use crate::time::Nanos;
 use crate::upstream::{CloseResult, UpstreamMetrics};
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
@@ -38,30 +41,6 @@ pub struct Policy {
     loads: Rc<Loads>,
     build_info: MetricIndex,
     accepted: MetricIndex,
-}
-
-/// The number of a metric: its place in [`Policy::metrics`].
-pub type MetricIndex = usize;
-
-/// Where a plugin runs.
-#[derive(Clone, Debug, Default)]
-pub struct Surroundings {
-    /// The proxy's own service cluster (`node.cluster`), which the prober is
-    /// told; it may be empty.
-    pub service_cluster: String,
-    /// Tells the plugin apart from the others of the proxy.
-    pub plugin: String,
-    /// The module.
-    pub build: Build,
-}
-
-/// Which module it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Build {
-    /// Its version.
-    pub version: &'static str,
-    /// The commit that it was built from.
-    pub revision: &'static str,
 }
 
 impl Policy {

@@ -1,5 +1,9 @@
 //! A probe rule, compiled: what it does to headers, and where its state is.
 
+use crate::base::environment::Surroundings;
+use crate::base::metric::MetricIndex;
+use crate::base::outcome::{Outcome, Verdict};
+use crate::base::time::{Nanos, nanos};
 use crate::cache::CacheResult;
 use crate::config::{
     Action, AddressSource, AllowRule, BreakerRule, CacheRule, Clients, Connection, Details,
@@ -14,13 +18,10 @@ use crate::headers::{
     UPSTREAM_HEALTH_CHECK, UPSTREAM_HEALTHCHECKED_CLUSTER, UPSTREAM_RQ_TIMEOUT_MS,
     UPSTREAM_STREAM_DURATION_MS,
 };
-use crate::outcome::{Outcome, Verdict};
-use crate::policy::{MetricIndex, Surroundings};
 use crate::replies::Pages;
 use crate::request::RequestHead;
 use crate::sharing::is_common;
 use crate::state::{Cells, Notice, fingerprint};
-use crate::time::{Nanos, nanos};
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::time::Duration;

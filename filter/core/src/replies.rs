@@ -1,5 +1,7 @@
 //! The answers that the proxy gives by itself.
 
+use crate::base::outcome::{Verdict, details};
+use crate::base::time::{Nanos, WallTime, rfc3339};
 use crate::cache::Answer;
 use crate::config::RespondRule;
 use crate::decision::{HeaderBlock, HeaderEdits, Reply};
@@ -8,11 +10,9 @@ use crate::grpc::{Violation, code};
 use crate::headers::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, GRPC_ACCEPT_ENCODING, RETRY_AFTER,
 };
-use crate::outcome::{Verdict, details};
 use crate::probe::Probe;
 use crate::recognition::RequestLine;
 use crate::report::Report;
-use crate::time::{Nanos, WallTime, rfc3339};
 
 const SECOND: Nanos = 1_000_000_000;
 

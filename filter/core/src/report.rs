@@ -1,7 +1,7 @@
 //! What the proxy knows of the health of what it stands in front of, at one moment.
 
-use crate::outcome::Verdict;
-use crate::time::WallTime;
+use crate::base::outcome::Verdict;
+use crate::base::time::WallTime;
 
 /// What the evidence says of one probe rule.
 #[derive(Clone, Debug, PartialEq)]

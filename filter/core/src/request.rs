@@ -1,7 +1,7 @@
 //! What the core may ask about a request and its response.
 
+use crate::base::time::Nanos;
 use crate::headers::{METHOD, PATH, STATUS_CODE};
-use crate::time::Nanos;
 use std::borrow::Cow;
 
 /// The head of a request, read on demand.

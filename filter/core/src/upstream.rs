@@ -14,11 +14,11 @@
 //! from there on all ask, for as long as the answers announce the close. As a cluster may
 //! speak what its clients speak, each protocol of clients is known by itself.
 
+use crate::base::metric::MetricIndex;
+use crate::base::time::Nanos;
 use crate::decision::Signals;
 use crate::evidence::admin::Protocols;
-use crate::policy::MetricIndex;
 use crate::state::{Cell, Cells, Decoder, Encoder, Lease, Notice, SharedStore, State, update};
-use crate::time::Nanos;
 
 /// What is known of a cluster for clients of one protocol, shared by all workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

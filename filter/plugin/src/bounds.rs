@@ -3,7 +3,7 @@
 use crate::dispatch::{self, StreamId};
 use crate::host;
 use crate::plugin::Plugin;
-use heartbeat_core::time::Nanos;
+use heartbeat_core::base::time::Nanos;
 use std::cell::RefCell;
 use std::time::Duration;
 

@@ -16,10 +16,10 @@ pub use memory::allocate;
 
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
 use crate::dispatch::{RootId, StreamId};
+use heartbeat_core::base::metric::{Metric, MetricKind};
+use heartbeat_core::base::time::{Nanos, WallTime};
 use heartbeat_core::headers::GRPC_STATUS;
-use heartbeat_core::metrics::{Metric, MetricKind};
 use heartbeat_core::state::{SharedStore, Version};
-use heartbeat_core::time::{Nanos, WallTime};
 use heartbeat_core::{HeaderEdits, Reply};
 use imports::*;
 use std::ptr::null_mut;

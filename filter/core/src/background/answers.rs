@@ -1,6 +1,7 @@
 //! What the answers to background questions make of the evidence.
 
 use super::{Background, Subject, UnderWay};
+use crate::base::time::Nanos;
 use crate::callout::{CallAnswer, CallToken, Heard};
 use crate::config::{CheckCall, CheckRule};
 use crate::evidence::admin::{HIDDEN, Stats, UNREACHABLE, View};
@@ -8,7 +9,6 @@ use crate::evidence::check::{CheckResult, CheckState, Observation, Position};
 use crate::evidence::{Admin, Check};
 use crate::score::Sample;
 use crate::state::SharedStore;
-use crate::time::Nanos;
 
 /// What an observation made of a check.
 #[derive(Clone, Copy, Default)]

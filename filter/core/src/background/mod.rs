@@ -11,6 +11,7 @@ mod score;
 mod verdicts;
 mod watch;
 
+use crate::base::time::{Nanos, nanos};
 use crate::callout::{CallToken, Caller, Heard, HttpCall};
 use crate::config::{CheckCall, CheckRule, default_host};
 use crate::decision::Signals;
@@ -18,7 +19,6 @@ use crate::evidence::{Evidence, admin};
 use crate::grpc::{CHECK_PATH, framed, request};
 use crate::loads::Loads;
 use crate::state::{Cell, Lease, SharedStore, update};
-use crate::time::{Nanos, nanos};
 use round::{Jitter, Round};
 use std::rc::Rc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The rounds of a question, which all VMs of the process share.
 
+use crate::base::time::Nanos;
 use crate::state::{Cell, Decoder, Encoder, Refusal, SharedStore, State, update};
-use crate::time::Nanos;
 
 /// When a question is to be asked next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Works the health score out, every so often, for the whole process.
 
 use super::{Background, round};
+use crate::base::time::{Nanos, nanos};
 use crate::score::EVERY;
 use crate::state::SharedStore;
-use crate::time::{Nanos, nanos};
 
 impl Background {
     /// Works the score out where it is due and nobody else has. Only the latest

@@ -4,11 +4,12 @@ mod turns;
 mod watch;
 
 use super::*;
+use crate::base::environment::Surroundings;
 use crate::callout::{CallAnswer, Refusal, StreamToken, WatchCall};
 use crate::evidence::check::CheckResult;
 use crate::evidence::{Check, Words};
 use crate::loads::Seen;
-use crate::policy::{Policy, Surroundings};
+use crate::policy::Policy;
 use crate::request::ResponseHead;
 use crate::state::fake::FakeStore;
 use crate::upstream::{Asking, Upstream};

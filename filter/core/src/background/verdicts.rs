@@ -2,11 +2,11 @@
 //! changes, and why: once for the process.
 
 use super::{Background, round};
+use crate::base::outcome::Verdict;
+use crate::base::time::Nanos;
 use crate::evidence::Words;
-use crate::outcome::Verdict;
 use crate::report::{Finding, Report};
 use crate::state::{Lease, SharedStore, update};
-use crate::time::Nanos;
 use std::rc::Rc;
 
 /// How often they are looked at; a check that changes and the admin interface have them

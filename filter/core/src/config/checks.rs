@@ -5,7 +5,7 @@ use super::matching::exact_path;
 use super::names::{plain_name, refuse_twins};
 use super::reader::{Object, Reader};
 use super::statuses::{StatusPattern, status_pattern};
-use crate::units::parse_duration;
+use crate::base::units::parse_duration;
 use std::time::Duration;
 
 /// A background check.

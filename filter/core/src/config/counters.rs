@@ -12,7 +12,7 @@ pub use when::When;
 use super::matchers::header_name;
 use super::names::refuse_twins;
 use super::reader::{Object, Reader};
-use crate::metrics::MetricKind;
+use crate::base::metric::MetricKind;
 
 /// A metric of the owner's own.
 #[derive(Debug, PartialEq, Eq)]

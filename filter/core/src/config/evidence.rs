@@ -4,9 +4,9 @@ use super::checks::cluster_name;
 use super::guards::{Clients, positive, read_clients};
 use super::names::distinct;
 use super::reader::{Object, Reader};
+use crate::base::units::{Share, parse_share};
 use crate::format::Format;
 use crate::score::FAULTLESS;
-use crate::units::{Share, parse_share};
 use std::time::Duration;
 
 /// A probe that the proxy answers.

@@ -3,8 +3,8 @@
 
 use super::reader::{Object, Reader};
 use crate::allow::{Cidr, Principal};
+use crate::base::units::{Rate, parse_duration, parse_rate, parse_size};
 use crate::headers::{CACHE_CONTROL, VARY};
-use crate::units::{Rate, parse_duration, parse_rate, parse_size};
 use std::time::Duration;
 
 /// One answer for everyone.

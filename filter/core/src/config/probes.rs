@@ -5,8 +5,8 @@ use super::guards::{self, AllowRule, BreakerRule, CacheRule, Clients, LimitRule}
 use super::matching::{self, Match, PathMatch, ServicePattern};
 use super::names::{plain_name, refuse_twins};
 use super::reader::{Object, Reader};
+use crate::base::units::parse_duration;
 use crate::paths::PathIndex;
-use crate::units::parse_duration;
 use std::time::Duration;
 
 /// A rule that recognises a kind of probe.

@@ -1,6 +1,6 @@
 //! Statuses, as the configuration names them.
 
-use crate::units::parse_digits;
+use crate::base::units::parse_digits;
 use std::fmt;
 
 /// `200` or `2xx`.

@@ -1,7 +1,8 @@
 //! What a request that is over adds to the counters.
 
 use super::*;
-use crate::policy::{Policy, Surroundings};
+use crate::base::environment::Surroundings;
+use crate::policy::Policy;
 use crate::request::{FakeRequest, RequestHead, ResponseHead};
 use std::borrow::Cow;
 use std::cell::RefCell;

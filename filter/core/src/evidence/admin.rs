@@ -1,11 +1,11 @@
 //! What Envoy's admin interface shows of the proxy and of its clusters.
 
 use super::sliding::Sums;
+use crate::base::time::{Nanos, nanos};
 use crate::config::{AdminRule, Side};
 use crate::paths::{Numbers, number};
 use crate::score::Handshakes;
 use crate::state::{Decoder, Encoder, State};
-use crate::time::{Nanos, nanos};
 use serde::Deserialize;
 
 /// The hosts of a cluster, as Envoy counts them.

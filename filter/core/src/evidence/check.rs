@@ -1,10 +1,10 @@
 //! What the answers to a background check make of it.
 
+use crate::base::time::{Nanos, nanos};
 use crate::callout::{Heard, Refusal};
 use crate::config::{CheckCall, CheckRule, Initial, StatusPattern};
 use crate::grpc::ServingStatus;
 use crate::state::{Decoder, Encoder, State};
-use crate::time::{Nanos, nanos};
 
 /// Whether what is checked is up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,13 +4,13 @@ use super::admin::{self, AdminState, Membership};
 use super::check::{CheckState, Position};
 use super::traffic::{Reading, Window};
 use super::{Admin, Check, Evidence, Item, Source, Traffic};
+use crate::base::outcome::Verdict;
+use crate::base::time::{Nanos, WallClock, nanos};
+use crate::base::units::Share;
 use crate::config::{ClusterRule, Need, OnStale, Severity};
-use crate::outcome::Verdict;
 use crate::report::{Finding, Subject};
 use crate::score::{AxisName, Scored};
 use crate::state::SharedStore;
-use crate::time::{Nanos, WallClock, nanos};
-use crate::units::Share;
 
 /// Whether a fact speaks for health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,13 +15,13 @@ pub mod traffic;
 pub(crate) use findings::Words;
 pub use shared::Shared;
 
+use crate::base::metric::MetricIndex;
+use crate::base::time::{Nanos, WallClock};
 use crate::config::{Action, AdminRule, Basis, CheckRule, ClusterRule, Condition, Config};
 use crate::config::{OnStale, ProbeRule, Severity, TrafficRule};
-use crate::policy::MetricIndex;
 use crate::report::Report;
 use crate::score::{self, Keeper};
 use crate::state::{Cell, SharedStore, fingerprint};
-use crate::time::{Nanos, WallClock};
 use crate::upstream::{UpstreamMetrics, Upstreams};
 use admin::AdminState;
 use check::{CheckResult, CheckState};

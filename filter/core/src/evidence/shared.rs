@@ -1,7 +1,7 @@
 //! A state of the process, looked at by a worker again and again.
 
+use crate::base::time::Nanos;
 use crate::state::{Cell, Refusal, SharedStore, State, update};
-use crate::time::Nanos;
 use std::cell::RefCell;
 
 /// How long a worker relies on what it has read, in nanoseconds: thousands of

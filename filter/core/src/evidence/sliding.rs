@@ -1,7 +1,7 @@
 //! Sums over the last while, which all workers add to.
 
+use crate::base::time::{Nanos, nanos};
 use crate::state::{Decoder, Encoder, State};
-use crate::time::{Nanos, nanos};
 use std::time::Duration;
 
 /// Into how many slots a window is cut.

@@ -1,11 +1,11 @@
 //! What ordinary requests say: how many there were lately, and how many failed.
 
 use super::sliding::{Sliding, Sums, count_at};
+use crate::base::time::Nanos;
+use crate::base::units::Share;
 use crate::config::TrafficRule;
 use crate::grpc;
 use crate::state::{Decoder, Encoder, State};
-use crate::time::Nanos;
-use crate::units::Share;
 use std::cell::Cell;
 
 /// Requests, and those of them that failed.

@@ -2,12 +2,12 @@
 //! which a client may put off, and to the end of the answer, which a Watch doesn't have.
 
 use super::{Exchange, Progress};
+use crate::base::outcome::Outcome;
+use crate::base::time::{Nanos, nanos};
 use crate::decision::Decision;
 use crate::headers::GRPC_STATUS;
-use crate::outcome::Outcome;
 use crate::request::{RequestHead, ResponseHead};
 use crate::state::SharedStore;
-use crate::time::{Nanos, nanos};
 use std::time::Duration;
 
 /// What happens to a call that was looked at when it may be overdue.

@@ -2,17 +2,17 @@
 //! that names it comes in the body.
 
 use super::Exchange;
+use crate::base::outcome::Outcome;
+use crate::base::time::Nanos;
 use crate::config::GrpcMethod;
 use crate::decision::Decision;
 use crate::grpc::read_service;
 use crate::headers::CONTENT_LENGTH;
-use crate::outcome::Outcome;
 use crate::probe::Admission;
 use crate::recognition::{GrpcRule, Method};
 use crate::replies::reply_violation;
 use crate::request::RequestHead;
 use crate::state::SharedStore;
-use crate::time::Nanos;
 use std::rc::Rc;
 
 impl Exchange {

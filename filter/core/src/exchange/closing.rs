@@ -3,11 +3,11 @@
 
 use super::Exchange;
 use super::response::Reason;
+use crate::base::time::Nanos;
 use crate::config::Connection;
 use crate::headers::{CONNECTION, OF_HTTP1};
 use crate::request::{RequestHead, ResponseHead};
 use crate::state::{Cell, Refusal, SharedStore, update};
-use crate::time::Nanos;
 use crate::upstream::{Asking, CloseResult, Upstream};
 
 impl Exchange {

@@ -3,6 +3,7 @@
 
 use super::request::notice_every;
 use super::{Exchange, HOUR};
+use crate::base::time::Nanos;
 use crate::cache::{Answer, Destination, Entry};
 use crate::capture::Capture;
 use crate::config::Action;
@@ -12,7 +13,6 @@ use crate::recognition::Method;
 use crate::request::{RequestHead, ResponseHead};
 use crate::sharing::{DROPPED, is_for_everyone};
 use crate::state::{Refusal, SharedStore, fingerprint, update, update_and_displace};
-use crate::time::Nanos;
 
 /// What a probe that goes to the application does for others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,8 @@
 use super::fetch::Errand;
 use super::response::{Reason, reason};
 use super::{Exchange, Progress};
+use crate::base::outcome::{Outcome, Verdict, details};
+use crate::base::time::Nanos;
 use crate::cache::Answer;
 use crate::config::{Action, GrpcMethod};
 use crate::decision::{BodyEdit, Decision, HeaderEdits, Reply};
@@ -17,11 +19,9 @@ use crate::headers::{
     CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, MAX_RETRIES, METHOD,
     OF_GRPC, ORIGINAL_METHOD, PATH, RESPONDER, STATUS_CODE, TE, UPSTREAM_RQ_TIMEOUT_MS,
 };
-use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Probe;
 use crate::request::{RequestHead, ResponseHead};
 use crate::state::SharedStore;
-use crate::time::Nanos;
 
 /// What comes back is made into an answer of gRPC.
 #[derive(Debug)]

@@ -2,6 +2,8 @@
 
 use super::fetch::Errand;
 use super::{Exchange, Progress};
+use crate::base::outcome::{Outcome, Verdict, details};
+use crate::base::time::{Nanos, nanos};
 use crate::breaker::{Breaker, Passage};
 use crate::cache::{Answer, CacheResult, Entry, Lookup};
 use crate::capture::Capture;
@@ -10,12 +12,10 @@ use crate::decision::{Decision, Reply};
 use crate::evidence::Words;
 use crate::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
 use crate::limit::Bucket;
-use crate::outcome::{Outcome, Verdict, details};
 use crate::probe::Admission;
 use crate::recognition::Method;
 use crate::request::RequestHead;
 use crate::state::{Cell, Refusal, SharedStore, update, update_and_displace};
-use crate::time::{Nanos, nanos};
 use std::rc::Rc;
 
 impl Exchange {

@@ -2,6 +2,8 @@
 
 use super::plane::http_status;
 use super::{Exchange, Progress};
+use crate::base::outcome::{Outcome, Verdict};
+use crate::base::time::Nanos;
 use crate::cache::{Answer, Failure};
 use crate::config::{Action, GrpcMethod};
 use crate::decision::{BodyEdit, HeaderEdits};
@@ -10,11 +12,9 @@ use crate::headers::{
     CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_ENCODING, GRPC_STATUS,
     IMMEDIATE_HEALTH_CHECK_FAIL, SCORE, STATUS_CODE, UPSTREAM_SERVICE_TIME,
 };
-use crate::outcome::{Outcome, Verdict};
 use crate::request::ResponseHead;
 use crate::score::Keeper;
 use crate::state::{Notice, SharedStore};
-use crate::time::Nanos;
 use crate::upstream::Asking;
 
 impl Exchange {

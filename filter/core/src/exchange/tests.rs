@@ -1,9 +1,10 @@
 //! What becomes of a probe, and what its prober is told.
 
 use super::*;
+use crate::base::environment::Surroundings;
 use crate::decision::{BodyEdit, Decision, HeaderEdits, Reply};
 use crate::headers::CLIENT_OVERRIDES;
-use crate::policy::{Policy, Surroundings};
+use crate::policy::Policy;
 use crate::request::{FakeRequest, ResponseHead};
 use crate::state::fake::FakeStore;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

@@ -2,9 +2,9 @@
 //! stands around it is written once.
 
 use super::{Format, Page};
-use crate::outcome::Verdict;
+use crate::base::outcome::Verdict;
+use crate::base::time::{Timestamp, WallTime, rfc3339};
 use crate::report::{Finding, Report, Subject};
-use crate::time::{Timestamp, WallTime, rfc3339};
 
 /// A page that says the bare status.
 #[derive(Clone, Debug, PartialEq, Eq)]

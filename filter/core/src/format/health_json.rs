@@ -6,9 +6,9 @@
 use serde::{Serialize, Serializer};
 
 use super::{measured, to_json, word};
-use crate::outcome::Verdict;
+use crate::base::outcome::Verdict;
+use crate::base::time::rfc3339;
 use crate::report::{Finding, Subject};
-use crate::time::rfc3339;
 
 #[derive(Serialize)]
 struct Body<'a> {

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::{measured, to_json, word};
-use crate::outcome::Verdict;
+use crate::base::outcome::Verdict;
+use crate::base::time::{WallTime, rfc3339};
 use crate::report::Finding;
-use crate::time::{WallTime, rfc3339};
 
 #[derive(Serialize)]
 struct Body<'a> {

@@ -10,7 +10,7 @@
 use super::query::Query;
 use super::text::push_in_line;
 use super::{Page, Written};
-use crate::outcome::Verdict;
+use crate::base::outcome::Verdict;
 use crate::report::Finding;
 
 /// How much of a name that a client made up comes back to it.

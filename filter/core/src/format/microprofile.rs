@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::details::Details;
 use super::{to_json, up_or_down};
-use crate::outcome::Verdict;
+use crate::base::outcome::Verdict;
 use crate::report::Finding;
 
 /// The schema requires both members: `checks` is there even where it is empty.

@@ -19,7 +19,7 @@ pub use bare::Bare;
 
 use serde::Serialize;
 
-use crate::outcome::Verdict;
+use crate::base::outcome::Verdict;
 use crate::report::{Finding, Report};
 
 /// How a report is written.

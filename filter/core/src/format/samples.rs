@@ -1,9 +1,9 @@
 //! Reports and pages that the tests of the formats share.
 
 use super::{Format, Page};
-use crate::outcome::Verdict;
+use crate::base::outcome::Verdict;
+use crate::base::time::WallTime;
 use crate::report::{Finding, Report, Subject};
-use crate::time::WallTime;
 
 /// 2026-11-21T08:30:00.250Z.
 const AT: WallTime = WallTime(1_795_249_800_250_000_000);

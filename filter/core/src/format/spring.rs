@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::details::Details;
 use super::{to_json, up_or_down};
-use crate::outcome::Verdict;
+use crate::base::outcome::Verdict;
 use crate::report::Finding;
 
 #[derive(Serialize)]

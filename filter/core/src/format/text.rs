@@ -1,7 +1,7 @@
 //! One word a line, for people and scripts.
 
 use super::{json, word};
-use crate::outcome::Verdict;
+use crate::base::outcome::Verdict;
 use crate::report::Finding;
 
 pub(super) fn body(verdict: Verdict, findings: &[Finding]) -> String {

@@ -3,8 +3,8 @@
 use super::code;
 use super::frames::{Frame, FrameReader};
 use super::health::ServingStatus;
+use crate::base::outcome::Outcome;
 use crate::config::GrpcMethod;
-use crate::outcome::Outcome;
 
 /// Reads along as an answer goes by, to know what it says.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Bytes that nobody sent on purpose.
 
 use super::*;
-use crate::outcome::Outcome;
+use crate::base::outcome::Outcome;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -1,6 +1,6 @@
 //! The messages of `grpc.health.v1.Health`.
 
-use crate::outcome::Verdict;
+use crate::base::outcome::Verdict;
 use prost::Message;
 
 /// `grpc.health.v1.HealthCheckRequest`.

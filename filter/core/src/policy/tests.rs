@@ -1,6 +1,7 @@
 //! What is a probe, and what isn't.
 
 use super::*;
+use crate::base::environment::Surroundings;
 use crate::evidence::check::CheckResult;
 use crate::request::FakeRequest;
 use std::borrow::Cow;

@@ -2,7 +2,7 @@
 
 use super::record::{self, Record, records};
 use super::{Decoder, Encoder, SharedStore, State, Version};
-use crate::time::Nanos;
+use crate::base::time::Nanos;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 

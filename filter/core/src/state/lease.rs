@@ -1,7 +1,7 @@
 //! Who does something on behalf of all.
 
 use super::{Decoder, Encoder, State};
-use crate::time::Nanos;
+use crate::base::time::Nanos;
 
 /// A task that one probe does for all, such as fetching an answer. It is given
 /// up after a time, in case the worker is gone that had it.

@@ -17,7 +17,7 @@ pub use codec::{Decoder, Encoder};
 pub use lease::Lease;
 pub use notice::Notice;
 
-use crate::time::Nanos;
+use crate::base::time::Nanos;
 use cell::Written;
 
 /// A version of a value, for compare-and-swap.

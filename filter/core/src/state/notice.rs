@@ -1,7 +1,7 @@
 //! Lines of the log that would come again with every request.
 
 use super::{Cell as StateCell, Lease, SharedStore, update};
-use crate::time::Nanos;
+use crate::base::time::Nanos;
 use std::cell::Cell;
 
 /// Sees to it that of all workers one says a thing, and not again before a time.

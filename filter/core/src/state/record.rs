@@ -1,7 +1,7 @@
 //! States as they stand one behind the other in the value of a key.
 
 use super::{Decoder, Encoder};
-use crate::time::Nanos;
+use crate::base::time::Nanos;
 use std::ops::Range;
 
 /// The state of one scope, among others.

@@ -2,8 +2,8 @@
 
 use super::{MARKS, grpc_status, header, headers, memory, number, property, request_size};
 use crate::abi::MapType;
+use heartbeat_core::base::time::Nanos;
 use heartbeat_core::header_map::HeaderMap;
-use heartbeat_core::time::Nanos;
 use heartbeat_core::{Ending, RequestHead, ResponseHead};
 use std::borrow::Cow;
 use std::cell::OnceCell;

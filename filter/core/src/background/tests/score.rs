@@ -1,9 +1,9 @@
 //! The score is worked out once for the process, from what all of it has seen.
 
 use super::*;
+use crate::base::outcome::Verdict;
 use crate::config::Config;
 use crate::evidence::Words;
-use crate::outcome::Verdict;
 use crate::report::Report;
 use crate::score::Scored;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

@@ -1,6 +1,7 @@
 //! The rules for `counters`.
 
 use super::*;
+use crate::base::metric::MetricKind;
 use crate::config::Config;
 use crate::grpc::code;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

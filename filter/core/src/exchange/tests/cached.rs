@@ -1,6 +1,7 @@
 //! One answer for everyone.
 
 use super::*;
+use crate::base::environment::Surroundings;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

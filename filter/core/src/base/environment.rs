@@ -1,0 +1,22 @@
+//! Where a plugin runs.
+
+/// Where a plugin runs.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The proxy's own service cluster (`node.cluster`), which the prober is
+    /// told; it may be empty.
+    pub service_cluster: String,
+    /// Tells the plugin apart from the others of the proxy.
+    pub plugin: String,
+    /// The module.
+    pub build: Build,
+}
+
+/// Which module it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Build {
+    /// Its version.
+    pub version: &'static str,
+    /// The commit that it was built from.
+    pub revision: &'static str,
+}
