@@ -3,8 +3,9 @@
 //! Rules are found by path (see [`crate::paths`]). Only rules without a path are tried
 //! in turn.
 
-use crate::config::{GrpcMatch, GrpcMethod, HeaderMatcher, HttpMatch, Match, ServicePattern};
+use crate::config::{GrpcMatch, HeaderMatcher, HttpMatch, Match, ServicePattern};
 use crate::grpc;
+use crate::grpc::GrpcMethod;
 use crate::headers::CONTENT_TYPE;
 use crate::paths::PathIndex;
 use crate::probe::Probe;

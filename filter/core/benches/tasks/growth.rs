@@ -2,9 +2,9 @@
 //! last part of a name. `scripts/growth.sh` holds that the work grows no faster.
 
 use divan::black_box;
-use heartbeat_core::config::GrpcMethod;
 use heartbeat_core::evidence::admin;
 use heartbeat_core::grpc::GrpcAnswer;
+use heartbeat_core::grpc::GrpcMethod;
 use heartbeat_core::header_map::{HeaderMap, serialize};
 use heartbeat_core::{Decision, Ended};
 

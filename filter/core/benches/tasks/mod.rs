@@ -5,7 +5,7 @@ mod growth;
 
 use divan::black_box;
 use fakes::{Request, Response, Store};
-use heartbeat_core::config::GrpcMethod;
+use heartbeat_core::grpc::GrpcMethod;
 use heartbeat_core::grpc::{FrameReader, GrpcAnswer, read_service};
 use heartbeat_core::{Decision, Exchange, Policy, Surroundings, header_map};
 

@@ -2,6 +2,7 @@
 
 use super::matchers::{self, HeaderMatcher};
 use super::reader::{Object, Reader};
+use crate::grpc::GrpcMethod;
 use crate::request::within;
 
 /// What a rule recognises.
@@ -74,18 +75,6 @@ impl ServicePattern {
             (_, Self::Exact(later) | Self::Prefix(later)) => self.matches(later),
         }
     }
-}
-
-/// A method of `grpc.health.v1.Health`.
-/// <https://github.com/grpc/grpc/blob/master/src/proto/grpc/health/v1/health.proto>
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum GrpcMethod {
-    /// The status of one service, once.
-    Check,
-    /// The status of every service, once.
-    List,
-    /// The status of one service, now and whenever it changes.
-    Watch,
 }
 
 impl Match {

@@ -4,8 +4,8 @@
 use super::Exchange;
 use crate::base::outcome::Outcome;
 use crate::base::time::Nanos;
-use crate::config::GrpcMethod;
 use crate::decision::Decision;
+use crate::grpc::GrpcMethod;
 use crate::grpc::read_service;
 use crate::headers::CONTENT_LENGTH;
 use crate::probe::Admission;

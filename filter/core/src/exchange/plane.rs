@@ -11,9 +11,10 @@ use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::Nanos;
 use crate::cache::Answer;
-use crate::config::{Action, GrpcMethod};
+use crate::config::Action;
 use crate::decision::{BodyEdit, Decision, HeaderEdits, Reply};
 use crate::evidence::Words;
+use crate::grpc::GrpcMethod;
 use crate::grpc::{self, ServingStatus, check_answer, code, list_answer};
 use crate::headers::{
     CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, MAX_RETRIES, METHOD,

@@ -5,8 +5,9 @@ use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict};
 use crate::base::time::Nanos;
 use crate::cache::{Answer, Failure};
-use crate::config::{Action, GrpcMethod};
+use crate::config::Action;
 use crate::decision::{BodyEdit, HeaderEdits};
+use crate::grpc::GrpcMethod;
 use crate::grpc::{self, code};
 use crate::headers::{
     CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_ENCODING, GRPC_STATUS,

@@ -4,7 +4,7 @@ use super::code;
 use super::frames::{Frame, FrameReader};
 use super::health::ServingStatus;
 use crate::base::outcome::Outcome;
-use crate::config::GrpcMethod;
+use crate::grpc::GrpcMethod;
 
 /// Reads along as an answer goes by, to know what it says.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod deadline;
 mod frames;
 mod health;
 mod message;
+mod method;
 
 pub use answer::GrpcAnswer;
 pub use call::{LONGEST_CALL, Violation, read_service};
@@ -16,8 +17,7 @@ pub use deadline::parse_timeout;
 pub use frames::{Frame, FrameReader, LONGEST_MESSAGE};
 pub use health::{ServingStatus, framed, request};
 pub use message::{check_answer, list_answer};
-
-use crate::config::GrpcMethod;
+pub use method::GrpcMethod;
 
 /// The numbers of the gRPC statuses that the filter knows by name.
 /// <https://github.com/grpc/grpc/blob/master/doc/statuscodes.md>
