@@ -6,8 +6,8 @@ pub(crate) use grpc::UNREADABLE;
 pub use grpc::{StreamToken, WatchCall};
 
 use crate::grpc::ServingStatus;
-use crate::headers::{STATUS_CODE, UPSTREAM_SERVICE_TIME};
-use crate::request::ResponseHead;
+use crate::http::headers::{STATUS_CODE, UPSTREAM_SERVICE_TIME};
+use crate::http::request::ResponseHead;
 use std::time::Duration;
 
 /// A call over HTTP: a GET without a body, or a unary gRPC call.

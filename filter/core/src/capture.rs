@@ -2,8 +2,8 @@
 
 use crate::base::time::Nanos;
 use crate::cache::Answer;
-use crate::headers::CONTENT_ENCODING;
-use crate::request::ResponseHead;
+use crate::http::headers::CONTENT_ENCODING;
+use crate::http::request::ResponseHead;
 
 /// An answer on its way.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@ use crate::base::metric::{Metric, MetricKind};
 use crate::base::time::rounded_ms;
 use crate::base::units::parse_rounded;
 use crate::config::{CounterRule, Label, LabelSource, PathMatch, ValueSource, When};
-use crate::ended::Ended;
-use crate::request::Ending;
+use crate::http::completed::Ended;
+use crate::http::request::{Ending, without_query};
 
 /// The value of a label that stands for all that aren't listed, and for none.
 pub const OTHER: &str = "other";
@@ -112,7 +112,8 @@ impl When {
                 || ended.method().is_some_and(|method| {
                     request.methods.iter().any(|known| known.as_bytes() == method)
                 }))
-            && ended.path_matches(&request.path)
+            && (request.path == PathMatch::Any
+                || ended.target().is_some_and(|it| request.path.matches(without_query(it))))
             && (status.is_empty()
                 || ended.status().is_some_and(|it| status.iter().any(|of| of.matches(it))))
             && response_headers.iter().all(|matcher| matcher.matches(&responses))

@@ -6,16 +6,17 @@
 
 use crate::base::metric::MetricIndex;
 use crate::base::outcome::Outcome;
+use crate::base::signals::Signals;
 use crate::base::time::{Nanos, WallTime, rounded_ms};
 use crate::breaker::{Breaker, Position};
 use crate::cache::{Answer, CacheResult, Entry};
 use crate::capture::Capture;
-use crate::decision::Signals;
 use crate::evidence::Evidence;
 use crate::grpc::{self, GrpcAnswer};
+use crate::http::request::RequestLine;
+use crate::http::request::ResponseHead;
 use crate::probe::Probe;
-use crate::recognition::{Call, Recognised, RequestLine};
-use crate::request::ResponseHead;
+use crate::recognition::{Call, Recognised};
 use crate::state::{Cell, Cells, Refusal, SharedStore, update};
 use crate::upstream::{Asking, Upstream};
 use fetch::Errand;
@@ -27,6 +28,7 @@ use std::time::Duration;
 mod bounds;
 mod call;
 mod closing;
+pub mod decision;
 mod fetch;
 mod marks;
 mod plane;

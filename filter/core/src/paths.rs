@@ -5,7 +5,7 @@
 //! the path of a request is.
 
 use crate::config::PathMatch;
-use crate::request::within;
+use crate::http::request::within;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 

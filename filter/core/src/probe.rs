@@ -9,17 +9,17 @@ use crate::config::{
     Action, AddressSource, AllowRule, BreakerRule, CacheRule, Clients, Connection, Details,
     HeaderMatcher, HeaderTest, HttpMatch, LimitRule, Match, OnLimit, Otherwise, ProbeRule,
 };
-use crate::decision::HeaderEdits;
 use crate::evidence::Item;
 use crate::grpc;
-use crate::headers::{
+use crate::http::edits::HeaderEdits;
+use crate::http::headers::{
     CLIENT_OVERRIDES, CONNECTION, DEGRADED, FORWARDED_FOR, GRPC_ACCEPT_ENCODING, GRPC_TIMEOUT,
     IMMEDIATE_HEALTH_CHECK_FAIL, MAX_RETRIES, PROBE, RETRY_GRPC_ON, RETRY_ON, STATUS,
     UPSTREAM_HEALTH_CHECK, UPSTREAM_HEALTHCHECKED_CLUSTER, UPSTREAM_RQ_TIMEOUT_MS,
     UPSTREAM_STREAM_DURATION_MS,
 };
+use crate::http::request::RequestHead;
 use crate::replies::Pages;
-use crate::request::RequestHead;
 use crate::sharing::is_common;
 use crate::state::{Cells, Notice, fingerprint};
 use std::cell::{Cell, OnceCell};

@@ -6,10 +6,12 @@
 use crate::config::{GrpcMatch, HeaderMatcher, HttpMatch, Match, ServicePattern};
 use crate::grpc;
 use crate::grpc::GrpcMethod;
-use crate::headers::CONTENT_TYPE;
+use crate::http::headers::CONTENT_TYPE;
+use crate::http::request::Method;
+use crate::http::request::RequestLine;
+use crate::http::request::{RequestHead, without_query};
 use crate::paths::PathIndex;
 use crate::probe::Probe;
-use crate::request::{RequestHead, without_query};
 use std::rc::Rc;
 
 /// All rules, ready to be found.
@@ -39,54 +41,6 @@ pub struct Recognised {
     pub call: Option<Call>,
     /// What the request says of itself: read once, and used to its end.
     pub line: RequestLine,
-}
-
-/// The first line of a request (RFC 9110, section 6.2), as far as it was read.
-#[derive(Clone, Debug, Default)]
-pub struct RequestLine {
-    /// The request target, with its query string.
-    pub target: Vec<u8>,
-    /// The method.
-    pub method: Method,
-}
-
-/// A method, as far as it matters how a probe asks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Method {
-    /// It asks for an answer with a body.
-    Get,
-    /// It asks for the head of the answer to a GET.
-    Head,
-    /// Anything else, as are calls of gRPC.
-    #[default]
-    Other,
-}
-
-impl Method {
-    fn of(name: &[u8]) -> Self {
-        match name {
-            b"GET" => Self::Get,
-            b"HEAD" => Self::Head,
-            _ => Self::Other,
-        }
-    }
-}
-
-impl RequestLine {
-    /// The path, without the query string.
-    pub fn path(&self) -> &[u8] {
-        without_query(&self.target)
-    }
-
-    /// Whether there is a query string, be it an empty one.
-    pub fn has_query(&self) -> bool {
-        self.path().len() != self.target.len()
-    }
-
-    /// The query string, without `?`; empty where there is none.
-    pub fn query(&self) -> &[u8] {
-        self.target.get(self.path().len() + 1..).unwrap_or_default()
-    }
 }
 
 /// A call of `grpc.health.v1.Health`.

@@ -4,14 +4,14 @@ use crate::base::outcome::{Verdict, details};
 use crate::base::time::{Nanos, WallTime, rfc3339};
 use crate::cache::Answer;
 use crate::config::RespondRule;
-use crate::decision::{HeaderBlock, HeaderEdits, Reply};
 use crate::format::{Bare, Format, Page, Written};
 use crate::grpc::{Violation, code};
-use crate::headers::{
+use crate::http::edits::{HeaderBlock, HeaderEdits, Reply};
+use crate::http::headers::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, GRPC_ACCEPT_ENCODING, RETRY_AFTER,
 };
+use crate::http::request::RequestLine;
 use crate::probe::Probe;
-use crate::recognition::RequestLine;
 use crate::report::Report;
 
 const SECOND: Nanos = 1_000_000_000;

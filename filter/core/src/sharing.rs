@@ -5,13 +5,13 @@
 //! request with any other header is its sender's own, and so is its answer.
 
 use crate::config::CacheRule;
-use crate::headers::{
+use crate::http::headers::{
     ACCEPT_ENCODING, AUTHORITY, CACHE_CONTROL, CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE,
     FORWARDED_FOR, FORWARDED_PROTO, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, GRPC_TIMEOUT, MAX_RETRIES,
     METHOD, ORIGINAL_METHOD, PATH, PROBE, SCHEME, TE, UPSTREAM_HEALTH_CHECK,
     UPSTREAM_RQ_TIMEOUT_MS, USER_AGENT, VARY,
 };
-use crate::request::ResponseHead;
+use crate::http::request::ResponseHead;
 
 /// Headers that go along with the fetch: the filter's own, those that name the request
 /// for logs and traces, and those that are told apart by the scope.

@@ -15,8 +15,8 @@
 //! speak what its clients speak, each protocol of clients is known by itself.
 
 use crate::base::metric::MetricIndex;
+use crate::base::signals::Signals;
 use crate::base::time::Nanos;
-use crate::decision::Signals;
 use crate::evidence::admin::Protocols;
 use crate::state::{Cell, Cells, Decoder, Encoder, Lease, Notice, SharedStore, State, update};
 

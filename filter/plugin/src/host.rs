@@ -18,7 +18,7 @@ use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
 use crate::dispatch::{RootId, StreamId};
 use heartbeat_core::base::metric::{Metric, MetricKind};
 use heartbeat_core::base::time::{Nanos, WallTime};
-use heartbeat_core::headers::GRPC_STATUS;
+use heartbeat_core::http::headers::GRPC_STATUS;
 use heartbeat_core::state::{SharedStore, Version};
 use heartbeat_core::{HeaderEdits, Reply};
 use imports::*;

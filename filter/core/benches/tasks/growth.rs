@@ -5,7 +5,7 @@ use divan::black_box;
 use heartbeat_core::evidence::admin;
 use heartbeat_core::grpc::GrpcAnswer;
 use heartbeat_core::grpc::GrpcMethod;
-use heartbeat_core::header_map::{HeaderMap, serialize};
+use heartbeat_core::http::header_map::{HeaderMap, serialize};
 use heartbeat_core::{Decision, Ended};
 
 use super::fakes::{Over, Request, Store};

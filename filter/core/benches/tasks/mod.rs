@@ -7,7 +7,8 @@ use divan::black_box;
 use fakes::{Request, Response, Store};
 use heartbeat_core::grpc::GrpcMethod;
 use heartbeat_core::grpc::{FrameReader, GrpcAnswer, read_service};
-use heartbeat_core::{Decision, Exchange, Policy, Surroundings, header_map};
+use heartbeat_core::http::header_map;
+use heartbeat_core::{Decision, Exchange, Policy, Surroundings};
 
 /// Something that the core does: its name, and what makes it ready to be done again
 /// and again.

@@ -11,10 +11,10 @@ mod score;
 mod verdicts;
 mod watch;
 
+use crate::base::signals::Signals;
 use crate::base::time::{Nanos, nanos};
 use crate::callout::{CallToken, Caller, Heard, HttpCall};
 use crate::config::{CheckCall, CheckRule, default_host};
-use crate::decision::Signals;
 use crate::evidence::{Evidence, admin};
 use crate::grpc::{CHECK_PATH, framed, request};
 use crate::loads::Loads;

@@ -3,5 +3,6 @@
 pub mod environment;
 pub mod metric;
 pub mod outcome;
+pub mod signals;
 pub mod time;
 pub mod units;

@@ -5,7 +5,7 @@
 
 use super::{CallAnswer, Heard, TIMEOUT, own_words};
 use crate::grpc::{Frame, FrameReader, ServingStatus, code, is_grpc, parse_status, request};
-use crate::headers::{CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, UPSTREAM_SERVICE_TIME};
+use crate::http::headers::{CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, UPSTREAM_SERVICE_TIME};
 
 /// A Watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub(crate) const UNREADABLE: &str = "its message isn't a HealthCheckResponse";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::ResponseHead;
+    use crate::http::request::ResponseHead;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

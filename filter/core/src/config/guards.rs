@@ -4,7 +4,7 @@
 use super::reader::{Object, Reader};
 use crate::allow::{Cidr, Principal};
 use crate::base::units::{Rate, parse_duration, parse_rate, parse_size};
-use crate::headers::{CACHE_CONTROL, VARY};
+use crate::http::headers::{CACHE_CONTROL, VARY};
 use std::time::Duration;
 
 /// One answer for everyone.

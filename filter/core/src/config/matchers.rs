@@ -1,8 +1,8 @@
 //! Header matchers, alike for probes and counters.
 
 use super::reader::Reader;
-use crate::headers::AUTHORITY;
-use crate::request::Headers;
+use crate::http::headers::AUTHORITY;
+use crate::http::request::Headers;
 
 /// A condition on one header.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -146,7 +146,7 @@ fn filled(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::FakeRequest;
+    use crate::http::request::FakeRequest;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

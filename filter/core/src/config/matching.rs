@@ -3,7 +3,7 @@
 use super::matchers::{self, HeaderMatcher};
 use super::reader::{Object, Reader};
 use crate::grpc::GrpcMethod;
-use crate::request::within;
+use crate::http::request::within;
 
 /// What a rule recognises.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::base::environment::Surroundings;
+use crate::http::request::{FakeRequest, RequestHead, ResponseHead};
 use crate::policy::Policy;
-use crate::request::{FakeRequest, RequestHead, ResponseHead};
 use std::borrow::Cow;
 use std::cell::RefCell;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

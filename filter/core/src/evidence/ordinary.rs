@@ -2,9 +2,9 @@
 
 use super::Evidence;
 use super::traffic::judge;
-use crate::ended::Ended;
-use crate::headers::GRPC_TIMEOUT;
-use crate::request::Ending;
+use crate::http::completed::Ended;
+use crate::http::headers::GRPC_TIMEOUT;
+use crate::http::request::Ending;
 
 impl Evidence {
     /// Counts an ordinary request that is over.

@@ -4,9 +4,9 @@
 use super::{Exchange, Progress};
 use crate::base::outcome::Outcome;
 use crate::base::time::{Nanos, nanos};
-use crate::decision::Decision;
-use crate::headers::GRPC_STATUS;
-use crate::request::{RequestHead, ResponseHead};
+use crate::exchange::decision::Decision;
+use crate::http::headers::GRPC_STATUS;
+use crate::http::request::{RequestHead, ResponseHead};
 use crate::state::SharedStore;
 use std::time::Duration;
 

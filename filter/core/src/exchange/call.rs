@@ -4,14 +4,15 @@
 use super::Exchange;
 use crate::base::outcome::Outcome;
 use crate::base::time::Nanos;
-use crate::decision::Decision;
+use crate::exchange::decision::Decision;
 use crate::grpc::GrpcMethod;
 use crate::grpc::read_service;
-use crate::headers::CONTENT_LENGTH;
+use crate::http::headers::CONTENT_LENGTH;
+use crate::http::request::Method;
+use crate::http::request::RequestHead;
 use crate::probe::Admission;
-use crate::recognition::{GrpcRule, Method};
+use crate::recognition::GrpcRule;
 use crate::replies::reply_violation;
-use crate::request::RequestHead;
 use crate::state::SharedStore;
 use std::rc::Rc;
 

@@ -5,8 +5,8 @@ use super::Exchange;
 use super::response::Reason;
 use crate::base::time::Nanos;
 use crate::config::Connection;
-use crate::headers::{CONNECTION, OF_HTTP1};
-use crate::request::{RequestHead, ResponseHead};
+use crate::http::headers::{CONNECTION, OF_HTTP1};
+use crate::http::request::{RequestHead, ResponseHead};
 use crate::state::{Cell, Refusal, SharedStore, update};
 use crate::upstream::{Asking, CloseResult, Upstream};
 

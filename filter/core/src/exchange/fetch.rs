@@ -7,10 +7,10 @@ use crate::base::time::Nanos;
 use crate::cache::{Answer, Destination, Entry};
 use crate::capture::Capture;
 use crate::config::Action;
-use crate::decision::HeaderEdits;
-use crate::headers::{CONTENT_TYPE, METHOD, PATH};
-use crate::recognition::Method;
-use crate::request::{RequestHead, ResponseHead};
+use crate::http::edits::HeaderEdits;
+use crate::http::headers::{CONTENT_TYPE, METHOD, PATH};
+use crate::http::request::Method;
+use crate::http::request::{RequestHead, ResponseHead};
 use crate::sharing::{DROPPED, is_for_everyone};
 use crate::state::{Refusal, SharedStore, fingerprint, update, update_and_displace};
 

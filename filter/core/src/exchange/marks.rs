@@ -2,9 +2,9 @@
 //! when Envoy follows a redirect by itself.
 
 use super::{Exchange, Progress};
-use crate::decision::Decision;
-use crate::headers::{CONNECTION, PROBE};
-use crate::request::{RequestHead, ResponseHead};
+use crate::exchange::decision::Decision;
+use crate::http::headers::{CONNECTION, PROBE};
+use crate::http::request::{RequestHead, ResponseHead};
 use crate::upstream::Asking;
 
 /// The size of a token among [`RequestHead::marks`].

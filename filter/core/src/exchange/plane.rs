@@ -12,16 +12,17 @@ use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::Nanos;
 use crate::cache::Answer;
 use crate::config::Action;
-use crate::decision::{BodyEdit, Decision, HeaderEdits, Reply};
 use crate::evidence::Words;
+use crate::exchange::decision::Decision;
 use crate::grpc::GrpcMethod;
 use crate::grpc::{self, ServingStatus, check_answer, code, list_answer};
-use crate::headers::{
+use crate::http::edits::{BodyEdit, HeaderEdits, Reply};
+use crate::http::headers::{
     CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, MAX_RETRIES, METHOD,
     OF_GRPC, ORIGINAL_METHOD, PATH, RESPONDER, STATUS_CODE, TE, UPSTREAM_RQ_TIMEOUT_MS,
 };
+use crate::http::request::{RequestHead, ResponseHead};
 use crate::probe::Probe;
-use crate::request::{RequestHead, ResponseHead};
 use crate::state::SharedStore;
 
 /// What comes back is made into an answer of gRPC.

@@ -8,13 +8,14 @@ use crate::breaker::{Breaker, Passage};
 use crate::cache::{Answer, CacheResult, Entry, Lookup};
 use crate::capture::Capture;
 use crate::config::{Action, CacheRule, OnLimit, RespondRule};
-use crate::decision::{Decision, Reply};
 use crate::evidence::Words;
-use crate::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
+use crate::exchange::decision::Decision;
+use crate::http::edits::Reply;
+use crate::http::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
+use crate::http::request::Method;
+use crate::http::request::RequestHead;
 use crate::limit::Bucket;
 use crate::probe::Admission;
-use crate::recognition::Method;
-use crate::request::RequestHead;
 use crate::state::{Cell, Refusal, SharedStore, update, update_and_displace};
 use std::rc::Rc;
 

@@ -6,14 +6,14 @@ use crate::base::outcome::{Outcome, Verdict};
 use crate::base::time::Nanos;
 use crate::cache::{Answer, Failure};
 use crate::config::Action;
-use crate::decision::{BodyEdit, HeaderEdits};
 use crate::grpc::GrpcMethod;
 use crate::grpc::{self, code};
-use crate::headers::{
+use crate::http::edits::{BodyEdit, HeaderEdits};
+use crate::http::headers::{
     CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_ENCODING, GRPC_STATUS,
     IMMEDIATE_HEALTH_CHECK_FAIL, SCORE, STATUS_CODE, UPSTREAM_SERVICE_TIME,
 };
-use crate::request::ResponseHead;
+use crate::http::request::ResponseHead;
 use crate::score::Keeper;
 use crate::state::{Notice, SharedStore};
 use crate::upstream::Asking;

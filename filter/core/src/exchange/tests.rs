@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::base::environment::Surroundings;
-use crate::decision::{BodyEdit, Decision, HeaderEdits, Reply};
-use crate::headers::CLIENT_OVERRIDES;
+use crate::exchange::decision::Decision;
+use crate::http::edits::{BodyEdit, HeaderEdits, Reply};
+use crate::http::headers::CLIENT_OVERRIDES;
+use crate::http::request::{FakeRequest, ResponseHead};
 use crate::policy::Policy;
-use crate::request::{FakeRequest, ResponseHead};
 use crate::state::fake::FakeStore;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::environment::Surroundings;
 use crate::evidence::check::CheckResult;
-use crate::request::FakeRequest;
+use crate::http::request::FakeRequest;
 use std::borrow::Cow;
 use std::cell::RefCell;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

@@ -3,15 +3,15 @@
 use super::{Axis, Stability, Topology, combine, thousandths};
 use super::{AxisName, Cluster, FAULTLESS, Handshakes, Live, Protocol, Readings, Sample};
 use crate::base::metric::MetricIndex;
+use crate::base::signals::Signals;
 use crate::base::time::{Nanos, nanos};
 use crate::config::{Alpn, TlsVersion};
 use crate::config::{CheckRule, ProtocolRule, ScoreRule, Side};
-use crate::decision::Signals;
-use crate::ended::Ended;
 use crate::evidence::Shared;
 use crate::evidence::admin::View;
 use crate::evidence::sliding::{Sliding, Sums, count_at};
-use crate::request::{Ending, RequestHead};
+use crate::http::completed::Ended;
+use crate::http::request::{Ending, RequestHead};
 use crate::state::{self, Decoder, Encoder, SharedStore, State, fingerprint};
 use std::cell::Cell;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! When a cluster is asked to close connections.
 
 use super::*;
+use crate::base::signals::Signals;
 use crate::state::fake::FakeStore;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -7,8 +7,8 @@ use heartbeat_core::ResponseHead;
 use heartbeat_core::callout::{CallAnswer, CallToken, Caller, HttpCall, Refusal};
 use heartbeat_core::callout::{StreamToken, WatchCall};
 use heartbeat_core::grpc::LONGEST_MESSAGE;
-use heartbeat_core::header_map;
-use heartbeat_core::headers::{AUTHORITY, CONTENT_TYPE, METHOD, PATH, TE, USER_AGENT};
+use heartbeat_core::http::header_map;
+use heartbeat_core::http::headers::{AUTHORITY, CONTENT_TYPE, METHOD, PATH, TE, USER_AGENT};
 use std::cell::Cell;
 
 thread_local! {

@@ -3,7 +3,7 @@
 use super::{MARKS, grpc_status, header, headers, memory, number, property, request_size};
 use crate::abi::MapType;
 use heartbeat_core::base::time::Nanos;
-use heartbeat_core::header_map::HeaderMap;
+use heartbeat_core::http::header_map::HeaderMap;
 use heartbeat_core::{Ending, RequestHead, ResponseHead};
 use std::borrow::Cow;
 use std::cell::OnceCell;

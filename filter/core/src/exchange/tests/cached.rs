@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::environment::Surroundings;
+use crate::exchange::decision::Decision;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

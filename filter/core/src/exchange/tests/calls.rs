@@ -1,6 +1,7 @@
 //! Calls of gRPC, whose message says what they ask for.
 
 use super::*;
+use crate::exchange::decision::Decision;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -1,6 +1,7 @@
 //! Which probes ask the application to close the connection.
 
 use super::*;
+use crate::base::signals::Signals;
 use crate::evidence::admin::Protocols;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -2,6 +2,7 @@
 //! what is known of a cluster.
 
 use super::*;
+use crate::exchange::decision::Decision;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

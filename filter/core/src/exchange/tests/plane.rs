@@ -1,8 +1,9 @@
 //! Calls of gRPC that the proxy answers, by way of the responder.
 
 use super::*;
+use crate::exchange::decision::Decision;
 use crate::grpc::{ServingStatus, check_answer, list_answer};
-use crate::headers::RESPONDER;
+use crate::http::headers::RESPONDER;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

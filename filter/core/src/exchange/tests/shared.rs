@@ -1,6 +1,7 @@
 //! What of a request and its answer is for everyone, and where a fetch goes.
 
 use super::*;
+use crate::exchange::decision::Decision;
 use crate::sharing::DROPPED;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -1,6 +1,7 @@
 //! More scopes than there is room for, and strangers who make them up.
 
 use super::*;
+use crate::exchange::decision::Decision;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

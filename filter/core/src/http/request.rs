@@ -1,8 +1,56 @@
 //! What the core may ask about a request and its response.
 
 use crate::base::time::Nanos;
-use crate::headers::{METHOD, PATH, STATUS_CODE};
+use crate::http::headers::{METHOD, PATH, STATUS_CODE};
 use std::borrow::Cow;
+
+/// The first line of a request (RFC 9110, section 6.2), as far as it was read.
+#[derive(Clone, Debug, Default)]
+pub struct RequestLine {
+    /// The request target, with its query string.
+    pub target: Vec<u8>,
+    /// The method.
+    pub method: Method,
+}
+
+/// A method, as far as it matters how a probe asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// It asks for an answer with a body.
+    Get,
+    /// It asks for the head of the answer to a GET.
+    Head,
+    /// Anything else, as are calls of gRPC.
+    #[default]
+    Other,
+}
+
+impl Method {
+    pub(crate) fn of(name: &[u8]) -> Self {
+        match name {
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl RequestLine {
+    /// The path, without the query string.
+    pub fn path(&self) -> &[u8] {
+        without_query(&self.target)
+    }
+
+    /// Whether there is a query string, be it an empty one.
+    pub fn has_query(&self) -> bool {
+        self.path().len() != self.target.len()
+    }
+
+    /// The query string, without `?`; empty where there is none.
+    pub fn query(&self) -> &[u8] {
+        self.target.get(self.path().len() + 1..).unwrap_or_default()
+    }
+}
 
 /// The head of a request, read on demand.
 ///

@@ -1,21 +1,7 @@
-//! What the filter does with a probe.
+//! What the filter changes in a message, and what it answers by itself.
 
-use crate::base::metric::MetricIndex;
-use crate::header_map::{self, Pairs};
+use crate::http::header_map::{self, Pairs};
 use std::rc::Rc;
-
-/// What happens to a recognised probe.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// It is ordinary traffic after all.
-    NotAProbe,
-    /// It goes to the application, with these edits to its headers.
-    Forward(HeaderEdits),
-    /// The proxy answers it; the application sees nothing.
-    Reply(Reply),
-    /// It waits until the answer is there that another probe fetches.
-    Wait,
-}
 
 /// Edits to the headers of a message: first what is removed, then what is set.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -82,24 +68,5 @@ impl HeaderBlock {
 impl From<Vec<(&'static str, Vec<u8>)>> for HeaderBlock {
     fn from(headers: Vec<(&'static str, Vec<u8>)>) -> Self {
         Self(header_map::serialize(&headers).into())
-    }
-}
-
-/// What is to be shown to people.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Signals {
-    /// Counters to raise by one.
-    pub raise: Vec<MetricIndex>,
-    /// Gauges to set.
-    pub set: Vec<(MetricIndex, u64)>,
-    /// Lines for the log, as warnings.
-    pub log: Vec<String>,
-}
-
-impl Signals {
-    /// Whether there is nothing to show.
-    pub fn is_empty(&self) -> bool {
-        let Self { raise, set, log } = self;
-        raise.is_empty() && set.is_empty() && log.is_empty()
     }
 }

@@ -2,9 +2,8 @@
 //! counters ask for it: every reading crosses from the module into the host.
 
 use crate::base::time::Nanos;
-use crate::config::PathMatch;
-use crate::headers::{METHOD, STATUS_CODE};
-use crate::request::{Ending, Headers, RequestHead, ResponseHead, parse_status, without_query};
+use crate::http::headers::{METHOD, STATUS_CODE};
+use crate::http::request::{Ending, Headers, RequestHead, ResponseHead, parse_status};
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -60,17 +59,11 @@ impl<'a, E: Ending> Ended<'a, E> {
         self.request_header(METHOD)
     }
 
-    /// Whether the path fulfils a condition, as the request came: a route may have put
-    /// another one in its place since. (The header in which routes keep the one before
-    /// may be the client's.)
-    pub(crate) fn path_matches(&self, condition: &PathMatch) -> bool {
+    /// The request target as the request came: a route may have put another one in its
+    /// place since. (The header in which routes keep the one before may be the client's.)
+    pub(crate) fn target(&self) -> Option<&[u8]> {
         let read = || self.ending.request().path().map(|path| path.as_ref().into());
-        *condition == PathMatch::Any
-            || self
-                .path
-                .get_or_init(read)
-                .as_deref()
-                .is_some_and(|path| condition.matches(without_query(path)))
+        self.path.get_or_init(read).as_deref()
     }
 
     pub(crate) fn request_header(&self, name: &'a str) -> Option<Vec<u8>> {

@@ -1,0 +1,16 @@
+//! What happens to a probe.
+
+use crate::http::edits::{HeaderEdits, Reply};
+
+/// What happens to a recognised probe.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is ordinary traffic after all.
+    NotAProbe,
+    /// It goes to the application, with these edits to its headers.
+    Forward(HeaderEdits),
+    /// The proxy answers it; the application sees nothing.
+    Reply(Reply),
+    /// It waits until the answer is there that another probe fetches.
+    Wait,
+}

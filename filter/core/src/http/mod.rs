@@ -1,0 +1,8 @@
+//! HTTP as Envoy shows it: a request, its response, how both ended, and what is changed
+//! in them.
+
+pub mod completed;
+pub mod edits;
+pub mod header_map;
+pub mod headers;
+pub mod request;
