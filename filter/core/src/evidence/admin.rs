@@ -1,10 +1,10 @@
 //! What Envoy's admin interface shows of the proxy and of its clusters.
 
-use super::sliding::Sums;
 use crate::base::time::{Nanos, nanos};
 use crate::config::{AdminRule, Side};
 use crate::paths::{Numbers, number};
 use crate::score::Handshakes;
+use crate::state::sliding::Sums;
 use crate::state::{Decoder, Encoder, State};
 use serde::Deserialize;
 

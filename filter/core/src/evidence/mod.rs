@@ -8,12 +8,9 @@ pub mod admin;
 pub mod check;
 mod findings;
 mod ordinary;
-mod shared;
-pub mod sliding;
 pub mod traffic;
 
 pub(crate) use findings::Words;
-pub use shared::Shared;
 
 use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, WallClock};
@@ -21,6 +18,7 @@ use crate::config::{Action, AdminRule, Basis, CheckRule, ClusterRule, Condition,
 use crate::config::{OnStale, ProbeRule, Severity, TrafficRule};
 use crate::report::Report;
 use crate::score::{self, Keeper};
+use crate::state::Shared;
 use crate::state::{Cell, SharedStore, fingerprint};
 use crate::upstream::{UpstreamMetrics, Upstreams};
 use admin::AdminState;

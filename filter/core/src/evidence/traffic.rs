@@ -1,10 +1,10 @@
 //! What ordinary requests say: how many there were lately, and how many failed.
 
-use super::sliding::{Sliding, Sums, count_at};
 use crate::base::time::Nanos;
 use crate::base::units::Share;
 use crate::config::TrafficRule;
 use crate::grpc;
+use crate::state::sliding::{Sliding, Sums, count_at};
 use crate::state::{Decoder, Encoder, State};
 use std::cell::Cell;
 

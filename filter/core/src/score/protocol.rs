@@ -1,7 +1,7 @@
 //! The axis of protocol: whether connections come about, and as they should be.
 
 use super::{Axis, share};
-use crate::evidence::sliding::{Sums, count_at};
+use crate::state::sliding::{Sums, count_at};
 
 /// Connections that were tried, and those of them that failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

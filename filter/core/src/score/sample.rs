@@ -1,7 +1,7 @@
 //! What is counted of answers.
 
 use crate::base::time::Nanos;
-use crate::evidence::sliding::{Sums, count_at};
+use crate::state::sliding::{Sums, count_at};
 
 /// What was counted of one source of answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{Config, ScoreRule};
 use crate::evidence::admin::Membership;
-use crate::evidence::sliding::Sums;
+use crate::state::sliding::Sums;
 use crate::state::{Decoder, Encoder, State};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -11,11 +11,14 @@ mod codec;
 mod lease;
 mod notice;
 mod record;
+mod shared;
+pub mod sliding;
 
 pub use cell::{Cell, Cells, fingerprint};
 pub use codec::{Decoder, Encoder};
 pub use lease::Lease;
 pub use notice::Notice;
+pub use shared::Shared;
 
 use crate::base::time::Nanos;
 use cell::Written;
