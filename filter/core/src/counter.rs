@@ -4,9 +4,10 @@ use crate::base::metric::MetricIndex;
 use crate::base::metric::{Metric, MetricKind};
 use crate::base::time::rounded_ms;
 use crate::base::units::parse_rounded;
-use crate::config::{CounterRule, Label, LabelSource, PathMatch, ValueSource, When};
+use crate::config::{CounterRule, Label, LabelSource, ValueSource, When};
 use crate::http::completed::Ended;
 use crate::http::request::{Ending, without_query};
+use crate::matching::rule::PathMatch;
 
 /// The value of a label that stands for all that aren't listed, and for none.
 pub const OTHER: &str = "other";

@@ -29,6 +29,7 @@ pub mod grpc;
 pub mod http;
 pub mod limit;
 pub mod loads;
+pub mod matching;
 pub mod metrics;
 mod paths;
 pub mod policy;

@@ -4,8 +4,8 @@
 //! for each length that any of them has, however many rules there are and however long
 //! the path of a request is.
 
-use crate::config::PathMatch;
 use crate::http::request::within;
+use crate::matching::rule::PathMatch;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 

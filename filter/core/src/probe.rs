@@ -7,7 +7,7 @@ use crate::base::time::{Nanos, nanos};
 use crate::cache::CacheResult;
 use crate::config::{
     Action, AddressSource, AllowRule, BreakerRule, CacheRule, Clients, Connection, Details,
-    HeaderMatcher, HeaderTest, HttpMatch, LimitRule, Match, OnLimit, Otherwise, ProbeRule,
+    LimitRule, OnLimit, Otherwise, ProbeRule,
 };
 use crate::evidence::Item;
 use crate::grpc;
@@ -19,6 +19,8 @@ use crate::http::headers::{
     UPSTREAM_STREAM_DURATION_MS,
 };
 use crate::http::request::RequestHead;
+use crate::matching::header::{HeaderMatcher, HeaderTest};
+use crate::matching::rule::{HttpMatch, Match};
 use crate::replies::Pages;
 use crate::sharing::is_common;
 use crate::state::{Cells, Notice, fingerprint};

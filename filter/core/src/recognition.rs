@@ -3,13 +3,14 @@
 //! Rules are found by path (see [`crate::paths`]). Only rules without a path are tried
 //! in turn.
 
-use crate::config::{GrpcMatch, HeaderMatcher, HttpMatch, Match, ServicePattern};
 use crate::grpc;
 use crate::grpc::GrpcMethod;
 use crate::http::headers::CONTENT_TYPE;
 use crate::http::request::Method;
 use crate::http::request::RequestLine;
 use crate::http::request::{RequestHead, without_query};
+use crate::matching::header::HeaderMatcher;
+use crate::matching::rule::{GrpcMatch, HttpMatch, Match, ServicePattern};
 use crate::paths::PathIndex;
 use crate::probe::Probe;
 use std::rc::Rc;

@@ -4,8 +4,9 @@ use super::guards::positive;
 use super::matching::exact_path;
 use super::names::{plain_name, refuse_twins};
 use super::reader::{Object, Reader};
-use super::statuses::{StatusPattern, status_pattern};
+use super::statuses::status_pattern;
 use crate::base::units::parse_duration;
+use crate::matching::status::StatusPattern;
 use std::time::Duration;
 
 /// A background check.

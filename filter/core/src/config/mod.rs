@@ -28,11 +28,8 @@ pub use evidence::{
 pub use guards::{
     AddressSource, AllowRule, BreakerRule, CacheRule, Clients, LimitRule, OnLimit, Otherwise,
 };
-pub use matchers::{HeaderMatcher, HeaderTest};
-pub use matching::{GrpcMatch, HttpMatch, Match, PathMatch, ServicePattern};
 pub use probes::{Action, Connection, ProbeRule};
 pub use score::{Alpn, ProtocolRule, ScoreRule, Side, TlsVersion, Weight};
-pub use statuses::StatusPattern;
 
 use reader::{Notes, Object, Reader};
 use tree::Json;

@@ -2,10 +2,11 @@
 
 use super::evidence::{self, Details, RespondRule};
 use super::guards::{self, AllowRule, BreakerRule, CacheRule, Clients, LimitRule};
-use super::matching::{self, Match, PathMatch, ServicePattern};
+use super::matching;
 use super::names::{plain_name, refuse_twins};
 use super::reader::{Object, Reader};
 use crate::base::units::parse_duration;
+use crate::matching::rule::{Match, PathMatch, ServicePattern};
 use crate::paths::PathIndex;
 use std::time::Duration;
 

@@ -1,6 +1,10 @@
 //! The rules of the configuration language.
 
 use super::*;
+use crate::matching::rule::Match;
+use crate::matching::rule::PathMatch;
+use crate::matching::rule::ServicePattern;
+use crate::matching::status::StatusPattern;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -2,8 +2,9 @@
 
 use crate::base::time::{Nanos, nanos};
 use crate::callout::{Heard, Refusal};
-use crate::config::{CheckCall, CheckRule, Initial, StatusPattern};
+use crate::config::{CheckCall, CheckRule, Initial};
 use crate::grpc::ServingStatus;
+use crate::matching::status::StatusPattern;
 use crate::state::{Decoder, Encoder, State};
 
 /// Whether what is checked is up.

@@ -1,10 +1,13 @@
 //! `when`: which requests a counter counts.
 
-use crate::config::matchers::{self, HeaderMatcher};
-use crate::config::matching::{self, HTTP_KEYS, HttpMatch, PathMatch};
+use crate::config::matchers;
+use crate::config::matching::{self, HTTP_KEYS};
 use crate::config::reader::Reader;
-use crate::config::statuses::{StatusPattern, status_pattern};
+use crate::config::statuses::status_pattern;
 use crate::grpc::code;
+use crate::matching::header::HeaderMatcher;
+use crate::matching::rule::{HttpMatch, PathMatch};
+use crate::matching::status::StatusPattern;
 
 /// Which requests have a say: all conditions must hold.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The rules of `checks`, `admin` and `when`.
 
 use super::*;
+use crate::matching::status::StatusPattern;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

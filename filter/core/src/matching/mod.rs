@@ -1,0 +1,5 @@
+//! What a request or a response must be like.
+
+pub mod header;
+pub mod rule;
+pub mod status;
