@@ -13,21 +13,17 @@
 //! A [`Policy`] is compiled from the plugin configuration, once, by
 //! [`Policy::from_bytes`]. What all workers know together is [`state`].
 
-pub mod allow;
 pub mod background;
 pub mod base;
-pub mod breaker;
-pub mod cache;
 pub mod callout;
-pub mod capture;
 pub mod config;
 pub mod counter;
 pub mod evidence;
 pub mod exchange;
 pub mod format;
 pub mod grpc;
+pub mod guards;
 pub mod http;
-pub mod limit;
 pub mod loads;
 pub mod matching;
 pub mod metrics;
@@ -38,9 +34,7 @@ pub mod recognition;
 mod replies;
 pub mod report;
 pub mod score;
-pub mod sharing;
 pub mod state;
-pub mod upstream;
 
 pub use base::environment::Surroundings;
 pub use base::outcome::{Outcome, Verdict};

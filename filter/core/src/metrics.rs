@@ -3,11 +3,11 @@
 use crate::base::environment::Build;
 use crate::base::metric::{Metric, MetricKind};
 use crate::base::outcome::Outcome;
-use crate::cache::CacheResult;
 use crate::evidence::check::CheckResult;
 use crate::grpc::ServingStatus;
+use crate::guards::cache::CacheResult;
+use crate::guards::upstream::CloseResult;
 use crate::score::AxisName;
-use crate::upstream::CloseResult;
 
 /// `heartbeat_probe_total{probe, outcome}`.
 pub fn probe_total(probe: &str, outcome: Outcome) -> Metric {

@@ -4,13 +4,15 @@ use crate::base::environment::Surroundings;
 use crate::base::metric::MetricIndex;
 use crate::base::outcome::{Outcome, Verdict};
 use crate::base::time::{Nanos, nanos};
-use crate::cache::CacheResult;
-use crate::config::{
-    Action, AddressSource, AllowRule, BreakerRule, CacheRule, Clients, Connection, Details,
-    LimitRule, OnLimit, Otherwise, ProbeRule,
-};
+use crate::config::{Action, Connection, Details, ProbeRule};
 use crate::evidence::Item;
 use crate::grpc;
+use crate::guards::allow::{AddressSource, AllowRule, Clients, Otherwise};
+use crate::guards::breaker::BreakerRule;
+use crate::guards::cache::CacheResult;
+use crate::guards::cache::CacheRule;
+use crate::guards::limit::{LimitRule, OnLimit};
+use crate::guards::sharing::is_common;
 use crate::http::edits::HeaderEdits;
 use crate::http::headers::{
     CLIENT_OVERRIDES, CONNECTION, DEGRADED, FORWARDED_FOR, GRPC_ACCEPT_ENCODING, GRPC_TIMEOUT,
@@ -22,7 +24,6 @@ use crate::http::request::RequestHead;
 use crate::matching::header::{HeaderMatcher, HeaderTest};
 use crate::matching::rule::{HttpMatch, Match};
 use crate::replies::Pages;
-use crate::sharing::is_common;
 use crate::state::{Cells, Notice, fingerprint};
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
@@ -376,7 +377,8 @@ impl Clients {
     /// Whether the sender of a request is one of them.
     fn include(&self, request: &impl RequestHead) -> bool {
         let known_address = || {
-            let peer = self.address.of(request).and_then(|peer| crate::allow::parse_peer(&peer));
+            let peer =
+                self.address.of(request).and_then(|peer| crate::guards::allow::parse_peer(&peer));
             peer.is_some_and(|address| self.cidrs.iter().any(|cidr| cidr.contains(address)))
         };
         let known_principal = || {

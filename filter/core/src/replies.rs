@@ -2,10 +2,10 @@
 
 use crate::base::outcome::{Verdict, details};
 use crate::base::time::{Nanos, WallTime, rfc3339};
-use crate::cache::Answer;
 use crate::config::RespondRule;
 use crate::format::{Bare, Format, Page, Written};
 use crate::grpc::{Violation, code};
+use crate::guards::cache::Answer;
 use crate::http::edits::{HeaderBlock, HeaderEdits, Reply};
 use crate::http::headers::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, GRPC_ACCEPT_ENCODING, RETRY_AFTER,

@@ -8,11 +8,11 @@ use crate::base::environment::Surroundings;
 use crate::callout::{CallAnswer, Refusal, StreamToken, WatchCall};
 use crate::evidence::check::CheckResult;
 use crate::evidence::{Check, Words};
+use crate::guards::upstream::{Asking, Upstream};
 use crate::http::request::ResponseHead;
 use crate::loads::Seen;
 use crate::policy::Policy;
 use crate::state::fake::FakeStore;
-use crate::upstream::{Asking, Upstream};
 use std::cell::{Cell, RefCell};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

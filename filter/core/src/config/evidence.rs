@@ -1,11 +1,12 @@
 //! `when`: what the answer of a `respond` probe rests on, and how it is written.
 
 use super::checks::cluster_name;
-use super::guards::{Clients, positive, read_clients};
+use super::guards::{positive, read_clients};
 use super::names::distinct;
 use super::reader::{Object, Reader};
 use crate::base::units::{Share, parse_share};
 use crate::format::Format;
+use crate::guards::allow::Clients;
 use crate::score::FAULTLESS;
 use std::time::Duration;
 

@@ -2,115 +2,18 @@
 //! `breaker`, `allow`.
 
 use super::reader::{Object, Reader};
-use crate::allow::{Cidr, Principal};
-use crate::base::units::{Rate, parse_duration, parse_rate, parse_size};
+use crate::base::units::{parse_duration, parse_rate, parse_size};
+use crate::guards::allow::AddressSource;
+use crate::guards::allow::AllowRule;
+use crate::guards::allow::Clients;
+use crate::guards::allow::Otherwise;
+use crate::guards::allow::{Cidr, Principal};
+use crate::guards::breaker::BreakerRule;
+use crate::guards::cache::CacheRule;
+use crate::guards::limit::LimitRule;
+use crate::guards::limit::OnLimit;
 use crate::http::headers::{CACHE_CONTROL, VARY};
 use std::time::Duration;
-
-/// One answer for everyone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CacheRule {
-    /// How long an answer is fresh.
-    pub ttl: Duration,
-    /// How long after that it may still be served.
-    pub stale_for: Duration,
-    /// The longest body that is kept, in bytes.
-    pub max_body: usize,
-    /// Whether each host has answers of its own.
-    pub by_host: bool,
-    /// How long an answer that nobody asks for keeps its room from others.
-    pub hold_for: Duration,
-    /// Whether answers are kept whatever their `cache-control` says.
-    pub ignores_cache_control: bool,
-    /// Whether answers are kept whatever their `vary` says.
-    pub ignores_vary: bool,
-}
-
-impl CacheRule {
-    fn new(ttl: Duration, stale_for: Duration, max_body: usize, by_host: bool) -> Self {
-        let hold_for = ttl.saturating_add(stale_for);
-        let (ignores_cache_control, ignores_vary) = (false, false);
-        Self { ttl, stale_for, max_body, by_host, hold_for, ignores_cache_control, ignores_vary }
-    }
-}
-
-impl Default for CacheRule {
-    fn default() -> Self {
-        Self::new(Duration::from_secs(1), Duration::from_secs(30), 64 * 1_024, true)
-    }
-}
-
-/// A limit on the rate of probes.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct LimitRule {
-    /// How many in the long run.
-    pub rate: Rate,
-    /// How many at once; as many as `rate` counts unless told otherwise.
-    pub burst: u32,
-    /// What becomes of the rest.
-    pub on_limit: OnLimit,
-}
-
-/// What becomes of a probe beyond the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OnLimit {
-    /// It gets the last known answer, and is rejected where none is known.
-    LastVerdict,
-    /// It is rejected.
-    Reject,
-}
-
-/// A circuit breaker.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct BreakerRule {
-    /// How many failures in a row open it.
-    pub failures: u32,
-    /// How long it stays open before one trial decides.
-    pub open_for: Duration,
-}
-
-/// Who may probe.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct AllowRule {
-    /// They may.
-    pub clients: Clients,
-    /// What becomes of the others.
-    pub otherwise: Otherwise,
-}
-
-/// Some clients: whoever one of the lists names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Clients {
-    /// Source addresses.
-    pub cidrs: Vec<Cidr>,
-    /// Where they are read.
-    pub address: AddressSource,
-    /// SPIFFE ids of peer certificates.
-    pub principals: Vec<Principal>,
-}
-
-/// Where the address of a client is read.
-///
-/// Without `use_remote_address` Envoy believes whatever a client writes into
-/// `x-forwarded-for`, and no attribute tells that.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum AddressSource {
-    /// Envoy's source address, of requests without `x-forwarded-for` only.
-    Connection,
-    /// Envoy's source address: the operator vouches for it.
-    Trusted,
-    /// The filter state of this name, which a filter before this one sets.
-    FilterState(String),
-}
-
-/// What becomes of a probe that isn't allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Otherwise {
-    /// It is ordinary traffic.
-    NotAProbe,
-    /// It is denied.
-    Deny,
-}
 
 const LARGEST_BODY: usize = 1_024 * 1_024;
 const MOST_FAILURES: u32 = 1_000;

@@ -25,9 +25,6 @@ pub use errors::{ConfigError, ConfigErrors};
 pub use evidence::{
     Basis, ClusterRule, Condition, Details, Need, OnStale, RespondRule, Severity, TrafficRule,
 };
-pub use guards::{
-    AddressSource, AllowRule, BreakerRule, CacheRule, Clients, LimitRule, OnLimit, Otherwise,
-};
 pub use probes::{Action, Connection, ProbeRule};
 pub use score::{Alpn, ProtocolRule, ScoreRule, Side, TlsVersion, Weight};
 

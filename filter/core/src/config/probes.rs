@@ -1,11 +1,15 @@
 //! `probes`: the rules that recognise a probe and say what happens to it.
 
 use super::evidence::{self, Details, RespondRule};
-use super::guards::{self, AllowRule, BreakerRule, CacheRule, Clients, LimitRule};
+use super::guards;
 use super::matching;
 use super::names::{plain_name, refuse_twins};
 use super::reader::{Object, Reader};
 use crate::base::units::parse_duration;
+use crate::guards::allow::{AllowRule, Clients};
+use crate::guards::breaker::BreakerRule;
+use crate::guards::cache::CacheRule;
+use crate::guards::limit::LimitRule;
 use crate::matching::rule::{Match, PathMatch, ServicePattern};
 use crate::paths::PathIndex;
 use std::time::Duration;

@@ -1,6 +1,9 @@
 //! The rules of the configuration language.
 
 use super::*;
+use crate::guards::allow::Otherwise;
+use crate::guards::cache::CacheRule;
+use crate::guards::limit::OnLimit;
 use crate::matching::rule::Match;
 use crate::matching::rule::PathMatch;
 use crate::matching::rule::ServicePattern;

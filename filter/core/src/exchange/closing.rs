@@ -1,14 +1,14 @@
 //! Whether a probe asks the application to close the connection, and what its answer shows
-//! of the cluster. See [`crate::upstream`].
+//! of the cluster. See [`crate::guards::upstream`].
 
 use super::Exchange;
 use super::response::Reason;
 use crate::base::time::Nanos;
 use crate::config::Connection;
+use crate::guards::upstream::{Asking, CloseResult, Upstream};
 use crate::http::headers::{CONNECTION, OF_HTTP1};
 use crate::http::request::{RequestHead, ResponseHead};
 use crate::state::{Cell, Refusal, SharedStore, update};
-use crate::upstream::{Asking, CloseResult, Upstream};
 
 impl Exchange {
     /// What is known of the cluster, for clients of the same protocol.

@@ -4,14 +4,14 @@
 use super::request::notice_every;
 use super::{Exchange, HOUR};
 use crate::base::time::Nanos;
-use crate::cache::{Answer, Destination, Entry};
-use crate::capture::Capture;
 use crate::config::Action;
+use crate::guards::cache::{Answer, Destination, Entry};
+use crate::guards::capture::Capture;
+use crate::guards::sharing::{DROPPED, is_for_everyone};
 use crate::http::edits::HeaderEdits;
 use crate::http::headers::{CONTENT_TYPE, METHOD, PATH};
 use crate::http::request::Method;
 use crate::http::request::{RequestHead, ResponseHead};
-use crate::sharing::{DROPPED, is_for_everyone};
 use crate::state::{Refusal, SharedStore, fingerprint, update, update_and_displace};
 
 /// What a probe that goes to the application does for others.

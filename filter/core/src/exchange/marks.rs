@@ -3,9 +3,9 @@
 
 use super::{Exchange, Progress};
 use crate::exchange::decision::Decision;
+use crate::guards::upstream::Asking;
 use crate::http::headers::{CONNECTION, PROBE};
 use crate::http::request::{RequestHead, ResponseHead};
-use crate::upstream::Asking;
 
 /// The size of a token among [`RequestHead::marks`].
 const TOKEN: usize = size_of::<u64>();

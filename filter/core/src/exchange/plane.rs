@@ -10,12 +10,12 @@ use super::response::{Reason, reason};
 use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::Nanos;
-use crate::cache::Answer;
 use crate::config::Action;
 use crate::evidence::Words;
 use crate::exchange::decision::Decision;
 use crate::grpc::GrpcMethod;
 use crate::grpc::{self, ServingStatus, check_answer, code, list_answer};
+use crate::guards::cache::Answer;
 use crate::http::edits::{BodyEdit, HeaderEdits, Reply};
 use crate::http::headers::{
     CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, MAX_RETRIES, METHOD,

@@ -4,10 +4,11 @@ use super::plane::http_status;
 use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict};
 use crate::base::time::Nanos;
-use crate::cache::{Answer, Failure};
 use crate::config::Action;
 use crate::grpc::GrpcMethod;
 use crate::grpc::{self, code};
+use crate::guards::cache::{Answer, Failure};
+use crate::guards::upstream::Asking;
 use crate::http::edits::{BodyEdit, HeaderEdits};
 use crate::http::headers::{
     CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_ENCODING, GRPC_STATUS,
@@ -16,7 +17,6 @@ use crate::http::headers::{
 use crate::http::request::ResponseHead;
 use crate::score::Keeper;
 use crate::state::{Notice, SharedStore};
-use crate::upstream::Asking;
 
 impl Exchange {
     /// Judges the head of the answer, and says what the prober is told.

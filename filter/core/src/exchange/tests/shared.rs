@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::exchange::decision::Decision;
-use crate::sharing::DROPPED;
+use crate::guards::sharing::DROPPED;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -106,8 +106,10 @@ fn twenty_clusters_that_are_down_open_twenty_breakers() {
 #[test]
 fn failures_too_far_apart_to_be_remembered_dont_add_up_where_room_is_short() {
     let mut breaker = Breaker::default();
-    let rule =
-        crate::config::BreakerRule { failures: 2, open_for: std::time::Duration::from_secs(5) };
+    let rule = crate::guards::breaker::BreakerRule {
+        failures: 2,
+        open_for: std::time::Duration::from_secs(5),
+    };
     breaker.record(&rule, NOW, 1, NOW, true);
     assert!(crate::state::State::expires(&breaker) > NOW + 60 * SECOND, "while it counts");
     breaker.record(&rule, NOW, 1, NOW, false);

@@ -3,6 +3,49 @@
 use crate::base::units::parse_digits;
 use std::net::IpAddr;
 
+/// Who may probe.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct AllowRule {
+    /// They may.
+    pub clients: Clients,
+    /// What becomes of the others.
+    pub otherwise: Otherwise,
+}
+
+/// What becomes of a probe that isn't allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Otherwise {
+    /// It is ordinary traffic.
+    NotAProbe,
+    /// It is denied.
+    Deny,
+}
+
+/// Where the address of a client is read.
+///
+/// Without `use_remote_address` Envoy believes whatever a client writes into
+/// `x-forwarded-for`, and no attribute tells that.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AddressSource {
+    /// Envoy's source address, of requests without `x-forwarded-for` only.
+    Connection,
+    /// Envoy's source address: the operator vouches for it.
+    Trusted,
+    /// The filter state of this name, which a filter before this one sets.
+    FilterState(String),
+}
+
+/// Some clients: whoever one of the lists names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Clients {
+    /// Source addresses.
+    pub cidrs: Vec<Cidr>,
+    /// Where they are read.
+    pub address: AddressSource,
+    /// SPIFFE ids of peer certificates.
+    pub principals: Vec<Principal>,
+}
+
 /// A range of addresses, such as `10.0.0.0/8` or `fd00::/8` (RFC 4632, RFC 4291).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cidr {

@@ -2,8 +2,41 @@
 
 use crate::base::outcome::Verdict;
 use crate::base::time::{Nanos, nanos};
-use crate::config::CacheRule;
 use crate::state::{Decoder, Encoder, Lease, State};
+use std::time::Duration;
+
+/// One answer for everyone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CacheRule {
+    /// How long an answer is fresh.
+    pub ttl: Duration,
+    /// How long after that it may still be served.
+    pub stale_for: Duration,
+    /// The longest body that is kept, in bytes.
+    pub max_body: usize,
+    /// Whether each host has answers of its own.
+    pub by_host: bool,
+    /// How long an answer that nobody asks for keeps its room from others.
+    pub hold_for: Duration,
+    /// Whether answers are kept whatever their `cache-control` says.
+    pub ignores_cache_control: bool,
+    /// Whether answers are kept whatever their `vary` says.
+    pub ignores_vary: bool,
+}
+
+impl Default for CacheRule {
+    fn default() -> Self {
+        Self::new(Duration::from_secs(1), Duration::from_secs(30), 64 * 1_024, true)
+    }
+}
+
+impl CacheRule {
+    pub(crate) fn new(ttl: Duration, stale_for: Duration, max_body: usize, by_host: bool) -> Self {
+        let hold_for = ttl.saturating_add(stale_for);
+        let (ignores_cache_control, ignores_vary) = (false, false);
+        Self { ttl, stale_for, max_body, by_host, hold_for, ignores_cache_control, ignores_vary }
+    }
+}
 
 /// An answer of the application, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

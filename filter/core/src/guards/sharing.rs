@@ -4,7 +4,7 @@
 //! whoever's probe it is: host, path, and headers that tell nothing of who asks. A
 //! request with any other header is its sender's own, and so is its answer.
 
-use crate::config::CacheRule;
+use crate::guards::cache::CacheRule;
 use crate::http::headers::{
     ACCEPT_ENCODING, AUTHORITY, CACHE_CONTROL, CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE,
     FORWARDED_FOR, FORWARDED_PROTO, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, GRPC_TIMEOUT, MAX_RETRIES,

@@ -1,8 +1,28 @@
 //! `limit`: a token bucket, shared by all workers.
 
 use crate::base::time::Nanos;
-use crate::config::LimitRule;
+use crate::base::units::Rate;
 use crate::state::{Decoder, Encoder, State};
+
+/// A limit on the rate of probes.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct LimitRule {
+    /// How many in the long run.
+    pub rate: Rate,
+    /// How many at once; as many as `rate` counts unless told otherwise.
+    pub burst: u32,
+    /// What becomes of the rest.
+    pub on_limit: OnLimit,
+}
+
+/// What becomes of a probe beyond the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnLimit {
+    /// It gets the last known answer, and is rejected where none is known.
+    LastVerdict,
+    /// It is rejected.
+    Reject,
+}
 
 /// The bucket, told by the time at which it will be full again: every probe
 /// moves that time one interval further (the generic cell rate algorithm), so
@@ -56,7 +76,7 @@ fn interval(rule: &LimitRule) -> u64 {
 mod tests {
     use super::*;
     use crate::base::units::Rate;
-    use crate::config::OnLimit;
+    use crate::guards::limit::OnLimit;
     use std::time::Duration;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -1,8 +1,17 @@
 //! `breaker`: leaves an application alone that has failed several times in a row.
 
 use crate::base::time::{Nanos, nanos};
-use crate::config::BreakerRule;
 use crate::state::{Decoder, Encoder, Lease, State};
+use std::time::Duration;
+
+/// A circuit breaker.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct BreakerRule {
+    /// How many failures in a row open it.
+    pub failures: u32,
+    /// How long it stays open before one trial decides.
+    pub open_for: Duration,
+}
 
 /// The breaker, shared by all workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The rules of single flight.
 
 use super::*;
+use crate::guards::cache::CacheRule;
 use crate::state::fake::FakeStore;
 use crate::state::{Cells, update};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

@@ -1,7 +1,7 @@
 //! Reads an answer as it goes by, to keep it.
 
 use crate::base::time::Nanos;
-use crate::cache::Answer;
+use crate::guards::cache::Answer;
 use crate::http::headers::CONTENT_ENCODING;
 use crate::http::request::ResponseHead;
 
