@@ -20,6 +20,7 @@ pub mod config;
 pub mod counter;
 pub mod evidence;
 pub mod exchange;
+pub mod facts;
 pub mod format;
 pub mod grpc;
 pub mod guards;

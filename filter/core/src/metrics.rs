@@ -3,7 +3,7 @@
 use crate::base::environment::Build;
 use crate::base::metric::{Metric, MetricKind};
 use crate::base::outcome::Outcome;
-use crate::evidence::check::CheckResult;
+use crate::facts::check::CheckResult;
 use crate::grpc::ServingStatus;
 use crate::guards::cache::CacheResult;
 use crate::guards::upstream::CloseResult;

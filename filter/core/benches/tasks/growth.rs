@@ -2,7 +2,7 @@
 //! last part of a name. `scripts/growth.sh` holds that the work grows no faster.
 
 use divan::black_box;
-use heartbeat_core::evidence::admin;
+use heartbeat_core::facts::admin;
 use heartbeat_core::grpc::GrpcAnswer;
 use heartbeat_core::grpc::GrpcMethod;
 use heartbeat_core::http::header_map::{HeaderMap, serialize};

@@ -3,10 +3,11 @@
 use super::{Background, Subject, UnderWay};
 use crate::base::time::Nanos;
 use crate::callout::{CallAnswer, CallToken, Heard};
-use crate::config::{CheckCall, CheckRule};
-use crate::evidence::admin::{HIDDEN, Stats, UNREACHABLE, View};
-use crate::evidence::check::{CheckResult, CheckState, Observation, Position};
-use crate::evidence::{Admin, Check};
+use crate::facts::admin::Admin;
+use crate::facts::admin::{HIDDEN, Stats, UNREACHABLE, View};
+use crate::facts::check::Check;
+use crate::facts::check::{CheckCall, CheckRule};
+use crate::facts::check::{CheckResult, CheckState, Observation, Position};
 use crate::score::Sample;
 use crate::state::SharedStore;
 

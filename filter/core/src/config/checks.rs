@@ -6,82 +6,14 @@ use super::names::{plain_name, refuse_twins};
 use super::reader::{Object, Reader};
 use super::statuses::status_pattern;
 use crate::base::units::parse_duration;
+use crate::facts::admin::AdminRule;
+use crate::facts::check::CheckCall;
+use crate::facts::check::CheckRule;
+use crate::facts::check::GrpcCheck;
+use crate::facts::check::HttpCheck;
+use crate::facts::check::Initial;
 use crate::matching::status::StatusPattern;
 use std::time::Duration;
-
-/// A background check.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CheckRule {
-    /// Its name: in `when`, in metrics and in logs.
-    pub name: String,
-    /// What is asked.
-    pub call: CheckCall,
-    /// How often it is asked.
-    pub interval: Duration,
-    /// How long the answer may take.
-    pub timeout: Duration,
-    /// How many good answers in a row bring it up.
-    pub rise: u32,
-    /// How many bad ones in a row bring it down.
-    pub fall: u32,
-    /// What holds before the first answer.
-    pub initial: Initial,
-}
-
-/// What a check asks.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum CheckCall {
-    /// A path, over HTTP.
-    Http(HttpCheck),
-    /// `grpc.health.v1.Health`.
-    Grpc(GrpcCheck),
-}
-
-/// A check over gRPC.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct GrpcCheck {
-    /// The Envoy cluster that is asked.
-    pub cluster: String,
-    /// The gRPC service whose health is asked for; the empty name is the whole server.
-    pub service: String,
-    /// The `:authority` that the calls name.
-    pub authority: String,
-    /// Whether a Watch is held open beside the Checks.
-    pub watch: bool,
-}
-
-/// A check over HTTP.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HttpCheck {
-    /// The Envoy cluster that is asked.
-    pub cluster: String,
-    /// The path, with its query string.
-    pub path: String,
-    /// The host that the request names.
-    pub host: String,
-    /// The statuses that are good, one of which must hold.
-    pub expect: Vec<StatusPattern>,
-}
-
-/// What holds before the first answer to a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Initial {
-    /// Nothing is known, which isn't ready.
-    Unknown,
-    /// It counts as up.
-    Pass,
-}
-
-/// How Envoy's admin interface is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AdminRule {
-    /// The Envoy cluster that leads to it.
-    pub cluster: String,
-    /// How often it is asked.
-    pub interval: Duration,
-    /// How long the answer may take.
-    pub timeout: Duration,
-}
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 const DEFAULT_ADMIN_INTERVAL: Duration = Duration::from_secs(1);

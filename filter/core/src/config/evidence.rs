@@ -5,6 +5,7 @@ use super::guards::{positive, read_clients};
 use super::names::distinct;
 use super::reader::{Object, Reader};
 use crate::base::units::{Share, parse_share};
+use crate::facts::traffic::TrafficRule;
 use crate::format::Format;
 use crate::guards::allow::Clients;
 use crate::score::FAULTLESS;
@@ -98,19 +99,6 @@ pub enum Need {
     All,
     /// One at least.
     Any,
-}
-
-/// How many ordinary requests may fail.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TrafficRule {
-    /// More errors than this fail.
-    pub max_error_rate: Share,
-    /// Once failed, it holds again at this rate of errors.
-    pub recovers_at: Share,
-    /// Fewer requests than this say nothing.
-    pub min_requests: u32,
-    /// The time that is looked back.
-    pub window: Duration,
 }
 
 const MOST_CONDITIONS: usize = 64;

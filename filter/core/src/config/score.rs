@@ -3,6 +3,7 @@
 use super::checks::cluster_name;
 use super::evidence::window;
 use super::reader::{Object, Reader};
+use crate::facts::admin::Side;
 use crate::score::AxisName;
 use std::time::Duration;
 
@@ -67,16 +68,6 @@ pub enum Alpn {
     Http2,
     /// `h3`.
     Http3,
-}
-
-/// Whose connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// Those of clients and those to the clusters that matter.
-    #[default]
-    Both,
-    /// Only those to the clusters: strangers can't spoil them.
-    Upstream,
 }
 
 const PARTS: f64 = 1_000_000.0;

@@ -1,13 +1,15 @@
 //! What the facts mean for a probe.
 
-use super::admin::{self, AdminState, Membership};
-use super::check::{CheckState, Position};
-use super::traffic::{Reading, Window};
-use super::{Admin, Check, Evidence, Item, Source, Traffic};
+use super::{Evidence, Item, Source, Traffic};
 use crate::base::outcome::Verdict;
 use crate::base::time::{Nanos, WallClock, nanos};
 use crate::base::units::Share;
 use crate::config::{ClusterRule, Need, OnStale, Severity};
+use crate::facts::admin::Admin;
+use crate::facts::admin::{self, AdminState, Membership};
+use crate::facts::check::Check;
+use crate::facts::check::{CheckState, Position};
+use crate::facts::traffic::{Reading, Window};
 use crate::report::{Finding, Subject};
 use crate::score::{AxisName, Scored};
 use crate::state::SharedStore;

@@ -4,28 +4,28 @@
 //! and every worker reads them here. What they mean for a probe is a pure
 //! function of the facts, the rule and the time.
 
-pub mod admin;
-pub mod check;
 mod findings;
 mod ordinary;
-pub mod traffic;
 
 pub(crate) use findings::Words;
 
 use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, WallClock};
-use crate::config::{Action, AdminRule, Basis, CheckRule, ClusterRule, Condition, Config};
-use crate::config::{OnStale, ProbeRule, Severity, TrafficRule};
+use crate::config::{Action, Basis, ClusterRule, Condition, Config};
+use crate::config::{OnStale, ProbeRule, Severity};
+use crate::facts::admin;
+use crate::facts::admin::Admin;
+use crate::facts::check::Check;
+use crate::facts::check::CheckResult;
+use crate::facts::traffic::TrafficRule;
+use crate::facts::traffic::{Count, Tally, Window};
 use crate::guards::upstream::{UpstreamMetrics, Upstreams};
 use crate::report::Report;
 use crate::score::{self, Keeper};
 use crate::state::Shared;
 use crate::state::{Cell, SharedStore, fingerprint};
-use admin::AdminState;
-use check::{CheckResult, CheckState};
 use std::rc::Rc;
 use std::time::Duration;
-use traffic::{Count, Tally, Window};
 
 /// All evidence of a configuration.
 #[derive(Debug)]
@@ -51,23 +51,6 @@ pub struct Evidence {
     pub clock: WallClock,
 }
 
-/// A background check.
-#[derive(Debug)]
-pub struct Check {
-    pub(crate) rule: CheckRule,
-    pub(crate) state: Shared<CheckState>,
-    pub(crate) round: Cell,
-    /// Shows whether it is up.
-    pub(crate) metric: MetricIndex,
-}
-
-impl Check {
-    /// The metric that counts what came of asking.
-    pub(crate) fn result_metric(&self, result: CheckResult) -> MetricIndex {
-        self.metric + 1 + result as usize
-    }
-}
-
 /// A probe rule that rests on evidence.
 #[derive(Debug)]
 pub(crate) struct Rule {
@@ -77,20 +60,6 @@ pub(crate) struct Rule {
     pub(crate) metrics: MetricIndex,
     /// What the log says of its verdict.
     pub(crate) told: Cell,
-}
-
-/// Envoy's admin interface.
-#[derive(Debug)]
-pub struct Admin {
-    pub(crate) rule: AdminRule,
-    /// The clusters whose hosts are of interest.
-    pub(crate) clusters: Vec<String>,
-    /// What is asked, as [`admin::path`] has it.
-    pub(crate) path: String,
-    pub(crate) state: Shared<AdminState>,
-    pub(crate) round: Cell,
-    /// Shows whether it is reached.
-    pub(crate) metric: MetricIndex,
 }
 
 #[derive(Debug)]

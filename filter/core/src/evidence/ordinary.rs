@@ -1,7 +1,7 @@
 //! What an ordinary request that is over says.
 
 use super::Evidence;
-use super::traffic::judge;
+use crate::facts::traffic::judge;
 use crate::http::completed::Ended;
 use crate::http::headers::GRPC_TIMEOUT;
 use crate::http::request::Ending;

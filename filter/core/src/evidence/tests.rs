@@ -1,12 +1,15 @@
 //! What the facts are, and what they mean for a probe.
 
-use super::admin::{Membership, Protocols, Stats, UNREACHABLE, View};
-use super::check::{Observation, Position};
-use super::traffic::{Reading, Window, judge};
 use super::*;
 use crate::base::outcome::Verdict;
 use crate::callout::Heard;
-use crate::config::Initial;
+use crate::facts::admin::AdminState;
+use crate::facts::admin::{Membership, Stats, UNREACHABLE, View};
+use crate::facts::check::CheckState;
+use crate::facts::check::Initial;
+use crate::facts::check::{Observation, Position};
+use crate::facts::traffic::{Reading, Window, judge};
+use crate::guards::upstream::Protocols;
 use crate::report::Finding;
 use crate::state::fake::FakeStore;
 use crate::state::{Decoder, Encoder, State};

@@ -17,8 +17,19 @@
 use crate::base::metric::MetricIndex;
 use crate::base::signals::Signals;
 use crate::base::time::Nanos;
-use crate::evidence::admin::Protocols;
 use crate::state::{Cell, Cells, Decoder, Encoder, Lease, Notice, SharedStore, State, update};
+
+/// The protocols that a cluster has been spoken to in.
+/// <https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocols {
+    /// HTTP/1.1 alone.
+    Http1,
+    /// HTTP/2 or HTTP/3, and never HTTP/1.1: many requests share a connection.
+    Multiplexed,
+    /// Both.
+    Mixed,
+}
 
 /// What is known of a cluster for clients of one protocol, shared by all workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::environment::Surroundings;
-use crate::evidence::check::CheckResult;
+use crate::facts::check::CheckResult;
 use crate::http::request::FakeRequest;
 use std::borrow::Cow;
 use std::cell::RefCell;

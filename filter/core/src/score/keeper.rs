@@ -1,13 +1,16 @@
 //! What is gathered for the score, and what it makes of it.
 
 use super::{Axis, Stability, Topology, combine, thousandths};
-use super::{AxisName, Cluster, FAULTLESS, Handshakes, Live, Protocol, Readings, Sample};
+use super::{AxisName, Cluster, FAULTLESS, Live, Protocol, Readings, Sample};
 use crate::base::metric::MetricIndex;
 use crate::base::signals::Signals;
 use crate::base::time::{Nanos, nanos};
 use crate::config::{Alpn, TlsVersion};
-use crate::config::{CheckRule, ProtocolRule, ScoreRule, Side};
-use crate::evidence::admin::View;
+use crate::config::{ProtocolRule, ScoreRule};
+use crate::facts::admin::Handshakes;
+use crate::facts::admin::Side;
+use crate::facts::admin::View;
+use crate::facts::check::CheckRule;
 use crate::http::completed::Ended;
 use crate::http::request::{Ending, RequestHead};
 use crate::state::Shared;

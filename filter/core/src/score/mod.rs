@@ -15,7 +15,7 @@ mod stability;
 mod topology;
 
 pub use keeper::{EVERY, Keeper, Scored};
-pub use protocol::{Handshakes, Protocol};
+pub use protocol::Protocol;
 pub use sample::{Live, Sample};
 pub use stability::Stability;
 pub use topology::{Cluster, Topology};

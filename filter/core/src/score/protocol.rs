@@ -1,35 +1,7 @@
 //! The axis of protocol: whether connections come about, and as they should be.
 
 use super::{Axis, share};
-use crate::state::sliding::{Sums, count_at};
-
-/// Connections that were tried, and those of them that failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Handshakes {
-    /// All of them.
-    pub tried: u64,
-    /// Those that came to nothing.
-    pub failed: u64,
-}
-
-impl Handshakes {
-    /// What was added since an `earlier` count; nothing where a counter began anew.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Self {
-        let tried = self.tried.saturating_sub(earlier.tried);
-        Self { tried, failed: self.failed.saturating_sub(earlier.failed).min(tried) }
-    }
-}
-
-impl Sums for Handshakes {
-    fn to_numbers(&self) -> Vec<f64> {
-        vec![self.tried as f64, self.failed as f64]
-    }
-
-    fn of_numbers(numbers: &[f64]) -> Self {
-        Self { tried: count_at(numbers, 0), failed: count_at(numbers, 1) }
-    }
-}
+use crate::facts::admin::Handshakes;
 
 /// What is known of connections.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::config::{Config, ScoreRule};
-use crate::evidence::admin::Membership;
+use crate::facts::admin::Handshakes;
+use crate::facts::admin::Membership;
 use crate::state::sliding::Sums;
 use crate::state::{Decoder, Encoder, State};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

@@ -1,7 +1,7 @@
 //! The axis of topology: how many hosts are healthy, where traffic goes.
 
 use super::{Axis, share};
-use crate::evidence::admin::Membership;
+use crate::facts::admin::Membership;
 
 /// A cluster that matters.
 #[derive(Clone, Copy, Debug, PartialEq)]

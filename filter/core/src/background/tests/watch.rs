@@ -53,8 +53,8 @@ impl Process {
     fn last(&self) -> (bool, String) {
         let vm = self.vms.iter().flatten().next().unwrap();
         let state = vm.background.evidence.checks[0].state.read(&self.store, self.now);
-        let up =
-            state.position(crate::config::Initial::Unknown) == crate::evidence::check::Position::Up;
+        let up = state.position(crate::facts::check::Initial::Unknown)
+            == crate::facts::check::Position::Up;
         (up, state.last.map(|last| last.output).unwrap_or_default())
     }
 

@@ -1,6 +1,10 @@
 //! The rules of `checks`, `admin` and `when`.
 
 use super::*;
+use crate::facts::check::CheckCall;
+use crate::facts::check::CheckRule;
+use crate::facts::check::GrpcCheck;
+use crate::facts::check::Initial;
 use crate::matching::status::StatusPattern;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::signals::Signals;
-use crate::evidence::admin::Protocols;
+use crate::guards::upstream::Protocols;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

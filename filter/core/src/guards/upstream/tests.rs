@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::signals::Signals;
+use crate::guards::upstream::Protocols;
 use crate::state::fake::FakeStore;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

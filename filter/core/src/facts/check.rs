@@ -1,11 +1,93 @@
 //! What the answers to a background check make of it.
 
+use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, nanos};
 use crate::callout::{Heard, Refusal};
-use crate::config::{CheckCall, CheckRule, Initial};
 use crate::grpc::ServingStatus;
 use crate::matching::status::StatusPattern;
+use crate::state::{Cell, Shared};
 use crate::state::{Decoder, Encoder, State};
+use std::time::Duration;
+
+/// A background check.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CheckRule {
+    /// Its name: in `when`, in metrics and in logs.
+    pub name: String,
+    /// What is asked.
+    pub call: CheckCall,
+    /// How often it is asked.
+    pub interval: Duration,
+    /// How long the answer may take.
+    pub timeout: Duration,
+    /// How many good answers in a row bring it up.
+    pub rise: u32,
+    /// How many bad ones in a row bring it down.
+    pub fall: u32,
+    /// What holds before the first answer.
+    pub initial: Initial,
+}
+
+/// What a check asks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum CheckCall {
+    /// A path, over HTTP.
+    Http(HttpCheck),
+    /// `grpc.health.v1.Health`.
+    Grpc(GrpcCheck),
+}
+
+/// A check over gRPC.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GrpcCheck {
+    /// The Envoy cluster that is asked.
+    pub cluster: String,
+    /// The gRPC service whose health is asked for; the empty name is the whole server.
+    pub service: String,
+    /// The `:authority` that the calls name.
+    pub authority: String,
+    /// Whether a Watch is held open beside the Checks.
+    pub watch: bool,
+}
+
+/// A check over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HttpCheck {
+    /// The Envoy cluster that is asked.
+    pub cluster: String,
+    /// The path, with its query string.
+    pub path: String,
+    /// The host that the request names.
+    pub host: String,
+    /// The statuses that are good, one of which must hold.
+    pub expect: Vec<StatusPattern>,
+}
+
+/// What holds before the first answer to a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Initial {
+    /// Nothing is known, which isn't ready.
+    Unknown,
+    /// It counts as up.
+    Pass,
+}
+
+/// A background check.
+#[derive(Debug)]
+pub struct Check {
+    pub(crate) rule: CheckRule,
+    pub(crate) state: Shared<CheckState>,
+    pub(crate) round: Cell,
+    /// Shows whether it is up.
+    pub(crate) metric: MetricIndex,
+}
+
+impl Check {
+    /// The metric that counts what came of asking.
+    pub(crate) fn result_metric(&self, result: CheckResult) -> MetricIndex {
+        self.metric + 1 + result as usize
+    }
+}
 
 /// Whether what is checked is up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,11 +2,24 @@
 
 use crate::base::time::Nanos;
 use crate::base::units::Share;
-use crate::config::TrafficRule;
 use crate::grpc;
 use crate::state::sliding::{Sliding, Sums, count_at};
 use crate::state::{Decoder, Encoder, State};
 use std::cell::Cell;
+use std::time::Duration;
+
+/// How many ordinary requests may fail.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TrafficRule {
+    /// More errors than this fail.
+    pub max_error_rate: Share,
+    /// Once failed, it holds again at this rate of errors.
+    pub recovers_at: Share,
+    /// Fewer requests than this say nothing.
+    pub min_requests: u32,
+    /// The time that is looked back.
+    pub window: Duration,
+}
 
 /// Requests, and those of them that failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

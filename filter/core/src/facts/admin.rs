@@ -1,12 +1,78 @@
 //! What Envoy's admin interface shows of the proxy and of its clusters.
 
+use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, nanos};
-use crate::config::{AdminRule, Side};
+use crate::guards::upstream::Protocols;
 use crate::paths::{Numbers, number};
-use crate::score::Handshakes;
 use crate::state::sliding::Sums;
+use crate::state::sliding::count_at;
+use crate::state::{Cell, Shared};
 use crate::state::{Decoder, Encoder, State};
 use serde::Deserialize;
+use std::time::Duration;
+
+/// How Envoy's admin interface is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AdminRule {
+    /// The Envoy cluster that leads to it.
+    pub cluster: String,
+    /// How often it is asked.
+    pub interval: Duration,
+    /// How long the answer may take.
+    pub timeout: Duration,
+}
+
+/// Whose connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Those of clients and those to the clusters that matter.
+    #[default]
+    Both,
+    /// Only those to the clusters: strangers can't spoil them.
+    Upstream,
+}
+
+/// Envoy's admin interface.
+#[derive(Debug)]
+pub struct Admin {
+    pub(crate) rule: AdminRule,
+    /// The clusters whose hosts are of interest.
+    pub(crate) clusters: Vec<String>,
+    /// What is asked, as [`admin::path`] has it.
+    pub(crate) path: String,
+    pub(crate) state: Shared<AdminState>,
+    pub(crate) round: Cell,
+    /// Shows whether it is reached.
+    pub(crate) metric: MetricIndex,
+}
+
+/// Connections that were tried, and those of them that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Handshakes {
+    /// All of them.
+    pub tried: u64,
+    /// Those that came to nothing.
+    pub failed: u64,
+}
+
+impl Handshakes {
+    /// What was added since an `earlier` count; nothing where a counter began anew.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        let tried = self.tried.saturating_sub(earlier.tried);
+        Self { tried, failed: self.failed.saturating_sub(earlier.failed).min(tried) }
+    }
+}
+
+impl Sums for Handshakes {
+    fn to_numbers(&self) -> Vec<f64> {
+        vec![self.tried as f64, self.failed as f64]
+    }
+
+    fn of_numbers(numbers: &[f64]) -> Self {
+        Self { tried: count_at(numbers, 0), failed: count_at(numbers, 1) }
+    }
+}
 
 /// The hosts of a cluster, as Envoy counts them.
 /// <https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats>
@@ -68,7 +134,8 @@ impl AdminState {
     /// The last view, while it can be relied on.
     pub fn fresh(&self, rule: &AdminRule, now: Nanos) -> Option<&View> {
         let (view, at) = self.seen.as_ref()?;
-        let stale = super::check::is_stale(*at, nanos(rule.interval), nanos(rule.timeout), now);
+        let stale =
+            crate::facts::check::is_stale(*at, nanos(rule.interval), nanos(rule.timeout), now);
         (!stale).then_some(view)
     }
 
@@ -150,18 +217,6 @@ fn percent_encode(text: &str) -> String {
         }
     }
     encoded
-}
-
-/// The protocols that a cluster has been spoken to in.
-/// <https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocols {
-    /// HTTP/1.1 alone.
-    Http1,
-    /// HTTP/2 or HTTP/3, and never HTTP/1.1: many requests share a connection.
-    Multiplexed,
-    /// Both.
-    Mixed,
 }
 
 /// What the admin interface shows under [`path`].
@@ -267,7 +322,9 @@ fn handshakes(stats: &[Stat]) -> Handshakes {
 
 impl State for AdminState {
     fn expires(&self) -> Nanos {
-        self.seen.as_ref().map_or(0, |(_, at)| at.saturating_add(super::check::WORTH_KEEPING))
+        self.seen
+            .as_ref()
+            .map_or(0, |(_, at)| at.saturating_add(crate::facts::check::WORTH_KEEPING))
     }
 
     fn encode(&self, to: &mut Encoder) {
