@@ -17,7 +17,7 @@ pub mod background;
 pub mod base;
 pub mod callout;
 pub mod config;
-pub mod counter;
+pub mod counters;
 pub mod evidence;
 pub mod exchange;
 pub mod facts;

@@ -7,7 +7,7 @@ use crate::base::outcome::Outcome;
 use crate::base::time::Nanos;
 use crate::config::ProbeRule;
 use crate::config::{Action, Config, ConfigErrors};
-use crate::counter::{self, Counter};
+use crate::counters::counter::{self, Counter};
 use crate::evidence::{Evidence, EvidenceMetrics, Item, clusters_of_interest};
 use crate::exchange::{Commons, Exchange};
 use crate::grpc;

@@ -6,41 +6,12 @@ mod series;
 mod tests;
 mod when;
 
-pub use labels::{Label, LabelSource};
-pub use when::When;
-
 use super::matchers::header_name;
 use super::names::refuse_twins;
 use super::reader::{Object, Reader};
 use crate::base::metric::MetricKind;
-
-/// A metric of the owner's own.
-#[derive(Debug, PartialEq, Eq)]
-pub struct CounterRule {
-    /// The metric's name, as Prometheus shows it.
-    pub name: String,
-    /// What the metric does with a value.
-    pub kind: MetricKind,
-    /// The value that a request has; `None` is 1.
-    pub value: Option<ValueSource>,
-    /// Which requests have a say.
-    pub when: When,
-    /// What the metric is divided by.
-    pub labels: Vec<Label>,
-}
-
-/// Where a request's value is from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ValueSource {
-    /// From its first byte to the end of the answer, in milliseconds.
-    DurationMs,
-    /// The bytes of its body.
-    RequestBytes,
-    /// The bytes of the answer's body.
-    ResponseBytes,
-    /// A number in a header of the response, by the header's name.
-    ResponseHeader(String),
-}
+use crate::counters::rule::CounterRule;
+use crate::counters::rule::ValueSource;
 
 /// Prefixes of the filter's own metrics.
 const RESERVED: [&str; 2] = ["heartbeat_", "app_health_"];

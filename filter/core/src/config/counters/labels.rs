@@ -7,34 +7,8 @@ use super::series;
 use crate::config::matchers::header_name;
 use crate::config::names::distinct;
 use crate::config::reader::Reader;
-
-/// What a counter is divided by.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Label {
-    /// The label's name, as Prometheus shows it.
-    pub name: String,
-    /// Where a request's value is from.
-    pub source: LabelSource,
-    /// The values that are told apart; all others are [`OTHER`](crate::counter::OTHER).
-    pub values: Vec<String>,
-}
-
-/// Where a request's value is from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LabelSource {
-    /// A header of the request, by its name.
-    RequestHeader(String),
-    /// A header of the response, by its name.
-    ResponseHeader(String),
-    /// The upstream cluster that the route leads to.
-    Cluster,
-    /// The route.
-    Route,
-    /// The method.
-    Method,
-    /// The class of the HTTP status, such as `2xx`.
-    StatusClass,
-}
+use crate::counters::rule::Label;
+use crate::counters::rule::LabelSource;
 
 /// The attributes, by their names: Envoy's where it has one.
 /// <https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes>
@@ -119,7 +93,7 @@ fn read_values(list: &Reader<'_>, source: Option<&LabelSource>) -> Option<Vec<St
 
 fn label_value(text: &str) -> Result<String, String> {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || IN_VALUES.contains(&byte);
-    if text == crate::counter::OTHER {
+    if text == crate::counters::counter::OTHER {
         return Err("is what all values are called that aren't listed; leave it out".to_owned());
     }
     if text.is_empty() || text.len() > LONGEST_VALUE || !text.bytes().all(safe) {

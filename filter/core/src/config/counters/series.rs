@@ -1,29 +1,18 @@
 //! How many series counters may have: all of them exist from the start, in every
 //! worker, whatever the requests are like.
 
-use super::{CounterRule, Label};
 use crate::config::reader::Reader;
+use crate::counters::rule::series_of;
+use crate::counters::rule::{CounterRule, Label};
 
 /// The most series of one metric.
 const MOST_OF_ONE: usize = 64;
 /// The most series of all counters together.
 const MOST_OF_ALL: usize = 512;
 
-impl CounterRule {
-    /// How many series it has: one for each combination of its labels' values, with
-    /// `other` among them.
-    pub fn series(&self) -> usize {
-        count(&self.labels)
-    }
-}
-
-fn count(labels: &[Label]) -> usize {
-    labels.iter().fold(1, |count, label| count.saturating_mul(label.values.len() + 1))
-}
-
 /// Refuses a counter with too many series, with the arithmetic.
 pub(super) fn limit_one(place: &Reader<'_>, labels: &[Label]) -> Option<()> {
-    let series = count(labels);
+    let series = series_of(labels);
     if series <= MOST_OF_ONE {
         return Some(());
     }

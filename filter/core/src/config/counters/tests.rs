@@ -1,8 +1,10 @@
 //! The rules for `counters`.
 
-use super::*;
 use crate::base::metric::MetricKind;
 use crate::config::Config;
+use crate::counters::rule::CounterRule;
+use crate::counters::rule::LabelSource;
+use crate::counters::rule::ValueSource;
 use crate::grpc::code;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

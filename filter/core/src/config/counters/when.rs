@@ -4,23 +4,9 @@ use crate::config::matchers;
 use crate::config::matching::{self, HTTP_KEYS};
 use crate::config::reader::Reader;
 use crate::config::statuses::status_pattern;
+use crate::counters::rule::When;
 use crate::grpc::code;
-use crate::matching::header::HeaderMatcher;
 use crate::matching::rule::{HttpMatch, PathMatch};
-use crate::matching::status::StatusPattern;
-
-/// Which requests have a say: all conditions must hold.
-#[derive(Debug, PartialEq, Eq)]
-pub struct When {
-    /// Conditions on the request.
-    pub request: HttpMatch,
-    /// The statuses of the response, one of which must be its; empty means any.
-    pub status: Vec<StatusPattern>,
-    /// Conditions on the response's headers.
-    pub response_headers: Vec<HeaderMatcher>,
-    /// The gRPC statuses, one of which must be the call's; empty means any.
-    pub grpc_status: Vec<u32>,
-}
 
 const RESPONSE_KEYS: [&str; 3] = ["status", "headers", "grpc_status"];
 

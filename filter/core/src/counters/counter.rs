@@ -4,7 +4,7 @@ use crate::base::metric::MetricIndex;
 use crate::base::metric::{Metric, MetricKind};
 use crate::base::time::rounded_ms;
 use crate::base::units::parse_rounded;
-use crate::config::{CounterRule, Label, LabelSource, ValueSource, When};
+use crate::counters::rule::{CounterRule, Label, LabelSource, ValueSource, When};
 use crate::http::completed::Ended;
 use crate::http::request::{Ending, without_query};
 use crate::matching::rule::PathMatch;

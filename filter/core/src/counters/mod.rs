@@ -1,0 +1,4 @@
+//! Custom counters.
+
+pub mod counter;
+pub mod rule;
