@@ -22,11 +22,11 @@ pub(crate) use checks::default_host;
 pub use errors::{ConfigError, ConfigErrors};
 pub use evidence::{Basis, ClusterRule, Condition, Details, Need, OnStale, RespondRule, Severity};
 pub use probes::{Action, Connection, ProbeRule};
-pub use score::{Alpn, ProtocolRule, ScoreRule, TlsVersion, Weight};
 
 use crate::counters::rule::CounterRule;
 use crate::facts::admin::AdminRule;
 use crate::facts::check::CheckRule;
+use crate::score::ScoreRule;
 use reader::{Notes, Object, Reader};
 use tree::Json;
 

@@ -8,53 +8,25 @@
 //! over the axes that speak. In a geometric mean a dead axis shows, however well
 //! the others stand: what is 0 makes all of it 0.
 
+mod axis;
 mod keeper;
 mod protocol;
+mod rule;
 mod sample;
 mod stability;
 mod topology;
 
+pub use axis::{Axis, AxisName};
 pub use keeper::{EVERY, Keeper, Scored};
 pub use protocol::Protocol;
+pub(crate) use rule::PARTS;
+pub use rule::{Alpn, ProtocolRule, ScoreRule, TlsVersion, Weight};
 pub use sample::{Live, Sample};
 pub use stability::Stability;
 pub use topology::{Cluster, Topology};
 
-use crate::config::Weight;
-
 /// What the score says of a proxy that has nothing to be blamed for.
 pub const FAULTLESS: u16 = 1_000;
-
-/// One axis of the score, with the facts that it goes by.
-pub trait Axis {
-    /// From 0, dead, to 1, faultless; `None` where there is too little to go by.
-    fn read(&self) -> Option<f64>;
-}
-
-/// The axes, in the order of their places everywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AxisName {
-    /// Healthy hosts.
-    Topology,
-    /// Latency and loss.
-    Stability,
-    /// Handshakes and what they agree on.
-    Protocol,
-}
-
-impl AxisName {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Topology, Self::Stability, Self::Protocol];
-
-    /// The word in the configuration, in metrics and in reports.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Topology => "topology",
-            Self::Stability => "stability",
-            Self::Protocol => "protocol",
-        }
-    }
-}
 
 /// What the axes say, in the order of [`AxisName::ALL`].
 pub type Readings = [Option<f64>; 3];

@@ -1,9 +1,11 @@
 //! What the axes say of facts, and the score of axes.
 
 use super::*;
-use crate::config::{Config, ScoreRule};
+use crate::config::Config;
 use crate::facts::admin::Handshakes;
 use crate::facts::admin::Membership;
+use crate::score::ScoreRule;
+use crate::score::Weight;
 use crate::state::sliding::Sums;
 use crate::state::{Decoder, Encoder, State};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

@@ -1,6 +1,8 @@
 //! `score`, and the conditions that rest on it.
 
 use super::*;
+use crate::score::ProtocolRule;
+use crate::score::Weight;
 use std::time::Duration;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
