@@ -33,7 +33,6 @@ pub mod policy;
 pub mod probe;
 pub mod recognition;
 mod replies;
-pub mod report;
 pub mod score;
 pub mod state;
 

@@ -3,6 +3,7 @@
 use crate::base::outcome::{Verdict, details};
 use crate::base::time::{Nanos, WallTime, rfc3339};
 use crate::config::RespondRule;
+use crate::evidence::report::Report;
 use crate::format::{Bare, Format, Page, Written};
 use crate::grpc::{Violation, code};
 use crate::guards::cache::Answer;
@@ -12,7 +13,6 @@ use crate::http::headers::{
 };
 use crate::http::request::RequestLine;
 use crate::probe::Probe;
-use crate::report::Report;
 
 const SECOND: Nanos = 1_000_000_000;
 

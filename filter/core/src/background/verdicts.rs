@@ -5,7 +5,7 @@ use super::{Background, round};
 use crate::base::outcome::Verdict;
 use crate::base::time::Nanos;
 use crate::evidence::Words;
-use crate::report::{Finding, Report};
+use crate::evidence::report::{Finding, Report};
 use crate::state::{Lease, SharedStore, update};
 use std::rc::Rc;
 

@@ -20,7 +20,7 @@ mod tree;
 
 pub(crate) use checks::default_host;
 pub use errors::{ConfigError, ConfigErrors};
-pub use evidence::{Basis, ClusterRule, Condition, Details, Need, OnStale, RespondRule, Severity};
+pub use evidence::{Details, RespondRule};
 pub use probes::{Action, Connection, ProbeRule};
 
 use crate::counters::rule::CounterRule;

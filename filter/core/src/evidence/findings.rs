@@ -4,13 +4,13 @@ use super::{Evidence, Item, Source, Traffic};
 use crate::base::outcome::Verdict;
 use crate::base::time::{Nanos, WallClock, nanos};
 use crate::base::units::Share;
-use crate::config::{ClusterRule, Need, OnStale, Severity};
+use crate::evidence::condition::{ClusterRule, Need, OnStale, Severity};
+use crate::evidence::report::{Finding, Subject};
 use crate::facts::admin::Admin;
 use crate::facts::admin::{self, AdminState, Membership};
 use crate::facts::check::Check;
 use crate::facts::check::{CheckState, Position};
 use crate::facts::traffic::{Reading, Window};
-use crate::report::{Finding, Subject};
 use crate::score::{AxisName, Scored};
 use crate::state::SharedStore;
 

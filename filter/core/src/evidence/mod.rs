@@ -4,15 +4,20 @@
 //! and every worker reads them here. What they mean for a probe is a pure
 //! function of the facts, the rule and the time.
 
+pub mod condition;
 mod findings;
 mod ordinary;
+pub mod report;
 
 pub(crate) use findings::Words;
 
 use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, WallClock};
-use crate::config::{Action, Basis, ClusterRule, Condition, Config};
-use crate::config::{OnStale, ProbeRule, Severity};
+use crate::config::ProbeRule;
+use crate::config::{Action, Config};
+use crate::evidence::condition::{Basis, ClusterRule, Condition};
+use crate::evidence::condition::{OnStale, Severity};
+use crate::evidence::report::Report;
 use crate::facts::admin;
 use crate::facts::admin::Admin;
 use crate::facts::check::Check;
@@ -20,7 +25,6 @@ use crate::facts::check::CheckResult;
 use crate::facts::traffic::TrafficRule;
 use crate::facts::traffic::{Count, Tally, Window};
 use crate::guards::upstream::{UpstreamMetrics, Upstreams};
-use crate::report::Report;
 use crate::score::{self, Keeper};
 use crate::state::Shared;
 use crate::state::{Cell, SharedStore, fingerprint};

@@ -3,6 +3,8 @@
 use super::*;
 use crate::base::outcome::Verdict;
 use crate::callout::Heard;
+use crate::evidence::condition::Basis;
+use crate::evidence::report::Finding;
 use crate::facts::admin::AdminState;
 use crate::facts::admin::{Membership, Stats, UNREACHABLE, View};
 use crate::facts::check::CheckState;
@@ -10,7 +12,6 @@ use crate::facts::check::Initial;
 use crate::facts::check::{Observation, Position};
 use crate::facts::traffic::{Reading, Window, judge};
 use crate::guards::upstream::Protocols;
-use crate::report::Finding;
 use crate::state::fake::FakeStore;
 use crate::state::{Decoder, Encoder, State};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

@@ -4,7 +4,7 @@
 use super::{Format, Page};
 use crate::base::outcome::Verdict;
 use crate::base::time::{Timestamp, WallTime, rfc3339};
-use crate::report::{Finding, Report, Subject};
+use crate::evidence::report::{Finding, Report, Subject};
 
 /// A page that says the bare status.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::measured;
 use crate::base::time::rfc3339;
-use crate::report::Finding;
+use crate::evidence::report::Finding;
 
 /// `{"output":"…","responseTime":"12ms","time":"…"}`. The keys are letters only, and
 /// the values strings: more than that MicroProfile's schema doesn't allow.

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::{measured, to_json, word};
 use crate::base::outcome::Verdict;
 use crate::base::time::rfc3339;
-use crate::report::{Finding, Subject};
+use crate::evidence::report::{Finding, Subject};
 
 #[derive(Serialize)]
 struct Body<'a> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{measured, to_json, word};
 use crate::base::outcome::Verdict;
 use crate::base::time::{WallTime, rfc3339};
-use crate::report::Finding;
+use crate::evidence::report::Finding;
 
 #[derive(Serialize)]
 struct Body<'a> {

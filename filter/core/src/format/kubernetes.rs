@@ -11,7 +11,7 @@ use super::query::Query;
 use super::text::push_in_line;
 use super::{Page, Written};
 use crate::base::outcome::Verdict;
-use crate::report::Finding;
+use crate::evidence::report::Finding;
 
 /// How much of a name that a client made up comes back to it.
 const MAX_ECHO: usize = 64;
@@ -136,7 +136,7 @@ mod tests {
     use super::super::Format;
     use super::super::samples::{DETAILS, PLAIN, finding, plain, report};
     use super::*;
-    use crate::report::Subject;
+    use crate::evidence::report::Subject;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::details::Details;
 use super::{to_json, up_or_down};
 use crate::base::outcome::Verdict;
-use crate::report::Finding;
+use crate::evidence::report::Finding;
 
 /// The schema requires both members: `checks` is there even where it is empty.
 #[derive(Serialize)]

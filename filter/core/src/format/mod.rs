@@ -20,7 +20,7 @@ pub use bare::Bare;
 use serde::Serialize;
 
 use crate::base::outcome::Verdict;
-use crate::report::{Finding, Report};
+use crate::evidence::report::{Finding, Report};
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -135,7 +135,7 @@ fn to_json(value: &impl Serialize) -> String {
 mod tests {
     use super::samples::{DETAILS, PLAIN, finding, report};
     use super::*;
-    use crate::report::Subject;
+    use crate::evidence::report::Subject;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

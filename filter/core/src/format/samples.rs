@@ -3,7 +3,7 @@
 use super::{Format, Page};
 use crate::base::outcome::Verdict;
 use crate::base::time::WallTime;
-use crate::report::{Finding, Report, Subject};
+use crate::evidence::report::{Finding, Report, Subject};
 
 /// 2026-11-21T08:30:00.250Z.
 const AT: WallTime = WallTime(1_795_249_800_250_000_000);

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use super::details::Details;
 use super::{to_json, up_or_down};
 use crate::base::outcome::Verdict;
-use crate::report::Finding;
+use crate::evidence::report::Finding;
 
 #[derive(Serialize)]
 struct Body<'a> {

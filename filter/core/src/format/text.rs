@@ -2,7 +2,7 @@
 
 use super::{json, word};
 use crate::base::outcome::Verdict;
-use crate::report::Finding;
+use crate::evidence::report::Finding;
 
 pub(super) fn body(verdict: Verdict, findings: &[Finding]) -> String {
     let mut body = String::from(json::status(verdict));

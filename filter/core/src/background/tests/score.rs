@@ -4,7 +4,7 @@ use super::*;
 use crate::base::outcome::Verdict;
 use crate::config::Config;
 use crate::evidence::Words;
-use crate::report::Report;
+use crate::evidence::report::Report;
 use crate::score::Scored;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

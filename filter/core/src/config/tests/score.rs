@@ -1,6 +1,8 @@
 //! `score`, and the conditions that rest on it.
 
 use super::*;
+use crate::evidence::condition::Basis;
+use crate::evidence::condition::Severity;
 use crate::score::ProtocolRule;
 use crate::score::Weight;
 use std::time::Duration;
