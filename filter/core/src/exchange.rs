@@ -17,7 +17,7 @@ use crate::guards::upstream::{Asking, Upstream};
 use crate::http::request::RequestLine;
 use crate::http::request::ResponseHead;
 use crate::probe::Probe;
-use crate::recognition::{Call, Recognised};
+use crate::probe::{Call, Recognised};
 use crate::state::{Cell, Cells, Refusal, SharedStore, update};
 use fetch::Errand;
 use plane::Translation;

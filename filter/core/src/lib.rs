@@ -28,11 +28,8 @@ pub mod http;
 pub mod loads;
 pub mod matching;
 pub mod metrics;
-mod paths;
 pub mod policy;
 pub mod probe;
-pub mod recognition;
-mod replies;
 pub mod score;
 pub mod state;
 

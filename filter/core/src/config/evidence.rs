@@ -13,35 +13,10 @@ use crate::evidence::condition::OnStale;
 use crate::evidence::condition::Severity;
 use crate::facts::traffic::TrafficRule;
 use crate::format::Format;
-use crate::guards::allow::Clients;
+use crate::probe::Details;
+use crate::probe::RespondRule;
 use crate::score::FAULTLESS;
 use std::time::Duration;
-
-/// A probe that the proxy answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct RespondRule {
-    /// What the answer rests on; nothing means that it passes as long as the
-    /// proxy runs.
-    pub when: Vec<Condition>,
-    /// How the answer is written.
-    pub format: Format,
-    /// Who sees more than the bare status.
-    pub details: Details,
-}
-
-/// Who sees more than the bare status.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Details {
-    /// Nobody.
-    Never,
-    /// Whom the rule's `allow` names.
-    #[default]
-    Allowed,
-    /// Everyone.
-    Always,
-    /// These.
-    To(Clients),
-}
 
 const MOST_CONDITIONS: usize = 64;
 const MOST_CLUSTERS: usize = 16;

@@ -20,12 +20,11 @@ mod tree;
 
 pub(crate) use checks::default_host;
 pub use errors::{ConfigError, ConfigErrors};
-pub use evidence::{Details, RespondRule};
-pub use probes::{Action, Connection, ProbeRule};
 
 use crate::counters::rule::CounterRule;
 use crate::facts::admin::AdminRule;
 use crate::facts::check::CheckRule;
+use crate::probe::ProbeRule;
 use crate::score::ScoreRule;
 use reader::{Notes, Object, Reader};
 use tree::Json;

@@ -1,79 +1,17 @@
 //! `probes`: the rules that recognise a probe and say what happens to it.
 
-use super::evidence::{self, Details, RespondRule};
+use super::evidence;
 use super::guards;
 use super::matching;
 use super::names::{plain_name, refuse_twins};
 use super::reader::{Object, Reader};
 use crate::base::units::parse_duration;
-use crate::guards::allow::{AllowRule, Clients};
-use crate::guards::breaker::BreakerRule;
-use crate::guards::cache::CacheRule;
-use crate::guards::limit::LimitRule;
+use crate::matching::paths::PathIndex;
 use crate::matching::rule::{Match, PathMatch, ServicePattern};
-use crate::paths::PathIndex;
+use crate::probe::Action;
+use crate::probe::Connection;
+use crate::probe::ProbeRule;
 use std::time::Duration;
-
-/// A rule that recognises a kind of probe.
-#[derive(Debug, Hash, PartialEq)]
-pub struct ProbeRule {
-    /// Its name: in metrics, in logs, and in `x-heartbeat-probe`.
-    pub name: String,
-    /// What it recognises.
-    pub matcher: Match,
-    /// What it does.
-    pub action: Action,
-    /// How long the application may take; `None` lifts every limit.
-    pub timeout: Option<Duration>,
-    /// The same for a Watch, which goes on for as long as its client likes unless
-    /// the rule says otherwise.
-    pub watch_timeout: Option<Duration>,
-    /// What it does to the connection to the application.
-    pub connection: Connection,
-    /// How often Envoy may retry the probe.
-    pub retries: u32,
-    /// How often the application may be probed.
-    pub limit: Option<LimitRule>,
-    /// When the application is left alone.
-    pub breaker: Option<BreakerRule>,
-    /// Who may probe; everyone where it isn't given.
-    pub allow: Option<AllowRule>,
-    /// The HTTP path that a Check is translated to.
-    pub via_http: Option<String>,
-}
-
-impl Action {
-    /// The clients that its `details` are for, where it names them.
-    pub fn details_to(&self) -> Option<&Clients> {
-        match self {
-            Self::Respond(RespondRule { details: Details::To(clients), .. }) => Some(clients),
-            _ => None,
-        }
-    }
-}
-
-/// What a rule does with a probe.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// To the application, annotated and bounded.
-    Forward,
-    /// To the application once, and its answer to everyone.
-    Cache(CacheRule),
-    /// The proxy answers; the application sees nothing.
-    Respond(RespondRule),
-}
-
-/// What a forwarded HTTP probe does to the connection to the application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Connection {
-    /// Ask the application to close it where that is known to harm nobody.
-    Auto,
-    /// Ask the application to close it, so that the next probe needs a new one
-    /// and a process that accepts no more connections shows.
-    Close,
-    /// Leave it open.
-    Keep,
-}
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 const MOST_RETRIES: u32 = 10;

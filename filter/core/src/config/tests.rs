@@ -8,6 +8,7 @@ use crate::matching::rule::Match;
 use crate::matching::rule::PathMatch;
 use crate::matching::rule::ServicePattern;
 use crate::matching::status::StatusPattern;
+use crate::probe::Action;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

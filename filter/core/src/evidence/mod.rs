@@ -13,8 +13,7 @@ pub(crate) use findings::Words;
 
 use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, WallClock};
-use crate::config::ProbeRule;
-use crate::config::{Action, Config};
+use crate::config::Config;
 use crate::evidence::condition::{Basis, ClusterRule, Condition};
 use crate::evidence::condition::{OnStale, Severity};
 use crate::evidence::report::Report;
@@ -25,6 +24,8 @@ use crate::facts::check::CheckResult;
 use crate::facts::traffic::TrafficRule;
 use crate::facts::traffic::{Count, Tally, Window};
 use crate::guards::upstream::{UpstreamMetrics, Upstreams};
+use crate::probe::Action;
+use crate::probe::ProbeRule;
 use crate::score::{self, Keeper};
 use crate::state::Shared;
 use crate::state::{Cell, SharedStore, fingerprint};

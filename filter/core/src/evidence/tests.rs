@@ -12,6 +12,7 @@ use crate::facts::check::Initial;
 use crate::facts::check::{Observation, Position};
 use crate::facts::traffic::{Reading, Window, judge};
 use crate::guards::upstream::Protocols;
+use crate::probe::Action;
 use crate::state::fake::FakeStore;
 use crate::state::{Decoder, Encoder, State};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

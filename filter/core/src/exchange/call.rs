@@ -11,8 +11,8 @@ use crate::http::headers::CONTENT_LENGTH;
 use crate::http::request::Method;
 use crate::http::request::RequestHead;
 use crate::probe::Admission;
-use crate::recognition::GrpcRule;
-use crate::replies::reply_violation;
+use crate::probe::GrpcRule;
+use crate::probe::reply_violation;
 use crate::state::SharedStore;
 use std::rc::Rc;
 

@@ -4,10 +4,10 @@
 use super::Exchange;
 use super::response::Reason;
 use crate::base::time::Nanos;
-use crate::config::Connection;
 use crate::guards::upstream::{Asking, CloseResult, Upstream};
 use crate::http::headers::{CONNECTION, OF_HTTP1};
 use crate::http::request::{RequestHead, ResponseHead};
+use crate::probe::Connection;
 use crate::state::{Cell, Refusal, SharedStore, update};
 
 impl Exchange {

@@ -4,7 +4,6 @@
 use super::request::notice_every;
 use super::{Exchange, HOUR};
 use crate::base::time::Nanos;
-use crate::config::Action;
 use crate::guards::cache::{Answer, Destination, Entry};
 use crate::guards::capture::Capture;
 use crate::guards::sharing::{DROPPED, is_for_everyone};
@@ -12,6 +11,7 @@ use crate::http::edits::HeaderEdits;
 use crate::http::headers::{CONTENT_TYPE, METHOD, PATH};
 use crate::http::request::Method;
 use crate::http::request::{RequestHead, ResponseHead};
+use crate::probe::Action;
 use crate::state::{Refusal, SharedStore, fingerprint, update, update_and_displace};
 
 /// What a probe that goes to the application does for others.

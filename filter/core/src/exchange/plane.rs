@@ -10,7 +10,6 @@ use super::response::{Reason, reason};
 use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::Nanos;
-use crate::config::Action;
 use crate::evidence::Words;
 use crate::exchange::decision::Decision;
 use crate::grpc::GrpcMethod;
@@ -22,6 +21,7 @@ use crate::http::headers::{
     OF_GRPC, ORIGINAL_METHOD, PATH, RESPONDER, STATUS_CODE, TE, UPSTREAM_RQ_TIMEOUT_MS,
 };
 use crate::http::request::{RequestHead, ResponseHead};
+use crate::probe::Action;
 use crate::probe::Probe;
 use crate::state::SharedStore;
 

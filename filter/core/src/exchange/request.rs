@@ -4,7 +4,6 @@ use super::fetch::Errand;
 use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::{Nanos, nanos};
-use crate::config::{Action, RespondRule};
 use crate::evidence::Words;
 use crate::exchange::decision::Decision;
 use crate::guards::breaker::{Breaker, Passage};
@@ -18,6 +17,7 @@ use crate::http::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
 use crate::http::request::Method;
 use crate::http::request::RequestHead;
 use crate::probe::Admission;
+use crate::probe::{Action, RespondRule};
 use crate::state::{Cell, Refusal, SharedStore, update, update_and_displace};
 use std::rc::Rc;
 

@@ -4,7 +4,6 @@ use super::plane::http_status;
 use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict};
 use crate::base::time::Nanos;
-use crate::config::Action;
 use crate::grpc::GrpcMethod;
 use crate::grpc::{self, code};
 use crate::guards::cache::{Answer, Failure};
@@ -15,6 +14,7 @@ use crate::http::headers::{
     IMMEDIATE_HEALTH_CHECK_FAIL, SCORE, STATUS_CODE, UPSTREAM_SERVICE_TIME,
 };
 use crate::http::request::ResponseHead;
+use crate::probe::Action;
 use crate::score::Keeper;
 use crate::state::{Notice, SharedStore};
 

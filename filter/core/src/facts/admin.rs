@@ -3,7 +3,7 @@
 use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, nanos};
 use crate::guards::upstream::Protocols;
-use crate::paths::{Numbers, number};
+use crate::matching::paths::{Numbers, number};
 use crate::state::sliding::Sums;
 use crate::state::sliding::count_at;
 use crate::state::{Cell, Shared};

@@ -3,6 +3,7 @@
 use super::*;
 use crate::evidence::condition::Basis;
 use crate::evidence::condition::Severity;
+use crate::probe::Action;
 use crate::score::ProtocolRule;
 use crate::score::Weight;
 use std::time::Duration;

@@ -2,44 +2,21 @@
 
 use crate::base::outcome::{Verdict, details};
 use crate::base::time::{Nanos, WallTime, rfc3339};
-use crate::config::RespondRule;
 use crate::evidence::report::Report;
 use crate::format::{Bare, Format, Page, Written};
 use crate::grpc::{Violation, code};
 use crate::guards::cache::Answer;
-use crate::http::edits::{HeaderBlock, HeaderEdits, Reply};
+use crate::http::edits::{HeaderEdits, Reply};
 use crate::http::headers::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, GRPC_ACCEPT_ENCODING, RETRY_AFTER,
 };
 use crate::http::request::RequestLine;
 use crate::probe::Probe;
+use crate::probe::RespondRule;
+use crate::probe::pages::Pages;
+use crate::probe::pages::ReadyPage;
 
 const SECOND: Nanos = 1_000_000_000;
-
-/// What is ready of the pages of `respond`, for each verdict.
-#[derive(Debug)]
-pub(crate) struct Pages {
-    pass: ReadyPage,
-    warn: ReadyPage,
-    fail: ReadyPage,
-}
-
-#[derive(Debug)]
-struct ReadyPage {
-    headers: HeaderBlock,
-    /// The page for whom mustn't see more than the status.
-    bare: Option<Bare>,
-}
-
-impl Pages {
-    fn of(&self, verdict: Verdict) -> &ReadyPage {
-        match verdict {
-            Verdict::Pass => &self.pass,
-            Verdict::Warn => &self.warn,
-            Verdict::Fail => &self.fail,
-        }
-    }
-}
 
 impl Probe {
     /// `respond`: what the evidence says.

@@ -4,7 +4,6 @@ use crate::base::environment::Surroundings;
 use crate::base::metric::MetricIndex;
 use crate::base::outcome::{Outcome, Verdict};
 use crate::base::time::{Nanos, nanos};
-use crate::config::{Action, Connection, Details, ProbeRule};
 use crate::evidence::Item;
 use crate::grpc;
 use crate::guards::allow::{AddressSource, AllowRule, Clients, Otherwise};
@@ -23,7 +22,8 @@ use crate::http::headers::{
 use crate::http::request::RequestHead;
 use crate::matching::header::{HeaderMatcher, HeaderTest};
 use crate::matching::rule::{HttpMatch, Match};
-use crate::replies::Pages;
+use crate::probe::pages::Pages;
+use crate::probe::{Action, Connection, Details, ProbeRule};
 use crate::state::{Cells, Notice, fingerprint};
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;

@@ -1,6 +1,6 @@
 //! Which rule recognises a request.
 //!
-//! Rules are found by path (see [`crate::paths`]). Only rules without a path are tried
+//! Rules are found by path (see [`crate::matching::paths`]). Only rules without a path are tried
 //! in turn.
 
 use crate::grpc;
@@ -10,8 +10,8 @@ use crate::http::request::Method;
 use crate::http::request::RequestLine;
 use crate::http::request::{RequestHead, without_query};
 use crate::matching::header::HeaderMatcher;
+use crate::matching::paths::PathIndex;
 use crate::matching::rule::{GrpcMatch, HttpMatch, Match, ServicePattern};
-use crate::paths::PathIndex;
 use crate::probe::Probe;
 use std::rc::Rc;
 

@@ -1,0 +1,14 @@
+//! Probe rules, compiled: which request is whose, and what the proxy answers.
+
+mod pages;
+#[expect(clippy::module_inception, reason = "the room is called after what stands in it")]
+mod probe;
+mod replies;
+mod router;
+mod rule;
+
+pub(crate) use probe::Admission;
+pub use probe::{Probe, ProbeMetrics};
+pub(crate) use replies::reply_violation;
+pub use router::{Call, GrpcRule, Recognised, Recogniser};
+pub use rule::{Action, Connection, Details, ProbeRule, RespondRule};
