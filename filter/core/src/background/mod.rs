@@ -19,7 +19,7 @@ use crate::evidence::Evidence;
 use crate::facts::admin;
 use crate::facts::check::{CheckCall, CheckRule};
 use crate::grpc::{CHECK_PATH, framed, request};
-use crate::loads::Loads;
+use crate::policy::loads::Loads;
 use crate::state::{Cell, Lease, SharedStore, update};
 use round::{Jitter, Round};
 use std::rc::Rc;

@@ -11,8 +11,8 @@ use crate::facts::check::Check;
 use crate::facts::check::CheckResult;
 use crate::guards::upstream::{Asking, Upstream};
 use crate::http::request::ResponseHead;
-use crate::loads::Seen;
 use crate::policy::Policy;
+use crate::policy::loads::Seen;
 use crate::state::fake::FakeStore;
 use std::cell::{Cell, RefCell};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

@@ -1,6 +1,7 @@
 //! The rules of the configuration language.
 
 use super::*;
+use crate::config::Config;
 use crate::guards::allow::Otherwise;
 use crate::guards::cache::CacheRule;
 use crate::guards::limit::OnLimit;

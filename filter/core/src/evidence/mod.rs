@@ -13,22 +13,17 @@ pub(crate) use findings::Words;
 
 use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, WallClock};
-use crate::config::Config;
-use crate::evidence::condition::{Basis, ClusterRule, Condition};
+use crate::evidence::condition::ClusterRule;
 use crate::evidence::condition::{OnStale, Severity};
 use crate::evidence::report::Report;
-use crate::facts::admin;
 use crate::facts::admin::Admin;
 use crate::facts::check::Check;
-use crate::facts::check::CheckResult;
 use crate::facts::traffic::TrafficRule;
 use crate::facts::traffic::{Count, Tally, Window};
 use crate::guards::upstream::{UpstreamMetrics, Upstreams};
-use crate::probe::Action;
-use crate::probe::ProbeRule;
 use crate::score::{self, Keeper};
 use crate::state::Shared;
-use crate::state::{Cell, SharedStore, fingerprint};
+use crate::state::{Cell, SharedStore};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,7 +34,7 @@ pub struct Evidence {
     pub checks: Vec<Check>,
     /// The admin interface, where the configuration says where it is.
     pub admin: Option<Admin>,
-    traffic: Vec<Traffic>,
+    pub(crate) traffic: Vec<Traffic>,
     /// What this worker has counted of ordinary requests.
     pub(crate) tally: Tally,
     /// The health score, where the configuration wants one.
@@ -68,18 +63,18 @@ pub(crate) struct Rule {
 }
 
 #[derive(Debug)]
-struct Traffic {
-    rule: TrafficRule,
-    window: Shared<Window>,
+pub(crate) struct Traffic {
+    pub(crate) rule: TrafficRule,
+    pub(crate) window: Shared<Window>,
 }
 
 /// One item of a rule's `when`, compiled.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) name: String,
-    source: Source,
-    severity: Severity,
-    on_stale: OnStale,
+    pub(crate) source: Source,
+    pub(crate) severity: Severity,
+    pub(crate) on_stale: OnStale,
 }
 
 impl Item {
@@ -92,7 +87,7 @@ impl Item {
 
 /// Where the facts of an item are, by its place in [`Evidence`].
 #[derive(Debug)]
-enum Source {
+pub(crate) enum Source {
     Check(usize),
     Server,
     Cluster(Vec<usize>, ClusterRule),
@@ -104,7 +99,7 @@ enum Source {
 /// Where the metrics of evidence begin.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EvidenceMetrics {
-    /// Those of the checks, as [`of_check`](crate::metrics::of_check) makes them.
+    /// Those of the checks, as [`of_check`](crate::policy::metrics::of_check) makes them.
     pub checks: MetricIndex,
     /// Those of the score, where there is one.
     pub score: MetricIndex,
@@ -115,103 +110,6 @@ pub struct EvidenceMetrics {
 }
 
 impl Evidence {
-    /// Makes room for the evidence of a configuration. `plugin` tells its plugin
-    /// from the others of the proxy.
-    pub fn compile(config: &Config, plugin: &str, metrics: EvidenceMetrics) -> Self {
-        let cell = |kind: &str, name: &str, fingerprint: u64| {
-            Cell::alone(format!("heartbeat/{plugin}/{kind}/{name}"), fingerprint)
-        };
-        // What is known of a check outlives a change of its pace.
-        let checks =
-            config.checks.iter().zip((metrics.checks..).step_by(1 + CheckResult::ALL.len()));
-        let checks = checks.map(|(rule, metric)| Check {
-            rule: rule.clone(),
-            state: Shared::new(cell("check", &rule.name, fingerprint(&rule.call))),
-            round: cell("round", &rule.name, fingerprint(rule)),
-            metric,
-        });
-        let clusters = clusters_of_interest(config);
-        let score = config
-            .score
-            .as_ref()
-            .map(|rule| Keeper::new(rule, &config.checks, &clusters, cell, metrics.score));
-        let side = config.score.as_ref().map(|rule| rule.protocol.handshakes);
-        let admin = config.admin.as_ref().map(|rule| {
-            let print = fingerprint(&(rule, &clusters, side));
-            Admin {
-                rule: rule.clone(),
-                path: admin::path(&clusters, side),
-                clusters,
-                state: Shared::new(cell("admin", "", print)),
-                round: cell("admin-round", "", print),
-                metric: metrics.admin,
-            }
-        });
-        let traffic = traffic_rules(config).map(|(probe, rule)| Traffic {
-            rule: rule.clone(),
-            window: Shared::new(cell("traffic", probe, fingerprint(rule))),
-        });
-        // Whoever gathers for one configuration doesn't for another.
-        let print = fingerprint(&(&config.checks, &config.admin, clusters_of_interest(config)));
-        Self {
-            checks: checks.collect(),
-            admin,
-            traffic: traffic.collect(),
-            tally: Tally::default(),
-            score,
-            upstreams: Upstreams::new(plugin, metrics.upstreams),
-            gatherer: cell("gatherer", "", print),
-            rules: Vec::new(),
-            verdict_round: cell("verdict-round", "", 0),
-            clock: WallClock::default(),
-        }
-    }
-
-    /// Compiles the `when` of a probe rule of the plugin, whose metrics begin at `metrics`.
-    pub(crate) fn add(
-        &mut self,
-        rule: &ProbeRule,
-        config: &Config,
-        plugin: &str,
-        metrics: MetricIndex,
-    ) -> Rc<[Item]> {
-        let items: Rc<[Item]> = self.items(rule, config).into();
-        if !items.is_empty() {
-            let (name, items) = (rule.name.clone(), Rc::clone(&items));
-            let told = Cell::alone(["heartbeat/", plugin, "/verdict/", &*name].concat(), 0);
-            self.rules.push(Rule { name, items, metrics, told });
-        }
-        items
-    }
-
-    pub(crate) fn items(&self, rule: &ProbeRule, config: &Config) -> Vec<Item> {
-        let item = |condition: &Condition| {
-            let source = match &condition.basis {
-                Basis::Check(name) => {
-                    Source::Check(self.checks.iter().position(|check| check.rule.name == *name)?)
-                }
-                Basis::Server => Source::Server,
-                Basis::Cluster(rule) => {
-                    let clusters = &self.admin.as_ref()?.clusters;
-                    let place = |name| clusters.iter().position(|cluster| cluster == name);
-                    let places = rule.names.iter().map(place).collect::<Option<_>>()?;
-                    Source::Cluster(places, rule.clone())
-                }
-                Basis::Traffic(_) => Source::Traffic(
-                    traffic_rules(config).position(|(probe, _)| probe == rule.name)?,
-                ),
-                Basis::Score(min) => Source::Score(Some(*min)),
-            };
-            Some(Item {
-                name: condition.basis.name(),
-                source,
-                severity: condition.severity,
-                on_stale: condition.on_stale,
-            })
-        };
-        conditions_of(rule).iter().filter_map(item).collect()
-    }
-
     /// What the evidence says now; in words only where someone reads them.
     pub(crate) fn report(
         &self,
@@ -259,44 +157,6 @@ impl Evidence {
                 ((), true)
             });
         }
-    }
-}
-
-/// The conditions of a configuration that look at ordinary requests, and the
-/// probes that they are for: one for each probe at most.
-fn traffic_rules(config: &Config) -> impl Iterator<Item = (&str, &TrafficRule)> {
-    conditions(config).filter_map(|(probe, condition)| match &condition.basis {
-        Basis::Traffic(rule) => Some((probe, rule)),
-        _ => None,
-    })
-}
-
-/// The clusters whose hosts are of interest.
-pub(crate) fn clusters_of_interest(config: &Config) -> Vec<String> {
-    let mut clusters: Vec<String> = Vec::new();
-    let in_conditions = conditions(config).flat_map(|(_, condition)| match &condition.basis {
-        Basis::Cluster(rule) => rule.names.as_slice(),
-        _ => &[],
-    });
-    let in_score = config.score.iter().flat_map(|rule| &rule.clusters);
-    for name in in_conditions.chain(in_score) {
-        if !clusters.contains(name) {
-            clusters.push(name.clone());
-        }
-    }
-    clusters
-}
-
-fn conditions(config: &Config) -> impl Iterator<Item = (&str, &Condition)> {
-    config.probes.iter().flat_map(|rule| {
-        conditions_of(rule).iter().map(|condition| (rule.name.as_str(), condition))
-    })
-}
-
-fn conditions_of(rule: &ProbeRule) -> &[Condition] {
-    match &rule.action {
-        Action::Respond(respond) => &respond.when,
-        _ => &[],
     }
 }
 

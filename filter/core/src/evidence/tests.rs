@@ -3,8 +3,10 @@
 use super::*;
 use crate::base::outcome::Verdict;
 use crate::callout::Heard;
+use crate::config::Config;
 use crate::evidence::condition::Basis;
 use crate::evidence::report::Finding;
+use crate::facts::admin;
 use crate::facts::admin::AdminState;
 use crate::facts::admin::{Membership, Stats, UNREACHABLE, View};
 use crate::facts::check::CheckState;

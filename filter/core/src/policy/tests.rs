@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::base::environment::Surroundings;
+use crate::base::outcome::Outcome;
 use crate::facts::check::CheckResult;
+use crate::grpc;
+use crate::guards::cache::CacheResult;
 use crate::http::request::FakeRequest;
 use std::borrow::Cow;
 use std::cell::RefCell;

@@ -72,7 +72,7 @@ impl Keeper {
     pub const METRICS: usize = 1 + 2 * AxisName::ALL.len();
 
     /// Makes room for what is gathered. `cell` makes the place of a kind and a name;
-    /// the metrics stand in the order of [`crate::metrics::score`].
+    /// the metrics stand in the order of [`crate::policy::metrics::score`].
     pub fn new(
         rule: &ScoreRule,
         checks: &[CheckRule],

@@ -1,6 +1,7 @@
 //! The rules of `checks`, `admin` and `when`.
 
 use super::*;
+use crate::config::Config;
 use crate::facts::check::CheckCall;
 use crate::facts::check::CheckRule;
 use crate::facts::check::GrpcCheck;

@@ -1,6 +1,7 @@
 //! `score`, and the conditions that rest on it.
 
 use super::*;
+use crate::config::Config;
 use crate::evidence::condition::Basis;
 use crate::evidence::condition::Severity;
 use crate::probe::Action;

@@ -1,0 +1,118 @@
+//! What the conditions of a configuration are compiled to.
+
+use super::conditions::{clusters_of_interest, conditions_of, traffic_rules};
+use crate::base::metric::MetricIndex;
+use crate::base::time::WallClock;
+use crate::config::Config;
+use crate::evidence::condition::{Basis, Condition};
+use crate::evidence::{Evidence, EvidenceMetrics, Item, Rule, Source, Traffic};
+use crate::facts::admin;
+use crate::facts::admin::Admin;
+use crate::facts::check::Check;
+use crate::facts::check::CheckResult;
+use crate::facts::traffic::Tally;
+use crate::guards::upstream::Upstreams;
+use crate::probe::ProbeRule;
+use crate::score::Keeper;
+use crate::state::Shared;
+use crate::state::{Cell, fingerprint};
+use std::rc::Rc;
+
+impl Evidence {
+    /// Makes room for the evidence of a configuration. `plugin` tells its plugin
+    /// from the others of the proxy.
+    pub fn compile(config: &Config, plugin: &str, metrics: EvidenceMetrics) -> Self {
+        let cell = |kind: &str, name: &str, fingerprint: u64| {
+            Cell::alone(format!("heartbeat/{plugin}/{kind}/{name}"), fingerprint)
+        };
+        // What is known of a check outlives a change of its pace.
+        let checks =
+            config.checks.iter().zip((metrics.checks..).step_by(1 + CheckResult::ALL.len()));
+        let checks = checks.map(|(rule, metric)| Check {
+            rule: rule.clone(),
+            state: Shared::new(cell("check", &rule.name, fingerprint(&rule.call))),
+            round: cell("round", &rule.name, fingerprint(rule)),
+            metric,
+        });
+        let clusters = clusters_of_interest(config);
+        let score = config
+            .score
+            .as_ref()
+            .map(|rule| Keeper::new(rule, &config.checks, &clusters, cell, metrics.score));
+        let side = config.score.as_ref().map(|rule| rule.protocol.handshakes);
+        let admin = config.admin.as_ref().map(|rule| {
+            let print = fingerprint(&(rule, &clusters, side));
+            Admin {
+                rule: rule.clone(),
+                path: admin::path(&clusters, side),
+                clusters,
+                state: Shared::new(cell("admin", "", print)),
+                round: cell("admin-round", "", print),
+                metric: metrics.admin,
+            }
+        });
+        let traffic = traffic_rules(config).map(|(probe, rule)| Traffic {
+            rule: rule.clone(),
+            window: Shared::new(cell("traffic", probe, fingerprint(rule))),
+        });
+        // Whoever gathers for one configuration doesn't for another.
+        let print = fingerprint(&(&config.checks, &config.admin, clusters_of_interest(config)));
+        Self {
+            checks: checks.collect(),
+            admin,
+            traffic: traffic.collect(),
+            tally: Tally::default(),
+            score,
+            upstreams: Upstreams::new(plugin, metrics.upstreams),
+            gatherer: cell("gatherer", "", print),
+            rules: Vec::new(),
+            verdict_round: cell("verdict-round", "", 0),
+            clock: WallClock::default(),
+        }
+    }
+
+    /// Compiles the `when` of a probe rule of the plugin, whose metrics begin at `metrics`.
+    pub(crate) fn add(
+        &mut self,
+        rule: &ProbeRule,
+        config: &Config,
+        plugin: &str,
+        metrics: MetricIndex,
+    ) -> Rc<[Item]> {
+        let items: Rc<[Item]> = self.items(rule, config).into();
+        if !items.is_empty() {
+            let (name, items) = (rule.name.clone(), Rc::clone(&items));
+            let told = Cell::alone(["heartbeat/", plugin, "/verdict/", &*name].concat(), 0);
+            self.rules.push(Rule { name, items, metrics, told });
+        }
+        items
+    }
+
+    pub(crate) fn items(&self, rule: &ProbeRule, config: &Config) -> Vec<Item> {
+        let item = |condition: &Condition| {
+            let source = match &condition.basis {
+                Basis::Check(name) => {
+                    Source::Check(self.checks.iter().position(|check| check.rule.name == *name)?)
+                }
+                Basis::Server => Source::Server,
+                Basis::Cluster(rule) => {
+                    let clusters = &self.admin.as_ref()?.clusters;
+                    let place = |name| clusters.iter().position(|cluster| cluster == name);
+                    let places = rule.names.iter().map(place).collect::<Option<_>>()?;
+                    Source::Cluster(places, rule.clone())
+                }
+                Basis::Traffic(_) => Source::Traffic(
+                    traffic_rules(config).position(|(probe, _)| probe == rule.name)?,
+                ),
+                Basis::Score(min) => Source::Score(Some(*min)),
+            };
+            Some(Item {
+                name: condition.basis.name(),
+                source,
+                severity: condition.severity,
+                on_stale: condition.on_stale,
+            })
+        };
+        conditions_of(rule).iter().filter_map(item).collect()
+    }
+}
