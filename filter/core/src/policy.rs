@@ -8,8 +8,7 @@ pub mod metrics;
 mod notes;
 
 use crate::base::environment::Surroundings;
-use crate::base::metric::Metric;
-use crate::base::metric::MetricIndex;
+use crate::base::metric::{Metric, MetricIndex};
 use crate::base::time::Nanos;
 use crate::config::{Config, ConfigErrors};
 use crate::counters::counter::Counter;

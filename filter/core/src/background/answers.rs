@@ -3,11 +3,10 @@
 use super::{Background, Subject, UnderWay};
 use crate::base::time::Nanos;
 use crate::callout::{CallAnswer, CallToken, Heard};
-use crate::facts::admin::Admin;
-use crate::facts::admin::{HIDDEN, Stats, UNREACHABLE, View};
-use crate::facts::check::Check;
-use crate::facts::check::{CheckCall, CheckRule};
-use crate::facts::check::{CheckResult, CheckState, Observation, Position};
+use crate::facts::admin::{Admin, HIDDEN, Stats, UNREACHABLE, View};
+use crate::facts::check::{
+    Check, CheckCall, CheckResult, CheckRule, CheckState, Observation, Position,
+};
 use crate::score::Sample;
 use crate::state::SharedStore;
 

@@ -9,8 +9,7 @@ use super::round::Jitter;
 use crate::base::time::{Nanos, nanos};
 use crate::callout::{Caller, StreamToken, UNREADABLE, WatchCall, own_words};
 use crate::evidence::Evidence;
-use crate::facts::check::CheckCall;
-use crate::facts::check::{CheckResult, CheckState, Observation};
+use crate::facts::check::{CheckCall, CheckResult, CheckState, Observation};
 use crate::grpc::{LONGEST_MESSAGE, ServingStatus, code};
 use crate::state::SharedStore;
 

@@ -7,11 +7,7 @@ use super::reader::{Object, Reader};
 use super::statuses::status_pattern;
 use crate::base::units::parse_duration;
 use crate::facts::admin::AdminRule;
-use crate::facts::check::CheckCall;
-use crate::facts::check::CheckRule;
-use crate::facts::check::GrpcCheck;
-use crate::facts::check::HttpCheck;
-use crate::facts::check::Initial;
+use crate::facts::check::{CheckCall, CheckRule, GrpcCheck, HttpCheck, Initial};
 use crate::matching::status::StatusPattern;
 use std::time::Duration;
 

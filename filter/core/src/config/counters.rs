@@ -10,8 +10,7 @@ use super::matchers::header_name;
 use super::names::refuse_twins;
 use super::reader::{Object, Reader};
 use crate::base::metric::MetricKind;
-use crate::counters::rule::CounterRule;
-use crate::counters::rule::ValueSource;
+use crate::counters::rule::{CounterRule, ValueSource};
 
 /// Prefixes of the filter's own metrics.
 const RESERVED: [&str; 2] = ["heartbeat_", "app_health_"];

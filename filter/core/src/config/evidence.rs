@@ -5,16 +5,10 @@ use super::guards::{positive, read_clients};
 use super::names::distinct;
 use super::reader::{Object, Reader};
 use crate::base::units::{Share, parse_share};
-use crate::evidence::condition::Basis;
-use crate::evidence::condition::ClusterRule;
-use crate::evidence::condition::Condition;
-use crate::evidence::condition::Need;
-use crate::evidence::condition::OnStale;
-use crate::evidence::condition::Severity;
+use crate::evidence::condition::{Basis, ClusterRule, Condition, Need, OnStale, Severity};
 use crate::facts::traffic::TrafficRule;
 use crate::format::Format;
-use crate::probe::Details;
-use crate::probe::RespondRule;
+use crate::probe::{Details, RespondRule};
 use crate::score::FAULTLESS;
 use std::time::Duration;
 

@@ -3,15 +3,10 @@
 
 use super::reader::{Object, Reader};
 use crate::base::units::{parse_duration, parse_rate, parse_size};
-use crate::guards::allow::AddressSource;
-use crate::guards::allow::AllowRule;
-use crate::guards::allow::Clients;
-use crate::guards::allow::Otherwise;
-use crate::guards::allow::{Cidr, Principal};
+use crate::guards::allow::{AddressSource, AllowRule, Cidr, Clients, Otherwise, Principal};
 use crate::guards::breaker::BreakerRule;
 use crate::guards::cache::CacheRule;
-use crate::guards::limit::LimitRule;
-use crate::guards::limit::OnLimit;
+use crate::guards::limit::{LimitRule, OnLimit};
 use crate::http::headers::{CACHE_CONTROL, VARY};
 use std::time::Duration;
 

@@ -2,8 +2,7 @@
 
 use super::reader::Reader;
 use crate::http::headers::AUTHORITY;
-use crate::matching::header::HeaderMatcher;
-use crate::matching::header::HeaderTest;
+use crate::matching::header::{HeaderMatcher, HeaderTest};
 
 /// Reads a list of header matchers; all of them must hold.
 pub(super) fn read_list(list: &Reader<'_>) -> Option<Vec<HeaderMatcher>> {

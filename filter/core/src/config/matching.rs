@@ -3,11 +3,7 @@
 use super::matchers;
 use super::reader::{Object, Reader};
 use crate::grpc::GrpcMethod;
-use crate::matching::rule::GrpcMatch;
-use crate::matching::rule::HttpMatch;
-use crate::matching::rule::Match;
-use crate::matching::rule::PathMatch;
-use crate::matching::rule::ServicePattern;
+use crate::matching::rule::{GrpcMatch, HttpMatch, Match, PathMatch, ServicePattern};
 
 /// Reads `match`.
 pub(super) fn read(reader: &Reader<'_>) -> Option<Match> {

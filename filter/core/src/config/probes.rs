@@ -8,9 +8,7 @@ use super::reader::{Object, Reader};
 use crate::base::units::parse_duration;
 use crate::matching::paths::PathIndex;
 use crate::matching::rule::{Match, PathMatch, ServicePattern};
-use crate::probe::Action;
-use crate::probe::Connection;
-use crate::probe::ProbeRule;
+use crate::probe::{Action, Connection, ProbeRule};
 use std::time::Duration;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);

@@ -4,13 +4,7 @@ use super::checks::cluster_name;
 use super::evidence::window;
 use super::reader::{Object, Reader};
 use crate::facts::admin::Side;
-use crate::score::Alpn;
-use crate::score::AxisName;
-use crate::score::PARTS;
-use crate::score::ProtocolRule;
-use crate::score::ScoreRule;
-use crate::score::TlsVersion;
-use crate::score::Weight;
+use crate::score::{Alpn, AxisName, PARTS, ProtocolRule, ScoreRule, TlsVersion, Weight};
 use std::time::Duration;
 
 const HEAVIEST: u32 = 1_000;

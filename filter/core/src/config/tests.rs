@@ -5,9 +5,7 @@ use crate::config::Config;
 use crate::guards::allow::Otherwise;
 use crate::guards::cache::CacheRule;
 use crate::guards::limit::OnLimit;
-use crate::matching::rule::Match;
-use crate::matching::rule::PathMatch;
-use crate::matching::rule::ServicePattern;
+use crate::matching::rule::{Match, PathMatch, ServicePattern};
 use crate::matching::status::StatusPattern;
 use crate::probe::Action;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

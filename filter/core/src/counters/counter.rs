@@ -1,7 +1,6 @@
 //! Custom counters: what a request that is over adds to them.
 
-use crate::base::metric::MetricIndex;
-use crate::base::metric::{Metric, MetricKind};
+use crate::base::metric::{Metric, MetricIndex, MetricKind};
 use crate::base::time::rounded_ms;
 use crate::base::units::parse_rounded;
 use crate::counters::rule::{CounterRule, Label, LabelSource, ValueSource, When};

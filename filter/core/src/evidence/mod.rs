@@ -13,17 +13,14 @@ pub(crate) use findings::Words;
 
 use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, WallClock};
-use crate::evidence::condition::ClusterRule;
-use crate::evidence::condition::{OnStale, Severity};
+use crate::evidence::condition::{ClusterRule, OnStale, Severity};
 use crate::evidence::report::Report;
 use crate::facts::admin::Admin;
 use crate::facts::check::Check;
-use crate::facts::traffic::TrafficRule;
-use crate::facts::traffic::{Count, Tally, Window};
+use crate::facts::traffic::{Count, Tally, TrafficRule, Window};
 use crate::guards::upstream::{UpstreamMetrics, Upstreams};
 use crate::score::{self, Keeper};
-use crate::state::Shared;
-use crate::state::{Cell, SharedStore};
+use crate::state::{Cell, Shared, SharedStore};
 use std::rc::Rc;
 use std::time::Duration;
 

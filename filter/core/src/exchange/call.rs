@@ -5,14 +5,10 @@ use super::Exchange;
 use crate::base::outcome::Outcome;
 use crate::base::time::Nanos;
 use crate::exchange::decision::Decision;
-use crate::grpc::GrpcMethod;
-use crate::grpc::read_service;
+use crate::grpc::{GrpcMethod, read_service};
 use crate::http::headers::CONTENT_LENGTH;
-use crate::http::request::Method;
-use crate::http::request::RequestHead;
-use crate::probe::Admission;
-use crate::probe::GrpcRule;
-use crate::probe::reply_violation;
+use crate::http::request::{Method, RequestHead};
+use crate::probe::{Admission, GrpcRule, reply_violation};
 use crate::state::SharedStore;
 use std::rc::Rc;
 

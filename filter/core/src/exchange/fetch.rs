@@ -9,8 +9,7 @@ use crate::guards::capture::Capture;
 use crate::guards::sharing::{DROPPED, is_for_everyone};
 use crate::http::edits::HeaderEdits;
 use crate::http::headers::{CONTENT_TYPE, METHOD, PATH};
-use crate::http::request::Method;
-use crate::http::request::{RequestHead, ResponseHead};
+use crate::http::request::{Method, RequestHead, ResponseHead};
 use crate::probe::Action;
 use crate::state::{Refusal, SharedStore, fingerprint, update, update_and_displace};
 

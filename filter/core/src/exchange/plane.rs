@@ -12,8 +12,7 @@ use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::Nanos;
 use crate::evidence::Words;
 use crate::exchange::decision::Decision;
-use crate::grpc::GrpcMethod;
-use crate::grpc::{self, ServingStatus, check_answer, code, list_answer};
+use crate::grpc::{self, GrpcMethod, ServingStatus, check_answer, code, list_answer};
 use crate::guards::cache::Answer;
 use crate::http::edits::{BodyEdit, HeaderEdits, Reply};
 use crate::http::headers::{
@@ -21,8 +20,7 @@ use crate::http::headers::{
     OF_GRPC, ORIGINAL_METHOD, PATH, RESPONDER, STATUS_CODE, TE, UPSTREAM_RQ_TIMEOUT_MS,
 };
 use crate::http::request::{RequestHead, ResponseHead};
-use crate::probe::Action;
-use crate::probe::Probe;
+use crate::probe::{Action, Probe};
 use crate::state::SharedStore;
 
 /// What comes back is made into an answer of gRPC.

@@ -4,10 +4,8 @@ use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, nanos};
 use crate::guards::upstream::Protocols;
 use crate::matching::paths::{Numbers, number};
-use crate::state::sliding::Sums;
-use crate::state::sliding::count_at;
-use crate::state::{Cell, Shared};
-use crate::state::{Decoder, Encoder, State};
+use crate::state::sliding::{Sums, count_at};
+use crate::state::{Cell, Decoder, Encoder, Shared, State};
 use serde::Deserialize;
 use std::time::Duration;
 

@@ -5,8 +5,7 @@ use crate::base::time::{Nanos, nanos};
 use crate::callout::{Heard, Refusal};
 use crate::grpc::ServingStatus;
 use crate::matching::status::StatusPattern;
-use crate::state::{Cell, Shared};
-use crate::state::{Decoder, Encoder, State};
+use crate::state::{Cell, Decoder, Encoder, Shared, State};
 use std::time::Duration;
 
 /// A background check.

@@ -3,8 +3,7 @@
 use crate::config::Config;
 use crate::evidence::condition::{Basis, Condition};
 use crate::facts::traffic::TrafficRule;
-use crate::probe::Action;
-use crate::probe::ProbeRule;
+use crate::probe::{Action, ProbeRule};
 
 /// The conditions of a configuration that look at ordinary requests, and the
 /// probes that they are for: one for each probe at most.

@@ -6,16 +6,13 @@ use crate::base::time::WallClock;
 use crate::config::Config;
 use crate::evidence::condition::{Basis, Condition};
 use crate::evidence::{Evidence, EvidenceMetrics, Item, Rule, Source, Traffic};
-use crate::facts::admin;
-use crate::facts::admin::Admin;
-use crate::facts::check::Check;
-use crate::facts::check::CheckResult;
+use crate::facts::admin::{self, Admin};
+use crate::facts::check::{Check, CheckResult};
 use crate::facts::traffic::Tally;
 use crate::guards::upstream::Upstreams;
 use crate::probe::ProbeRule;
 use crate::score::Keeper;
-use crate::state::Shared;
-use crate::state::{Cell, fingerprint};
+use crate::state::{Cell, Shared, fingerprint};
 use std::rc::Rc;
 
 impl Evidence {

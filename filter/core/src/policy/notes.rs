@@ -4,11 +4,9 @@ use super::compile::takes;
 use super::conditions::clusters_of_interest;
 use crate::config::Config;
 use crate::grpc::GrpcMethod;
-use crate::guards::allow::AddressSource;
-use crate::guards::allow::Otherwise;
+use crate::guards::allow::{AddressSource, Otherwise};
 use crate::matching::rule::Match;
-use crate::probe::Action;
-use crate::probe::ProbeRule;
+use crate::probe::{Action, ProbeRule};
 
 pub(super) fn summary(config: &Config) -> String {
     let of = |count: usize, what: &str| {

@@ -11,10 +11,8 @@ use crate::http::headers::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, GRPC_ACCEPT_ENCODING, RETRY_AFTER,
 };
 use crate::http::request::RequestLine;
-use crate::probe::Probe;
-use crate::probe::RespondRule;
-use crate::probe::pages::Pages;
-use crate::probe::pages::ReadyPage;
+use crate::probe::pages::{Pages, ReadyPage};
+use crate::probe::{Probe, RespondRule};
 
 const SECOND: Nanos = 1_000_000_000;
 

@@ -3,12 +3,9 @@
 //! Rules are found by path (see [`crate::matching::paths`]). Only rules without a path are tried
 //! in turn.
 
-use crate::grpc;
-use crate::grpc::GrpcMethod;
+use crate::grpc::{self, GrpcMethod};
 use crate::http::headers::CONTENT_TYPE;
-use crate::http::request::Method;
-use crate::http::request::RequestLine;
-use crate::http::request::{RequestHead, without_query};
+use crate::http::request::{Method, RequestHead, RequestLine, without_query};
 use crate::matching::header::HeaderMatcher;
 use crate::matching::paths::PathIndex;
 use crate::matching::rule::{GrpcMatch, HttpMatch, Match, ServicePattern};

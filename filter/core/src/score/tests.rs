@@ -2,10 +2,8 @@
 
 use super::*;
 use crate::config::Config;
-use crate::facts::admin::Handshakes;
-use crate::facts::admin::Membership;
-use crate::score::ScoreRule;
-use crate::score::Weight;
+use crate::facts::admin::{Handshakes, Membership};
+use crate::score::{ScoreRule, Weight};
 use crate::state::sliding::Sums;
 use crate::state::{Decoder, Encoder, State};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

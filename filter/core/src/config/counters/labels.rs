@@ -7,8 +7,7 @@ use super::series;
 use crate::config::matchers::header_name;
 use crate::config::names::distinct;
 use crate::config::reader::Reader;
-use crate::counters::rule::Label;
-use crate::counters::rule::LabelSource;
+use crate::counters::rule::{Label, LabelSource};
 
 /// The attributes, by their names: Envoy's where it has one.
 /// <https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes>

@@ -2,8 +2,7 @@
 //! worker, whatever the requests are like.
 
 use crate::config::reader::Reader;
-use crate::counters::rule::series_of;
-use crate::counters::rule::{CounterRule, Label};
+use crate::counters::rule::{CounterRule, Label, series_of};
 
 /// The most series of one metric.
 const MOST_OF_ONE: usize = 64;

@@ -2,9 +2,7 @@
 
 use crate::base::metric::MetricKind;
 use crate::config::Config;
-use crate::counters::rule::CounterRule;
-use crate::counters::rule::LabelSource;
-use crate::counters::rule::ValueSource;
+use crate::counters::rule::{CounterRule, LabelSource, ValueSource};
 use crate::grpc::code;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

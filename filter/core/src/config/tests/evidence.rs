@@ -2,10 +2,7 @@
 
 use super::*;
 use crate::config::Config;
-use crate::facts::check::CheckCall;
-use crate::facts::check::CheckRule;
-use crate::facts::check::GrpcCheck;
-use crate::facts::check::Initial;
+use crate::facts::check::{CheckCall, CheckRule, GrpcCheck, Initial};
 use crate::matching::status::StatusPattern;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -2,11 +2,9 @@
 
 use super::*;
 use crate::config::Config;
-use crate::evidence::condition::Basis;
-use crate::evidence::condition::Severity;
+use crate::evidence::condition::{Basis, Severity};
 use crate::probe::Action;
-use crate::score::ProtocolRule;
-use crate::score::Weight;
+use crate::score::{ProtocolRule, Weight};
 use std::time::Duration;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
