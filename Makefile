@@ -49,9 +49,9 @@ run: build envoy ## start Envoy with the filter and the demo application, and le
 test: test-unit test-growth test-module test-wasm test-envoy test-image test-testbed ## every test below
 
 .PHONY: test-unit
-test-unit: ## the core's and the testbed's own tests, on this machine
+test-unit: ## the core's and the testbed's own tests, on this machine, and who may import whom
 	@echo "==> test the native crates"
-	@cargo test $(NATIVE) --lib --bins
+	@cargo test $(NATIVE) --lib --bins --test layers
 
 .PHONY: test-module
 test-module: build ## the built module: its size, its imports, its exports, what requests cost in host calls
