@@ -1,4 +1,4 @@
-//! Which metrics there should be: those that the README names, and the counters of a
+//! Which metrics there should be: those that the reference names, and the counters of a
 //! configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,12 +12,15 @@ use crate::tools;
 /// Names of labels by the metric's name.
 pub type Catalogue = BTreeMap<String, BTreeSet<String>>;
 
-/// The metrics in the README's table.
-pub fn of_readme() -> Result<Catalogue> {
-    let path = tools::workspace().join("README.md");
-    let readme = std::fs::read_to_string(path).context("can't read README.md")?;
-    let named = in_table(&readme)?;
-    ensure!(!named.is_empty(), "README.md has lost its table of metrics");
+/// The page that names every metric.
+const REFERENCE: &str = "docs/reference/metrics.md";
+
+/// The metrics in the reference's table.
+pub fn of_reference() -> Result<Catalogue> {
+    let path = tools::workspace().join(REFERENCE);
+    let page = std::fs::read_to_string(path).with_context(|| format!("can't read {REFERENCE}"))?;
+    let named = in_table(&page)?;
+    ensure!(!named.is_empty(), "{REFERENCE} has lost its table of metrics");
     Ok(named)
 }
 
@@ -38,10 +41,9 @@ pub fn labels(catalogue: &Catalogue) -> BTreeSet<String> {
     catalogue.values().flatten().cloned().collect()
 }
 
-/// Reads the table in the section `Metrics`: what its first column has in backquotes.
-fn in_table(readme: &str) -> Result<Catalogue> {
-    let section = readme.split("\n## ").find(|section| section.starts_with("Metrics\n"));
-    let section = section.context("README.md has no section \"Metrics\"")?;
+/// Reads the table in front of the first section: what its first column has in backquotes.
+fn in_table(page: &str) -> Result<Catalogue> {
+    let section = page.split("\n## ").next().context("an empty page")?;
     let metric = Regex::new(r"`([a-z][a-z0-9_]*)(?:\{([a-z_, ]+)\})?`")?;
     let first_cells =
         section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
@@ -63,13 +65,12 @@ mod tests {
 
     #[test]
     fn a_table_names_metrics_and_their_labels() {
-        let readme = "# A\n\n## Metrics\n\n| metric | meaning |\n|---|---|\n\
+        let page = "# Metrics\n\n| metric | meaning |\n|---|---|\n\
                       | `a_total{x, y}` | of `z` |\n| `b` | |\n| every counter | under its own name |\n\
                       \n`c{x}` too\n\n## Limits\n\n| `d` | |\n";
-        let catalogue = in_table(readme).unwrap();
+        let catalogue = in_table(page).unwrap();
         assert_eq!(catalogue.keys().collect::<Vec<_>>(), ["a_total", "b"]);
         assert_eq!(labels(&catalogue).into_iter().collect::<Vec<_>>(), ["x", "y"]);
-        assert!(in_table("# A\n").is_err());
     }
 
     #[test]

@@ -58,7 +58,7 @@ async fn missing(stack: &Stack) -> Result<Vec<String>> {
             .map(|series| series.into_keys().filter(|it| !NOT_OURS.contains(&&**it)).collect())
             .collect();
         for found in found.into_iter().filter(|found| found != labels) {
-            faults.push(format!("{name}: labels {found:?}, and the README has {labels:?}"));
+            faults.push(format!("{name}: labels {found:?}, and the reference has {labels:?}"));
         }
     }
     Ok(faults)
@@ -76,7 +76,7 @@ async fn unnamed(stack: &Stack) -> Result<Vec<String>> {
             || whole.is_some_and(|it| stack.catalogue.contains_key(it))
     };
     let unnamed: BTreeSet<_> = exported.chain(scraped).filter(|name| !known(name)).collect();
-    Ok(unnamed.into_iter().map(|name| format!("the README doesn't name {name}")).collect())
+    Ok(unnamed.into_iter().map(|name| format!("the reference doesn't name {name}")).collect())
 }
 
 /// Neither Envoy's own, nor Prometheus's own, nor recorded.

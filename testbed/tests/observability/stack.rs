@@ -72,9 +72,9 @@ async fn first_scrape(prometheus: &Prometheus) -> Result<()> {
     .await
 }
 
-/// The metrics of the README and those of the configuration.
+/// The metrics of the reference and those of the configuration.
 pub fn expected(plugin_config: &Value) -> Result<Catalogue> {
-    let mut catalogue = catalogue::of_readme()?;
+    let mut catalogue = catalogue::of_reference()?;
     catalogue.extend(catalogue::of_counters(plugin_config));
     Ok(catalogue)
 }

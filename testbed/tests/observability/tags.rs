@@ -102,7 +102,7 @@ async fn names_stay_readable() -> Result<()> {
 /// Whatever ships a list of tags has one for each label of the filter's metrics, and of
 /// the counters in the same file; Istio's, which has none, of the shipped ones.
 fn every_list_is_complete() -> Result<()> {
-    let of_filter = catalogue::labels(&catalogue::of_readme()?);
+    let of_filter = catalogue::labels(&catalogue::of_reference()?);
     let of_example = catalogue::labels(&catalogue::of_counters(&stack::plugin_config()?));
     let mut faults = Vec::new();
     let (mut regexes, mut annotations) = (0, 0);

@@ -169,10 +169,10 @@ fn what_is_kept_is_read_back() {
     assert_eq!(Scored::decode(&mut Decoder::new(&bytes)), Some(scored));
 }
 
-/// The rows of the README's example, without the marks: a name, facts, a number.
+/// The rows of the documentation's example, without the marks: a name, facts, a number.
 fn worked_example() -> Vec<[&'static str; 3]> {
-    let readme = include_str!("../../../../README.md");
-    let (_, example) = readme.split_once("### A worked example").unwrap();
+    let page = include_str!("../../../../docs/configuration/score.md");
+    let (_, example) = page.split_once("## A worked example").unwrap();
     let rows = example.lines().filter(|line| line.starts_with("| "));
     let cells = |line: &'static str| {
         let mut cells = line.trim_matches('|').split('|').map(|cell| cell.trim_matches([' ', '*']));
@@ -188,7 +188,7 @@ fn numbers(text: &str) -> Vec<f64> {
 }
 
 #[test]
-fn the_worked_example_of_the_readme_is_right() {
+fn the_worked_example_of_the_documentation_is_right() {
     let rows = worked_example();
     let [_, topology_row, stability_row, protocol_row, score_row] =
         <[_; 5]>::try_from(rows).unwrap();

@@ -1,0 +1,216 @@
+//! Every YAML and JSON in the documentation is what the reader will copy: each goes
+//! through a real Envoy that loads the module with it. And every link leads somewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use libtest_mimic::{Arguments, Failed, Trial};
+use regex::Regex;
+use serde_json::Value;
+use testbed::envoy::{EnvoyBuilder, PluginConfig};
+use testbed::manifest::Manifest;
+use testbed::tools::{self, Tools};
+
+/// The comment in front of the block that shows the default probes.
+const DEFAULTS: &str = "<!-- the default probes -->";
+
+/// A page, by its path from the workspace.
+struct Page {
+    path: PathBuf,
+    text: String,
+}
+
+/// A fenced block.
+struct Block {
+    language: String,
+    line: usize,
+    text: String,
+    shows_defaults: bool,
+}
+
+fn main() -> ExitCode {
+    let pages = match pages() {
+        Ok(pages) => Arc::new(pages),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let tools = Arc::new(Tools::from_env(env!("CARGO_BIN_EXE_testbed")));
+    let examples: Vec<(&Page, Block)> = pages
+        .iter()
+        .flat_map(|page| blocks(&page.text).into_iter().map(move |it| (page, it)))
+        .collect();
+    let there = |language| examples.iter().any(|(_, block)| block.language == language);
+    assert!(there("yaml") && there("json"), "the documentation has lost its examples");
+    let mut trials: Vec<Trial> =
+        examples.into_iter().map(|(page, block)| example(page, block, tools.clone())).collect();
+    trials.push(Trial::test("every_link_leads_somewhere", move || {
+        let dead = dead_links(&pages).map_err(|error| format!("{error:#}"))?;
+        if dead.is_empty() { Ok(()) } else { Err(Failed::from(dead.join("\n"))) }
+    }));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// The pages at the top, and all below `docs`.
+fn pages() -> Result<Vec<Page>> {
+    let root = tools::workspace();
+    let mut pages = Vec::new();
+    let mut folders = vec![root.join("docs")];
+    let mut files: Vec<PathBuf> = files_in(&root)?.into_iter().filter(|it| it.is_file()).collect();
+    while let Some(folder) = folders.pop() {
+        let (below, here): (Vec<_>, Vec<_>) =
+            files_in(&folder)?.into_iter().partition(|it| it.is_dir());
+        folders.extend(below);
+        files.extend(here);
+    }
+    files.sort();
+    for path in files.into_iter().filter(|it| it.extension().is_some_and(|it| it == "md")) {
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let path = path.strip_prefix(&root).unwrap_or(&path).to_owned();
+        pages.push(Page { path, text });
+    }
+    Ok(pages)
+}
+
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    entries.map(|entry| Ok(entry?.path())).collect()
+}
+
+fn example(page: &Page, block: Block, tools: Arc<Tools>) -> Trial {
+    let name = format!("{}::{}_at_line_{}", page.path.display(), block.language, block.line);
+    Trial::test(name, move || {
+        check(&block, &tools).map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}
+
+/// The lines of a page outside its fenced blocks.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut fenced = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence
+    })
+}
+
+/// The anchor that GitHub gives a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|it| it.is_alphanumeric() || "-_ ".contains(*it));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// The links within the project that lead to no file, or to no heading of one.
+fn dead_links(pages: &[Page]) -> Result<Vec<String>> {
+    let heading = Regex::new(r"^#+ (.*)$")?;
+    let link = Regex::new(r"\[[^\]]*\]\(([^)\s]+)\)")?;
+    let anchors: BTreeMap<&Path, BTreeSet<String>> = pages
+        .iter()
+        .map(|page| {
+            let headings = prose(&page.text).filter_map(|line| heading.captures(line));
+            (page.path.as_path(), headings.map(|found| anchor(&found[1])).collect())
+        })
+        .collect();
+    let mut dead = Vec::new();
+    for page in pages {
+        let targets = prose(&page.text).flat_map(|line| link.captures_iter(line));
+        for target in targets.map(|found| found.extract::<1>().1[0]) {
+            if target.contains("://") {
+                continue;
+            }
+            let (file, fragment) = target.split_once('#').unwrap_or((target, ""));
+            let here = page.path.parent().unwrap_or(Path::new(""));
+            let path = if file.is_empty() { page.path.clone() } else { normal(&here.join(file)) };
+            let there = tools::workspace().join(&path).exists();
+            let known = fragment.is_empty()
+                || anchors.get(path.as_path()).is_some_and(|known| known.contains(fragment));
+            if !there || !known {
+                dead.push(format!("{}: {target}", page.path.display()));
+            }
+        }
+    }
+    Ok(dead)
+}
+
+/// A path without `..`.
+fn normal(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut normal, part| {
+        match part {
+            std::path::Component::ParentDir => drop(normal.pop()),
+            part => normal.push(part),
+        }
+        normal
+    })
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    let mut before = "";
+    for (index, line) in page.lines().enumerate() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(language)) => {
+                open = Some(Block {
+                    language: language.to_owned(),
+                    line: index + 1,
+                    text: String::new(),
+                    shows_defaults: before == DEFAULTS,
+                });
+            }
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(block), None) => block.text.extend([line, "\n"]),
+            (None, None) => {}
+        }
+        before = line;
+    }
+    blocks.retain(|block| ["yaml", "json"].contains(&block.language.as_str()));
+    blocks
+}
+
+fn check(block: &Block, tools: &Tools) -> Result<()> {
+    if block.language == "json" {
+        if block.shows_defaults {
+            let shown: Value = serde_json::from_str(&block.text)?;
+            let built_in: Value = serde_json::from_str(heartbeat_core::config::DEFAULT_PROBES)?;
+            ensure!(shown["probes"] == built_in, "these aren't the default probes");
+        }
+        return check_plugin_config(&block.text, tools);
+    }
+    if let Ok(manifests) = Manifest::parse(&block.text) {
+        return manifests.iter().try_for_each(|manifest| check_manifest(manifest, tools));
+    }
+    let yaml: Value =
+        serde_saphyr::from_str(&block.text).map_err(|error| anyhow::anyhow!("{error}"))?;
+    if yaml.get("static_resources").is_some() {
+        let directory = tempfile::tempdir().context("no temporary directory")?;
+        let path = directory.path().join("envoy.yaml");
+        std::fs::write(&path, &block.text)?;
+        EnvoyBuilder::new(tools, &path)?.validate()
+    } else if let Some(tags) = yaml["stats_config"]["stats_tags"].as_array() {
+        let shipped = std::fs::read_to_string(tools::envoy_configs().join("static/envoy.yaml"))?;
+        let shipped: Value =
+            serde_saphyr::from_str(&shipped).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let known = shipped["stats_config"]["stats_tags"].as_array();
+        let strange = tags.iter().find(|tag| !known.is_some_and(|known| known.contains(tag)));
+        ensure!(strange.is_none(), "the shipped envoy.yaml has no such tag: {strange:?}");
+        Ok(())
+    } else {
+        bail!("nothing here knows how to check this YAML")
+    }
+}
+
+fn check_manifest(manifest: &Manifest, tools: &Tools) -> Result<()> {
+    manifest.schema()?.check(manifest.value())?;
+    let mut configs = manifest.plugin_configs().into_iter().flatten();
+    configs.try_for_each(|config| check_plugin_config(&config.to_string(), tools))
+}
+
+fn check_plugin_config(json: &str, tools: &Tools) -> Result<()> {
+    EnvoyBuilder::new(tools, &tools::envoy_configs().join("static/envoy.yaml"))?
+        .plugin_config(PluginConfig::Text(json.into()))
+        .validate()
+}
