@@ -18,7 +18,7 @@ use crate::http::completed::Ended;
 use crate::http::headers::{PROBE, UPSTREAM_HEALTH_CHECK};
 use crate::http::request::{Ending, RequestHead, without_query};
 use crate::probe::{Recognised, Recogniser};
-use crate::state::{Cell as StateCell, Lease, SharedStore, fingerprint, update};
+use crate::state::{Cell as StateCell, Lease, Notice, SharedStore, fingerprint, update};
 use loads::Loads;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -37,6 +37,8 @@ pub struct Policy {
     notes: Vec<String>,
     /// Says that the notes were said.
     noted: StateCell,
+    /// Says that calls in gRPC-Web go by unread.
+    grpc_web: (Notice, StateCell),
     loads: Rc<Loads>,
     build_info: MetricIndex,
     accepted: MetricIndex,
@@ -71,6 +73,21 @@ impl Policy {
             (said, !said)
         });
         if self.notes.is_empty() || said == Ok(true) { &[] } else { &self.notes }
+    }
+
+    /// What is to be said, once in an hour of all workers, where the last request was a
+    /// health call in gRPC-Web: `grpc_web` stands behind this filter, or nowhere.
+    pub fn note_on_grpc_web(
+        &self,
+        store: &impl SharedStore,
+        now: impl FnOnce() -> Nanos,
+    ) -> Option<&'static str> {
+        const HOUR: Nanos = 3_600_000_000_000;
+        let (notice, said) = &self.grpc_web;
+        let due = self.recogniser.take_grpc_web() && notice.is_due(said, HOUR, store, now());
+        due.then_some(
+            "a health call in gRPC-Web is ordinary traffic here: put envoy.filters.http.grpc_web before this filter",
+        )
     }
 
     /// The loads of this configuration and of those before it.

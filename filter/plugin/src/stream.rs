@@ -41,6 +41,9 @@ pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool)
         return stream.apply(decision);
     }
     let Some(recognised) = plugin.policy.recognise(&request) else {
+        if let Some(note) = plugin.policy.note_on_grpc_web(&SharedData, host::now) {
+            log::warn!("heartbeat-filter: {note}");
+        }
         if plugin.follows_ordinary() {
             let path = plugin.policy.path_to_keep(&request);
             dispatch::keep(Stream { id, plugin, exchange: None, path, grpc_status: None });

@@ -16,7 +16,7 @@ use crate::matching::rule::{Match, PathMatch};
 use crate::policy::loads::Loads;
 use crate::policy::metrics;
 use crate::probe::{Action, Probe, ProbeMetrics, ProbeRule, Recogniser};
-use crate::state::{Cell as StateCell, fingerprint};
+use crate::state::{Cell as StateCell, Notice, fingerprint};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -58,6 +58,8 @@ impl Policy {
         let items: Vec<Rc<[Item]>> = config.probes.iter().map(&mut compile).collect();
 
         let notes = notes(&config);
+        let said = format!("heartbeat/{}/grpc-web", surroundings.plugin);
+        let grpc_web = (Notice::default(), StateCell::alone(said, 0));
         let noted = StateCell::alone(
             format!("heartbeat/{}/noted", surroundings.plugin),
             fingerprint(&notes),
@@ -108,6 +110,7 @@ impl Policy {
             summary,
             notes,
             noted,
+            grpc_web,
             loads,
             build_info,
             accepted,

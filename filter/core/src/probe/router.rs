@@ -10,6 +10,7 @@ use crate::matching::header::HeaderMatcher;
 use crate::matching::paths::PathIndex;
 use crate::matching::rule::{GrpcMatch, HttpMatch, Match, ServicePattern};
 use crate::probe::Probe;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// All rules, ready to be found.
@@ -20,6 +21,8 @@ pub struct Recogniser {
     http: Vec<Option<HttpRule>>,
     /// By method.
     grpc: Vec<(GrpcMethod, Rc<Vec<GrpcRule>>)>,
+    /// A call in gRPC-Web has come by: no rule takes it.
+    met_grpc_web: Cell<bool>,
 }
 
 /// What is left to be checked once the path is right.
@@ -141,7 +144,15 @@ impl Recogniser {
         let (_, rules) = self.grpc.iter().find(|(known, _)| *known == method)?;
         let probe = Rc::clone(&rules.first()?.probe);
         let content_type = request.header(CONTENT_TYPE)?;
+        if content_type.starts_with(b"application/grpc-web") {
+            self.met_grpc_web.set(true);
+        }
         grpc::is_grpc(&content_type).then(|| (probe, Call { method, rules: Rc::clone(rules) }))
+    }
+
+    /// Whether a call in gRPC-Web has come by since the last time.
+    pub fn take_grpc_web(&self) -> bool {
+        self.met_grpc_web.take()
     }
 
     /// The rule, and the request's method.
