@@ -7,7 +7,7 @@
 use crate::base::metric::MetricIndex;
 use crate::base::outcome::Outcome;
 use crate::base::signals::Signals;
-use crate::base::time::{Nanos, WallTime, rounded_ms};
+use crate::base::time::{HOUR, Nanos, WallTime, rounded_ms};
 use crate::evidence::Evidence;
 use crate::grpc::{self, GrpcAnswer};
 use crate::guards::breaker::{Breaker, Position};
@@ -349,9 +349,6 @@ impl Exchange {
         self.memory.as_ref().map_or(&[], Cell::id)
     }
 }
-
-/// How long what the log was told once needn't be told again, in nanoseconds.
-const HOUR: Nanos = 3_600_000_000_000;
 
 /// Whether a stream ended because of the application rather than its client.
 fn is_upstreams_fault(response: &impl ResponseHead) -> bool {

@@ -9,7 +9,7 @@ mod notes;
 
 use crate::base::environment::Surroundings;
 use crate::base::metric::{Metric, MetricIndex};
-use crate::base::time::Nanos;
+use crate::base::time::{HOUR, Nanos};
 use crate::config::{Config, ConfigErrors};
 use crate::counters::counter::Counter;
 use crate::evidence::Evidence;
@@ -82,7 +82,6 @@ impl Policy {
         store: &impl SharedStore,
         now: impl FnOnce() -> Nanos,
     ) -> Option<&'static str> {
-        const HOUR: Nanos = 3_600_000_000_000;
         let (notice, said) = &self.grpc_web;
         let due = self.recogniser.take_grpc_web() && notice.is_due(said, HOUR, store, now());
         due.then_some(

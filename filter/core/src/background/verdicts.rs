@@ -16,7 +16,7 @@ const EVERY: Nanos = 1_000_000_000;
 const MOST_REASONS: usize = 3;
 
 impl Background {
-    /// When they are looked at next; `None` where that is nobody's or another VM's to do.
+    /// When they are looked at next; `None` where there are none, or another VM does it.
     pub(super) fn next_judging(&self) -> Option<Nanos> {
         let judges = self.questions.is_empty() || self.holds_lease;
         (judges && !self.evidence.rules.is_empty()).then_some(self.judge_at)

@@ -7,6 +7,9 @@ use std::cell::Cell;
 /// between two moments of it.
 pub type Nanos = u64;
 
+/// For this long the log needn't be told again what it was told once.
+pub const HOUR: Nanos = 3_600_000_000_000;
+
 /// A moment as people read it: nanoseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WallTime(pub u64);

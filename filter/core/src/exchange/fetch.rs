@@ -1,9 +1,9 @@
 //! What a probe does for others while it is at the application: it fetches the answer for
 //! everyone, or leaves word of its own.
 
+use super::Exchange;
 use super::request::notice_every;
-use super::{Exchange, HOUR};
-use crate::base::time::Nanos;
+use crate::base::time::{HOUR, Nanos};
 use crate::guards::cache::{Answer, Destination, Entry};
 use crate::guards::capture::Capture;
 use crate::guards::sharing::{DROPPED, is_for_everyone};

@@ -16,7 +16,7 @@
 
 use crate::base::metric::MetricIndex;
 use crate::base::signals::Signals;
-use crate::base::time::Nanos;
+use crate::base::time::{HOUR, Nanos};
 use crate::state::{Cell, Cells, Decoder, Encoder, Lease, Notice, SharedStore, State, update};
 
 /// The protocols that a cluster has been spoken to in.
@@ -321,7 +321,6 @@ impl Upstreams {
         (store, now): (&impl SharedStore, Nanos),
         signals: &mut Signals,
     ) {
-        const HOUR: Nanos = 3_600_000_000_000;
         if self.full.is_due(&self.cells.said("full"), HOUR, store, now) {
             signals.log.push(format!(
                 "there is no room to learn what more clusters speak: probes to {:?} and others go without connection: close",
