@@ -82,7 +82,7 @@ pub const LARGEST_BODY: usize = 1_024 * 1_024;
 
 /// What came of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum CheckResponse {
     /// The other side answered with this status.
     Answer(u16),
     /// A gRPC service said this of its health.
@@ -99,7 +99,7 @@ pub enum Heard {
     TooLarge(usize),
 }
 
-impl Heard {
+impl CheckResponse {
     /// What came of a Check of this gRPC service; `None` for a GET. An answer is told
     /// from Envoy's own, which its router writes:
     /// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/response_code_details>

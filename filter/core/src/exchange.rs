@@ -11,14 +11,14 @@ use crate::base::time::{HOUR, Nanos, WallTime, rounded_ms};
 use crate::evidence::Evidence;
 use crate::grpc::{self, GrpcAnswer};
 use crate::guards::breaker::{Breaker, Position};
-use crate::guards::cache::{Answer, CacheResult, Entry};
+use crate::guards::cache::{CacheEntry, CacheResult, CachedResponse};
 use crate::guards::capture::Capture;
 use crate::guards::upstream::{Asking, Upstream};
 use crate::http::request::{RequestLine, ResponseHead};
-use crate::probe::{Call, Probe, Recognised};
+use crate::probe::{Call, Matched, Probe};
 use crate::state::{Cell, Cells, Refusal, SharedStore, update};
 use fetch::Errand;
-use plane::Translation;
+use grpc_bridge::Translation;
 use response::Reason;
 use std::rc::Rc;
 use std::time::Duration;
@@ -28,8 +28,8 @@ mod call;
 mod closing;
 pub mod decision;
 mod fetch;
+mod grpc_bridge;
 mod marks;
-mod plane;
 mod request;
 mod response;
 
@@ -38,7 +38,7 @@ pub use marks::markers_of;
 
 /// What all exchanges of a plugin share.
 #[derive(Debug)]
-pub struct Commons {
+pub struct ExchangeContext {
     /// What the answers of `respond` rest on.
     pub evidence: Rc<Evidence>,
     /// The path that leads to the loopback responder, where there is one.
@@ -74,7 +74,7 @@ pub struct Exchange {
     details: bool,
     /// It waits for the answer that another probe fetches.
     waits: bool,
-    commons: Rc<Commons>,
+    context: Rc<ExchangeContext>,
     /// Tells it apart from every other probe of the process.
     token: u64,
     arrived: Nanos,
@@ -115,7 +115,7 @@ struct Held {
     /// Others wait for what it brings.
     refresh: bool,
     /// The answer to fall back to where it can't.
-    fallback: Option<Answer>,
+    fallback: Option<CachedResponse>,
     /// It was sent to the application.
     forwarded: bool,
     /// All of the answer is there.
@@ -169,15 +169,15 @@ enum Progress {
 impl Exchange {
     /// A probe that has just arrived. `token` must differ from that of every
     /// other probe of the process.
-    pub fn new(recognised: Recognised, commons: Rc<Commons>, token: u64, now: Nanos) -> Self {
-        let progress = match &recognised.call {
+    pub fn new(matched: Matched, context: Rc<ExchangeContext>, token: u64, now: Nanos) -> Self {
+        let progress = match &matched.call {
             Some(call) => Progress::AwaitingGrpc(GrpcAnswer::new(call.method)),
             None => Progress::AwaitingHttp,
         };
         Self {
-            probe: recognised.probe,
-            line: recognised.line,
-            call: recognised.call,
+            probe: matched.probe,
+            line: matched.line,
+            call: matched.call,
             service: None,
             awaits_message: false,
             message_read: false,
@@ -185,7 +185,7 @@ impl Exchange {
             disowned: false,
             details: false,
             waits: false,
-            commons,
+            context,
             token,
             arrived: now,
             whole: false,
@@ -203,7 +203,7 @@ impl Exchange {
 
     /// What wall time shows at a moment.
     fn wall(&self, moment: Nanos) -> WallTime {
-        self.commons.evidence.clock.at(moment)
+        self.context.evidence.clock.at(moment)
     }
 
     /// The breaker of the cluster, for calls of gRPC that of a service in it.
@@ -217,9 +217,14 @@ impl Exchange {
     }
 
     /// Ends the refresh, where this probe has it, in the way that `end` does.
-    fn settle_refresh(&mut self, store: &impl SharedStore, now: Nanos, end: impl Fn(&mut Entry)) {
+    fn settle_refresh(
+        &mut self,
+        store: &impl SharedStore,
+        now: Nanos,
+        end: impl Fn(&mut CacheEntry),
+    ) {
         let Some(cell) = self.memory.as_ref().filter(|_| self.held.refresh) else { return };
-        let settled = update::<Entry, _>(store, cell, now, |entry| {
+        let settled = update::<CacheEntry, _>(store, cell, now, |entry| {
             end(entry);
             ((), true)
         });
@@ -320,7 +325,7 @@ impl Exchange {
 
     /// Whether anything of the answer, be it Envoy's or the application's, is still to
     /// be judged, changed or kept.
-    pub fn heeds_answer(&self) -> bool {
+    pub fn needs_response(&self) -> bool {
         !matches!(self.progress, Progress::Known(_))
             || self.held.forwarded
             || self.held.untyped

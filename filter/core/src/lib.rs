@@ -6,7 +6,7 @@
 //!
 //! The way of a request:
 //!
-//! 1. [`Policy::recognise`] finds the probe rule that a request matches, if any;
+//! 1. [`Policy::match_request`] finds the probe rule that a request matches, if any;
 //! 2. an [`Exchange`] follows the probe: it says what happens to it (a
 //!    [`Decision`]), what the prober is told about the answer, and how it ended.
 //!
@@ -31,13 +31,13 @@ pub mod probe;
 pub mod score;
 pub mod state;
 
-pub use base::environment::Surroundings;
+pub use base::environment::Environment;
 pub use base::outcome::{Outcome, Verdict};
 pub use base::signals::Signals;
 pub use config::{Config, ConfigErrors};
 pub use exchange::Exchange;
 pub use exchange::decision::Decision;
-pub use http::completed::Ended;
+pub use http::completed::Completed;
 pub use http::edits::{BodyEdit, HeaderEdits, Reply};
 pub use http::request::{Ending, RequestHead, ResponseHead};
 pub use policy::Policy;

@@ -7,19 +7,19 @@ pub mod loads;
 pub mod metrics;
 mod notes;
 
-use crate::base::environment::Surroundings;
+use crate::base::environment::Environment;
 use crate::base::metric::{Metric, MetricIndex};
 use crate::base::time::{HOUR, Nanos};
 use crate::config::{Config, ConfigErrors};
 use crate::counters::counter::Counter;
 use crate::evidence::Evidence;
-use crate::exchange::{Commons, Exchange};
-use crate::http::completed::Ended;
+use crate::exchange::{Exchange, ExchangeContext};
+use crate::http::completed::Completed;
 use crate::http::headers::{PROBE, UPSTREAM_HEALTH_CHECK};
 use crate::http::request::{Ending, RequestHead, without_query};
-use crate::probe::{Recognised, Recogniser};
+use crate::probe::{Matched, Router};
 use crate::state::{Cell as StateCell, Lease, Notice, SharedStore, fingerprint, update};
-use loads::Loads;
+use loads::ConfigLoads;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -27,8 +27,8 @@ use std::rc::Rc;
 /// shared by all streams of a worker.
 #[derive(Debug)]
 pub struct Policy {
-    recogniser: Recogniser,
-    commons: Rc<Commons>,
+    router: Router,
+    context: Rc<ExchangeContext>,
     counters: Vec<Counter>,
     /// How long the longest path is that a counter asks for; `None` where none does.
     longest_counted_path: Option<usize>,
@@ -39,7 +39,7 @@ pub struct Policy {
     noted: StateCell,
     /// Says that calls in gRPC-Web go by unread.
     grpc_web: (Notice, StateCell),
-    loads: Rc<Loads>,
+    loads: Rc<ConfigLoads>,
     build_info: MetricIndex,
     accepted: MetricIndex,
 }
@@ -49,8 +49,8 @@ impl Policy {
     ///
     /// # Errors
     /// Every mistake of the configuration.
-    pub fn from_bytes(bytes: &[u8], surroundings: &Surroundings) -> Result<Self, ConfigErrors> {
-        let mut policy = Self::compile(Config::parse(bytes)?, fingerprint(bytes), surroundings);
+    pub fn from_bytes(bytes: &[u8], environment: &Environment) -> Result<Self, ConfigErrors> {
+        let mut policy = Self::compile(Config::parse(bytes)?, fingerprint(bytes), environment);
         if bytes.trim_ascii().is_empty() {
             // A `pluginConfig` that slipped out of its place in YAML comes as no bytes.
             policy.summary.insert_str(0, "no configuration; ");
@@ -83,14 +83,14 @@ impl Policy {
         now: impl FnOnce() -> Nanos,
     ) -> Option<&'static str> {
         let (notice, said) = &self.grpc_web;
-        let due = self.recogniser.take_grpc_web() && notice.is_due(said, HOUR, store, now());
+        let due = self.router.take_grpc_web() && notice.is_due(said, HOUR, store, now());
         due.then_some(
             "a health call in gRPC-Web is ordinary traffic here: put envoy.filters.http.grpc_web before this filter",
         )
     }
 
     /// The loads of this configuration and of those before it.
-    pub fn loads(&self) -> &Rc<Loads> {
+    pub fn loads(&self) -> &Rc<ConfigLoads> {
         &self.loads
     }
 
@@ -105,14 +105,14 @@ impl Policy {
     }
 
     /// The probe rule that a request matches; `None` for ordinary traffic.
-    pub fn recognise(&self, request: &impl RequestHead) -> Option<Recognised> {
-        self.recogniser.recognise(request)
+    pub fn match_request(&self, request: &impl RequestHead) -> Option<Matched> {
+        self.router.match_request(request)
     }
 
     /// Follows a probe. `token` must differ from that of every other probe of
     /// the process.
-    pub fn exchange(&self, recognised: Recognised, token: u64, now: Nanos) -> Exchange {
-        Exchange::new(recognised, Rc::clone(&self.commons), token, now)
+    pub fn exchange(&self, matched: Matched, token: u64, now: Nanos) -> Exchange {
+        Exchange::new(matched, Rc::clone(&self.context), token, now)
     }
 
     /// What must be kept of a request's path, as it comes, for the counters to look at when
@@ -129,14 +129,14 @@ impl Policy {
     /// much.
     pub fn counted<'a, E: Ending>(
         &'a self,
-        ended: &Ended<'a, E>,
+        completed: &Completed<'a, E>,
     ) -> impl Iterator<Item = (MetricIndex, u64)> {
-        self.counters.iter().filter_map(|counter| counter.record(ended))
+        self.counters.iter().filter_map(|counter| counter.record(completed))
     }
 
     /// What the answers of `respond` rest on.
     pub fn evidence(&self) -> &Rc<Evidence> {
-        &self.commons.evidence
+        &self.context.evidence
     }
 
     /// Whether there are custom counters.

@@ -11,7 +11,7 @@ mod imports;
 mod memory;
 
 pub use calls::{Answer, Clusters, call_status, is_calling, watch_message};
-pub use heads::{Over, Request, Response};
+pub use heads::{CompletedStream, Request, Response};
 pub use memory::allocate;
 
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
@@ -53,11 +53,11 @@ fn header(map: MapType, name: &str) -> Option<Vec<u8>> {
     })
 }
 
-/// All headers of a message, as the ABI writes them, in memory that may be spared.
+/// All headers of a message, as the ABI writes them, in memory that may be recycled.
 fn headers(map: MapType) -> Vec<u8> {
     // SAFETY: the outputs are `place_of`'s.
     let call = || place_of(|value, size| unsafe { proxy_get_header_map_pairs(map, value, size) });
-    memory::lend(call).unwrap_or_default()
+    memory::reuse(call).unwrap_or_default()
 }
 
 fn remove_header(map: MapType, name: &str) {

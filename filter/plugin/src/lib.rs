@@ -9,11 +9,11 @@
 #![allow(unsafe_code)] // A name that the host finds a function by is one that the linker can't check.
 
 mod abi;
+mod body_access;
 mod bounds;
 mod dispatch;
 mod host;
 mod logging;
-mod messages;
 mod plugin;
 mod root;
 mod stream;

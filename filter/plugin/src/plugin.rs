@@ -1,18 +1,18 @@
 //! What all streams of a configuration share in one worker.
 
+use crate::body_access::BodyAccess;
 use crate::bounds::Bounds;
 use crate::dispatch::RootId;
 use crate::host::{self, Clusters, MetricId, SharedData};
-use crate::messages::Messages;
 use crate::stream::SharedExchange;
 use crate::waiting::Waiting;
 use heartbeat_core::background::Background;
 use heartbeat_core::base::environment::Build;
 use heartbeat_core::callout::{CallToken, StreamToken};
 use heartbeat_core::exchange::markers_of;
-use heartbeat_core::policy::loads::{News, Seen};
+use heartbeat_core::policy::loads::{LoadResult, Seen};
 use heartbeat_core::policy::metrics;
-use heartbeat_core::{Exchange, Policy, Signals, Surroundings};
+use heartbeat_core::{Environment, Exchange, Policy, Signals};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -31,7 +31,7 @@ pub struct Plugin {
     /// The probes that wait for the answer to another one.
     pub waiting: Waiting,
     /// Whether Envoy shows a call's message in time.
-    pub messages: Messages,
+    pub body_access: BodyAccess,
     /// The calls that may be overdue some time.
     pub bounds: Bounds,
     /// The probes that Envoy takes on where a redirect led to, until their next stream
@@ -71,26 +71,26 @@ fn count_refusal() {
 impl Plugin {
     /// Puts the present configuration to work.
     pub fn configure(root: RootId) -> Result<Self, heartbeat_core::ConfigErrors> {
-        let surroundings = Surroundings {
+        let environment = Environment {
             service_cluster: host::service_cluster(),
             plugin: host::plugin_name(),
             build: BUILD,
         };
-        let policy = Policy::from_bytes(&host::plugin_configuration(), &surroundings)
+        let policy = Policy::from_bytes(&host::plugin_configuration(), &environment)
             .inspect_err(|_| count_refusal())?;
         let metrics = policy.metrics().iter().map(host::define).collect();
         let now = host::now();
         for note in policy.notes(&SharedData, now) {
             log::warn!("heartbeat-filter: {note}");
         }
-        let news = SEEN.with(|seen| {
-            let Ok(mut seen) = seen.try_borrow_mut() else { return News::default() };
-            policy.loads().register(&surroundings.plugin, &mut seen, &SharedData, now)
+        let result = SEEN.with(|seen| {
+            let Ok(mut seen) = seen.try_borrow_mut() else { return LoadResult::default() };
+            policy.loads().register(&environment.plugin, &mut seen, &SharedData, now)
         });
-        if news.load {
+        if result.load {
             log::info!("heartbeat-filter: {}", policy.summary());
         }
-        if news.build {
+        if result.build {
             log::info!("heartbeat-filter: version {}, revision {}", BUILD.version, BUILD.revision);
         }
         let token = RandomState::new().hash_one(now);
@@ -99,13 +99,13 @@ impl Plugin {
         host::tick_every(background.next_tick(0));
         let background = RefCell::new(background);
         host::declare_marks();
-        let (waiting, messages, bounds, redirected, called) = Default::default();
+        let (waiting, body_access, bounds, redirected, called) = Default::default();
         let token = Cell::new(token);
         let plugin = Self {
             root,
             policy,
             waiting,
-            messages,
+            body_access,
             bounds,
             redirected,
             background,
@@ -113,7 +113,7 @@ impl Plugin {
             metrics,
             token,
         };
-        if news.load {
+        if result.load {
             plugin.policy.loaded().into_iter().for_each(|value| plugin.record(value));
         }
         Ok(plugin)

@@ -1,14 +1,14 @@
-//! One HTTP stream: recognise, decide, apply; then annotate, and count once.
+//! One HTTP stream: match, decide, apply; then annotate, and count once.
 
 use crate::abi::Action;
 use crate::dispatch::{self, StreamId};
-use crate::host::{self, Over, Request, Response, SharedData};
+use crate::host::{self, CompletedStream, Request, Response, SharedData};
 use crate::plugin::Plugin;
 use heartbeat_core::base::time::Nanos;
 use heartbeat_core::exchange::Overdue;
 use heartbeat_core::grpc::{LONGEST_CALL, parse_status};
 use heartbeat_core::policy::forged_markers;
-use heartbeat_core::{BodyEdit, Decision, Ended, Exchange, RequestHead};
+use heartbeat_core::{BodyEdit, Completed, Decision, Exchange, RequestHead};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -40,7 +40,7 @@ pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool)
         let decision = stream.with_exchange(|exchange| exchange.on_redirect(&request));
         return stream.apply(decision);
     }
-    let Some(recognised) = plugin.policy.recognise(&request) else {
+    let Some(matched) = plugin.policy.match_request(&request) else {
         if let Some(note) = plugin.policy.note_on_grpc_web(&SharedData, host::now) {
             log::warn!("heartbeat-filter: {note}");
         }
@@ -52,7 +52,7 @@ pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool)
     };
     let now = host::now();
     plugin.policy.evidence().clock.keep(now, host::wall_time);
-    let exchange = plugin.policy.exchange(recognised, plugin.token(), now);
+    let exchange = plugin.policy.exchange(matched, plugin.token(), now);
     Arrival { id, plugin, exchange, now }.decide(&request, end_of_stream)
 }
 
@@ -80,7 +80,8 @@ impl Arrival {
             let bound = exchange.bounded_until();
             let stream = self.keep(request);
             bound.into_iter().for_each(|until| stream.plugin.bounds.add(until, stream.id));
-            if let (false, Some(exchange)) = (stream.plugin.messages.are_shown(), &stream.exchange)
+            if let (false, Some(exchange)) =
+                (stream.plugin.body_access.is_visible(), &stream.exchange)
             {
                 stream.plugin.waiting.add_unread(stream.id, exchange, host::request_size());
             }
@@ -101,7 +102,7 @@ impl Arrival {
 
     /// Whether nothing of it matters once it is answered. Counters look at probes, too.
     fn is_over(&self) -> bool {
-        !self.plugin.follows_ordinary() && !self.exchange.heeds_answer() && !host::is_calling()
+        !self.plugin.follows_ordinary() && !self.exchange.needs_response() && !host::is_calling()
     }
 
     /// Keeps it until its stream ends.
@@ -128,7 +129,7 @@ impl Stream {
     /// The same for an exchange to which the answer matters. Of many it doesn't, such as
     /// those that the proxy has answered: then nothing is asked, not even the time.
     fn with_answer<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
-        self.with_exchange_if(Exchange::heeds_answer, act)
+        self.with_exchange_if(Exchange::needs_response, act)
     }
 
     fn with_exchange_if<T>(
@@ -160,7 +161,7 @@ impl Stream {
             Some(_) if self.plugin.waiting.has_answer_for(self.id) => return Action::Pause,
             _ => return Action::Continue,
         }
-        self.plugin.messages.note_shown();
+        self.plugin.body_access.note_visible();
         let body = host::request_body(size.min(LONGEST_CALL));
         let (request, now) = (Request::default(), host::now());
         let decision = self.with_exchange(|exchange| {
@@ -300,12 +301,12 @@ impl Stream {
         if !ordinary && !policy.has_counters() {
             return;
         }
-        let over = Over::with(self.grpc_status);
-        let ended = Ended::new(&over, self.path.clone());
+        let completed_stream = CompletedStream::with(self.grpc_status);
+        let completed = Completed::new(&completed_stream, self.path.clone());
         if ordinary {
-            policy.evidence().count(&ended);
+            policy.evidence().count(&completed);
         }
-        policy.counted(&ended).for_each(|value| self.plugin.record(value));
+        policy.counted(&completed).for_each(|value| self.plugin.record(value));
     }
 }
 

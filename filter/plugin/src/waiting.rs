@@ -139,9 +139,11 @@ impl Waiter {
             let decision = match &self.what {
                 What::Answer => exchange.on_wake(&request, &SharedData, now),
                 // Its own callback goes on with it.
-                What::Message(_) if plugin.messages.are_shown() => return false,
+                What::Message(_) if plugin.body_access.is_visible() => return false,
                 What::Message(_) if !exchange.is_call() && exchange.is_patient(now) => return true,
-                What::Message(head) if exchange.is_call() && !plugin.messages.is_hidden(*head) => {
+                What::Message(head)
+                    if exchange.is_call() && !plugin.body_access.is_hidden(*head) =>
+                {
                     return true;
                 }
                 What::Message(_) => exchange.without_message(&request, &SharedData, now),

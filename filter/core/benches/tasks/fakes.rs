@@ -92,9 +92,9 @@ impl ResponseHead for Response {
 }
 
 /// A request that is over.
-pub struct Over(pub Request);
+pub struct CompletedStream(pub Request);
 
-impl Ending for Over {
+impl Ending for CompletedStream {
     fn request(&self) -> &impl RequestHead {
         &self.0
     }

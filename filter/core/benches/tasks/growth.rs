@@ -6,20 +6,20 @@ use heartbeat_core::facts::admin;
 use heartbeat_core::grpc::GrpcAnswer;
 use heartbeat_core::grpc::GrpcMethod;
 use heartbeat_core::http::header_map::{HeaderMap, serialize};
-use heartbeat_core::{Decision, Ended};
+use heartbeat_core::{Completed, Decision};
 
-use super::fakes::{Over, Request, Store};
+use super::fakes::{CompletedStream, Request, Store};
 use super::{NOW, Task, arrival, configure, policy, rules};
 
 pub const GROWTH: &[Task] = &[
-    ("grows/slashes/1000", || recognised("/".repeat(1_000))),
-    ("grows/slashes/8000", || recognised("/".repeat(8_000))),
-    ("grows/path/1000", || recognised(format!("/health/9{}", "/x".repeat(500)))),
-    ("grows/path/8000", || recognised(format!("/health/9{}", "/x".repeat(4_000)))),
-    ("grows/path-prefixes/1000", || recognised_by(&long_prefixes(), "/x".repeat(500))),
-    ("grows/path-prefixes/8000", || recognised_by(&long_prefixes(), "/x".repeat(4_000))),
-    ("grows/query/1000", || recognised(format!("/orders?{}", "a=b&".repeat(250)))),
-    ("grows/query/8000", || recognised(format!("/orders?{}", "a=b&".repeat(2_000)))),
+    ("grows/slashes/1000", || routed("/".repeat(1_000))),
+    ("grows/slashes/8000", || routed("/".repeat(8_000))),
+    ("grows/path/1000", || routed(format!("/health/9{}", "/x".repeat(500)))),
+    ("grows/path/8000", || routed(format!("/health/9{}", "/x".repeat(4_000)))),
+    ("grows/path-prefixes/1000", || routed_by(&long_prefixes(), "/x".repeat(500))),
+    ("grows/path-prefixes/8000", || routed_by(&long_prefixes(), "/x".repeat(4_000))),
+    ("grows/query/1000", || routed(format!("/orders?{}", "a=b&".repeat(250)))),
+    ("grows/query/8000", || routed(format!("/orders?{}", "a=b&".repeat(2_000)))),
     ("grows/page-query/1000", || page("exclude=%41b&", 1_000)),
     ("grows/page-query/8000", || page("exclude=%41b&", 8_000)),
     ("grows/page-exclusion/1000", || page("exclude=", 1_000)),
@@ -53,13 +53,13 @@ pub const GROWTH: &[Task] = &[
 ];
 
 /// A request to this path, and ten rules.
-fn recognised(path: String) -> Box<dyn FnMut()> {
-    recognised_by(&rules(10), path)
+fn routed(path: String) -> Box<dyn FnMut()> {
+    routed_by(&rules(10), path)
 }
 
-fn recognised_by(config: &str, path: String) -> Box<dyn FnMut()> {
+fn routed_by(config: &str, path: String) -> Box<dyn FnMut()> {
     let (policy, request) = (policy(config), Request::get(&path));
-    Box::new(move || drop(black_box(policy.recognise(black_box(&request)))))
+    Box::new(move || drop(black_box(policy.match_request(black_box(&request)))))
 }
 
 /// Rules for prefixes of many lengths.
@@ -113,7 +113,7 @@ fn matched(request: Request) -> Box<dyn FnMut()> {
         r#"{"probes":[{"name":"p","match":{"path":"/p",
             "headers":[{"name":"x-a","contains":"aaaaaaaaaaaab"}]}}]}"#,
     );
-    Box::new(move || assert!(black_box(policy.recognise(black_box(&request))).is_none()))
+    Box::new(move || assert!(black_box(policy.match_request(black_box(&request))).is_none()))
 }
 
 /// A probe of a host with a name like this, whose answers are kept.
@@ -136,10 +136,10 @@ fn counted(request: Request) -> Box<dyn FnMut()> {
     };
     let counters: Vec<_> = (0..10).map(counter).collect();
     let policy = policy(&format!(r#"{{"counters":[{}]}}"#, counters.join(",")));
-    let over = Over(request);
+    let over = CompletedStream(request);
     Box::new(move || {
-        let ended = Ended::new(&over, policy.path_to_keep(&over.0));
-        black_box(policy.counted(&ended).count());
+        let completed = Completed::new(&over, policy.path_to_keep(&over.0));
+        black_box(policy.counted(&completed).count());
     })
 }
 
@@ -149,7 +149,7 @@ fn messages(count: usize, piece: usize) -> Box<dyn FnMut()> {
     Box::new(move || {
         let mut answer = GrpcAnswer::new(GrpcMethod::Watch);
         for piece in bytes.chunks(piece.min(bytes.len())) {
-            answer.hear(black_box(piece), |said| {
+            answer.on_body(black_box(piece), |said| {
                 black_box(said);
             });
         }

@@ -8,7 +8,7 @@ use fakes::{Request, Response, Store};
 use heartbeat_core::grpc::GrpcMethod;
 use heartbeat_core::grpc::{FrameReader, GrpcAnswer, read_service};
 use heartbeat_core::http::header_map;
-use heartbeat_core::{Decision, Exchange, Policy, Surroundings};
+use heartbeat_core::{Decision, Environment, Exchange, Policy};
 
 /// Something that the core does: its name, and what makes it ready to be done again
 /// and again.
@@ -69,28 +69,28 @@ fn rules(count: usize) -> String {
 }
 
 fn policy(config: &str) -> Policy {
-    match Policy::from_bytes(config.as_bytes(), &Surroundings::default()) {
+    match Policy::from_bytes(config.as_bytes(), &Environment::default()) {
         Ok(policy) => policy,
         Err(errors) => panic!("{config}: {errors}"),
     }
 }
 
 fn configure(config: String) -> Box<dyn FnMut()> {
-    let surroundings = Surroundings::default();
+    let environment = Environment::default();
     Box::new(move || {
-        drop(black_box(Policy::from_bytes(black_box(config.as_bytes()), &surroundings)));
+        drop(black_box(Policy::from_bytes(black_box(config.as_bytes()), &environment)));
     })
 }
 
 fn classify(count: usize, path: &str) -> Box<dyn FnMut()> {
     let (policy, request) = (policy(&rules(count)), Request::get(path));
-    Box::new(move || drop(black_box(policy.recognise(black_box(&request)))))
+    Box::new(move || drop(black_box(policy.match_request(black_box(&request)))))
 }
 
 /// A probe that has just come, of the only rule there is.
 fn arrival(policy: &Policy, request: &Request) -> Exchange {
-    match policy.recognise(request) {
-        Some(recognised) => policy.exchange(recognised, 7, NOW),
+    match policy.match_request(request) {
+        Some(matched) => policy.exchange(matched, 7, NOW),
         None => panic!("the request is no probe"),
     }
 }
@@ -139,7 +139,7 @@ fn frames(piece: usize) -> Box<dyn FnMut()> {
         let mut answer = GrpcAnswer::new(GrpcMethod::Check);
         for piece in ANSWER.chunks(piece.min(ANSWER.len())) {
             reader.feed(black_box(piece), |frame| drop(black_box(frame)));
-            answer.hear(piece, |_| {});
+            answer.on_body(piece, |_| {});
         }
         black_box(answer.said());
     })

@@ -1,8 +1,8 @@
-//! What the answers to background questions make of the evidence.
+//! What the answers to background polls make of the evidence.
 
 use super::{Background, Subject, UnderWay};
 use crate::base::time::Nanos;
-use crate::callout::{CallAnswer, CallToken, Heard};
+use crate::callout::{CallAnswer, CallToken, CheckResponse};
 use crate::facts::admin::{Admin, HIDDEN, Stats, UNREACHABLE, View};
 use crate::facts::check::{
     Check, CheckCall, CheckResult, CheckRule, CheckState, Observation, Position,
@@ -31,52 +31,54 @@ impl Background {
         let Some(place) = self.under_way.iter().position(|call| call.token == token) else {
             return;
         };
-        let UnderWay { question, asked, late, .. } = self.under_way.swap_remove(place);
-        let service = match self.rule_of(question).map(|rule| &rule.call) {
+        let UnderWay { poll, asked, late, .. } = self.under_way.swap_remove(place);
+        let service = match self.rule_of(poll).map(|rule| &rule.call) {
             Some(CheckCall::Grpc(check)) => Some(check.service.as_str()),
             _ => None,
         };
-        let heard = Heard::read(answer, service);
+        let response = CheckResponse::read(answer, service);
         let took = now.saturating_sub(asked);
-        let timeout = self.questions.get(question).map_or(0, |question| question.timeout);
+        let timeout = self.polls.get(poll).map_or(0, |poll| poll.timeout);
         if late {
-            self.hear_late(question, &heard, took, store, now);
-        } else if took > timeout && matches!(heard, Heard::Answer(_) | Heard::Health(_)) {
+            self.on_late_response(poll, &response, took, store, now);
+        } else if took > timeout
+            && matches!(response, CheckResponse::Answer(_) | CheckResponse::Health(_))
+        {
             // This VM was too busy to notice in time that it is late.
-            self.hear(question, &Heard::Timeout, Vec::new, took, store, now);
-            self.hear_late(question, &heard, took, store, now);
+            self.on_response(poll, &CheckResponse::Timeout, Vec::new, took, store, now);
+            self.on_late_response(poll, &response, took, store, now);
         } else {
-            self.hear(question, &heard, || answer.body(), took, store, now);
+            self.on_response(poll, &response, || answer.body(), took, store, now);
         }
         self.judge(store, now);
     }
 
-    /// The rule of a question that is a check.
-    fn rule_of(&self, question: usize) -> Option<&CheckRule> {
-        match self.questions.get(question)?.subject {
+    /// The rule of a poll of a check.
+    fn rule_of(&self, poll: usize) -> Option<&CheckRule> {
+        match self.polls.get(poll)?.subject {
             Subject::Check(place) => self.evidence.checks.get(place).map(|check| &check.rule),
             Subject::Admin => None,
         }
     }
 
-    /// Takes note of what was heard `took` nanoseconds after a question, and says
+    /// Takes note of what was answered `took` nanoseconds after a poll, and says
     /// whether there ever was a good answer to it.
-    pub(super) fn hear(
+    pub(super) fn on_response(
         &mut self,
-        question: usize,
-        heard: &Heard,
+        poll: usize,
+        response: &CheckResponse,
         body: impl FnOnce() -> Vec<u8>,
         took: Nanos,
         store: &impl SharedStore,
         now: Nanos,
     ) -> bool {
         let evidence = std::rc::Rc::clone(&self.evidence);
-        match self.questions.get(question).map(|question| question.subject) {
+        match self.polls.get(poll).map(|poll| poll.subject) {
             Some(Subject::Check(place)) => {
                 let Some(check) = evidence.checks.get(place) else { return false };
                 let rule = &check.rule;
-                let observation = Observation::judge(rule, heard, took, now);
-                self.tally(check, CheckResult::of(heard, observation.healthy));
+                let observation = Observation::judge(rule, response, took, now);
+                self.tally(check, CheckResult::of(response, observation.healthy));
                 if let Some(score) = &evidence.score {
                     let good = observation.healthy;
                     let sample = if good { Sample::answered(took) } else { Sample::lost() };
@@ -85,14 +87,14 @@ impl Background {
                 let change = |state: &mut CheckState| state.record(rule, observation.clone());
                 let settled = self.settle(check, &observation, change, store, now);
                 let fell = settled.before == Position::Up && settled.after == Position::Down;
-                if fell && *heard == Heard::Timeout {
+                if fell && *response == CheckResponse::Timeout {
                     self.distrust_watch(place);
                 }
                 settled.was_up
             }
             Some(Subject::Admin) => evidence.admin.as_ref().is_some_and(|admin| {
                 let asked = now.saturating_sub(took);
-                let view = self.view(admin, heard, body, asked, (store, now));
+                let view = self.view(admin, response, body, asked, (store, now));
                 self.settle_admin(admin, &view, store, now)
             }),
             None => false,
@@ -146,19 +148,23 @@ impl Background {
     fn view(
         &mut self,
         admin: &Admin,
-        heard: &Heard,
+        response: &CheckResponse,
         body: impl FnOnce() -> Vec<u8>,
         asked: Nanos,
         (store, now): (&impl SharedStore, Nanos),
     ) -> Result<View, String> {
-        let stats = match heard {
-            Heard::Answer(200) => Stats::read(&body())?,
-            Heard::Answer(status) => return Err(format!("answered {status}")),
-            Heard::Timeout => return Err("no answer in time".to_owned()),
-            Heard::Nothing(reason) | Heard::Unclear(reason) => return Err(reason.clone()),
-            Heard::Refused(refusal) => return Err(refusal.reason().to_owned()),
-            Heard::Health(status) => return Err(status.word().to_owned()),
-            Heard::TooLarge(size) => return Err(format!("the answer is too large: {size} bytes")),
+        let stats = match response {
+            CheckResponse::Answer(200) => Stats::read(&body())?,
+            CheckResponse::Answer(status) => return Err(format!("answered {status}")),
+            CheckResponse::Timeout => return Err("no answer in time".to_owned()),
+            CheckResponse::Nothing(reason) | CheckResponse::Unclear(reason) => {
+                return Err(reason.clone());
+            }
+            CheckResponse::Refused(refusal) => return Err(refusal.reason().to_owned()),
+            CheckResponse::Health(status) => return Err(status.word().to_owned()),
+            CheckResponse::TooLarge(size) => {
+                return Err(format!("the answer is too large: {size} bytes"));
+            }
         };
         let shown = std::mem::take(&mut self.unknown).into_iter().map(|cluster| {
             let protocols = stats.protocols(&cluster);
@@ -214,19 +220,19 @@ impl Background {
     }
 
     /// What comes too late counts no more, but tells a slow one from a dead one.
-    fn hear_late(
+    fn on_late_response(
         &self,
-        question: usize,
-        heard: &Heard,
+        poll: usize,
+        response: &CheckResponse,
         took: Nanos,
         store: &impl SharedStore,
         now: Nanos,
     ) {
-        let subject = self.questions.get(question).map(|question| question.subject);
+        let subject = self.polls.get(poll).map(|poll| poll.subject);
         let Some(Subject::Check(place)) = subject else { return };
-        let status = match heard {
-            Heard::Answer(status) => status.to_string(),
-            Heard::Health(status) => status.word().to_owned(),
+        let status = match response {
+            CheckResponse::Answer(status) => status.to_string(),
+            CheckResponse::Health(status) => status.word().to_owned(),
             _ => return,
         };
         let Some(check) = self.evidence.checks.get(place) else { return };

@@ -2,7 +2,7 @@
 //!
 //! Every worker has a VM, and so has the main thread; each of them ticks. One
 //! holds a lease and asks; the others look whether the lease has run out. Each
-//! round of each question is claimed by compare-and-swap on top, so that two
+//! round of each poll is claimed by compare-and-swap on top, so that two
 //! that believe to hold the lease don't both ask.
 
 mod answers;
@@ -13,13 +13,13 @@ mod watch;
 
 use crate::base::signals::Signals;
 use crate::base::time::{Nanos, nanos};
-use crate::callout::{CallToken, Caller, Heard, HttpCall};
+use crate::callout::{CallToken, Caller, CheckResponse, HttpCall};
 use crate::config::default_host;
 use crate::evidence::Evidence;
 use crate::facts::admin;
 use crate::facts::check::{CheckCall, CheckRule};
 use crate::grpc::{CHECK_PATH, framed, request};
-use crate::policy::loads::Loads;
+use crate::policy::loads::ConfigLoads;
 use crate::state::{Cell, Lease, SharedStore, update};
 use round::{Jitter, Round};
 use std::rc::Rc;
@@ -32,7 +32,7 @@ pub struct Background {
     evidence: Rc<Evidence>,
     /// Tells this VM's from all others of the process.
     token: u64,
-    questions: Vec<Question>,
+    polls: Vec<Poll>,
     under_way: Vec<UnderWay>,
     /// The clusters that the call to the admin interface asks about which is under way.
     unknown: Vec<String>,
@@ -46,8 +46,8 @@ pub struct Background {
     score_at: Nanos,
     /// When the verdicts of the rules are looked at again.
     judge_at: Nanos,
-    loads: Rc<Loads>,
-    /// The question that is asked first where several are due.
+    loads: Rc<ConfigLoads>,
+    /// The poll that is sent first where several are due.
     turn: usize,
     jitter: Jitter,
     signals: Signals,
@@ -55,7 +55,7 @@ pub struct Background {
 
 /// What is asked again and again.
 #[derive(Debug)]
-struct Question {
+struct Poll {
     subject: Subject,
     call: HttpCall,
     interval: Nanos,
@@ -75,7 +75,7 @@ enum Subject {
 #[derive(Debug)]
 struct UnderWay {
     token: CallToken,
-    question: usize,
+    poll: usize,
     asked: Nanos,
     /// It is too late already, and counted as such.
     late: bool,
@@ -93,10 +93,10 @@ const LONGEST_WATCHED_LEASE: Nanos = 500_000_000;
 impl Background {
     /// The background work for some evidence. `token` must differ from that of
     /// every other VM of the process.
-    pub fn new(evidence: Rc<Evidence>, loads: Rc<Loads>, token: u64) -> Self {
+    pub fn new(evidence: Rc<Evidence>, loads: Rc<ConfigLoads>, token: u64) -> Self {
         let checks = evidence.checks.iter().enumerate().map(|(place, check)| {
             let rule = &check.rule;
-            Question::new(Subject::Check(place), call_of(rule), rule.interval, rule.timeout)
+            Poll::new(Subject::Check(place), call_of(rule), rule.interval, rule.timeout)
         });
         let admin = evidence.admin.iter().map(|admin| {
             let call = HttpCall {
@@ -106,17 +106,17 @@ impl Background {
                 grpc: None,
                 timeout: admin.rule.timeout,
             };
-            Question::new(Subject::Admin, call, admin.rule.interval, admin.rule.timeout)
+            Poll::new(Subject::Admin, call, admin.rule.interval, admin.rule.timeout)
         });
-        let questions: Vec<Question> = checks.chain(admin).collect();
+        let polls: Vec<Poll> = checks.chain(admin).collect();
         // Another VM must notice within two rounds that this one is gone.
-        let shortest = questions.iter().map(|question| question.interval).min();
+        let shortest = polls.iter().map(|poll| poll.interval).min();
         let watches: Vec<Watch> = Watch::all(&evidence).collect();
         // While a Watch changes hands nobody hears it.
         let longest = if watches.is_empty() { LONGEST_LEASE } else { LONGEST_WATCHED_LEASE };
         let lease = shortest.map_or(0, |it| (it / 2).clamp(SHORTEST_LEASE, longest));
         Self {
-            questions,
+            polls,
             under_way: Vec::new(),
             unknown: Vec::new(),
             watches,
@@ -144,7 +144,7 @@ impl Background {
             self.share_at = now.saturating_add(period);
         }
         self.keep_score(store, now);
-        if self.questions.is_empty() {
+        if self.polls.is_empty() {
             self.judge(store, now);
             return;
         }
@@ -165,18 +165,18 @@ impl Background {
     pub fn next_tick(&self, now: Nanos) -> Option<Duration> {
         let sharing = self.evidence.counts_traffic().then_some(self.share_at);
         let score = self.evidence.score.as_ref().map(|_| self.score_at);
-        let lease = (!self.questions.is_empty()).then_some(self.look_at);
+        let lease = (!self.polls.is_empty()).then_some(self.look_at);
         let rounds = self
-            .questions
+            .polls
             .iter()
             .enumerate()
             .filter(|(place, _)| self.holds_lease && !self.awaits_answer(*place))
-            .map(|(_, question)| question.due);
+            .map(|(_, poll)| poll.due);
         let calls = self
             .under_way
             .iter()
             .filter(|call| !call.late)
-            .filter_map(|call| Some(call.asked + self.questions.get(call.question)?.timeout));
+            .filter_map(|call| Some(call.asked + self.polls.get(call.poll)?.timeout));
         let watches = self.watches.iter().filter(|_| self.holds_lease).filter_map(Watch::due);
         let next = sharing.into_iter().chain(score).chain(lease).chain(self.next_judging());
         let next = next.chain(rounds).chain(calls).chain(watches).min()?;
@@ -208,14 +208,14 @@ impl Background {
         };
     }
 
-    /// Whether a call is under way for a question.
-    fn awaits_answer(&self, question: usize) -> bool {
-        self.under_way.iter().any(|call| call.question == question)
+    /// Whether a call is under way for a poll.
+    fn awaits_answer(&self, poll: usize) -> bool {
+        self.under_way.iter().any(|call| call.poll == poll)
     }
 
-    /// Asks the first question that is due, by turns; `false` where none is.
+    /// Sends the first poll that is due, by turns; `false` where none is.
     fn ask_one(&mut self, caller: &impl Caller, store: &impl SharedStore, now: Nanos) -> bool {
-        let count = self.questions.len();
+        let count = self.polls.len();
         let mut places = (self.turn..count).chain(0..self.turn.min(count));
         let asked = self.holds_lease.then(|| places.find(|it| self.ask(*it, caller, store, now)));
         let Some(Some(place)) = asked else { return false };
@@ -223,7 +223,7 @@ impl Background {
         true
     }
 
-    /// Asks a question where it is due.
+    /// Sends a poll where it is due.
     fn ask(
         &mut self,
         place: usize,
@@ -232,31 +232,31 @@ impl Background {
         now: Nanos,
     ) -> bool {
         let waiting = self.awaits_answer(place);
-        let Some(question) = self.questions.get_mut(place) else { return false };
-        if waiting || question.due > now {
+        let Some(poll) = self.polls.get_mut(place) else { return false };
+        if waiting || poll.due > now {
             return false;
         }
-        let Some(round) = question.subject.round(&self.evidence) else { return false };
-        let jitter = self.jitter.below(question.interval / 10);
-        let claimed = round::claim(store, round, question.interval, jitter, now);
+        let Some(round) = poll.subject.round(&self.evidence) else { return false };
+        let jitter = self.jitter.below(poll.interval / 10);
+        let claimed = round::claim(store, round, poll.interval, jitter, now);
         let Ok((claimed, due)) = claimed else { return false };
-        question.due = due;
+        poll.due = due;
         if !claimed {
             return false;
         }
-        if question.subject == Subject::Admin
+        if poll.subject == Subject::Admin
             && let Some(admin) = &self.evidence.admin
         {
             self.unknown = self.evidence.upstreams.waiting(store);
-            question.call.path = admin::with_unknown(&admin.path, &self.unknown);
+            poll.call.path = admin::with_unknown(&admin.path, &self.unknown);
         }
-        match caller.http_call(&question.call) {
+        match caller.http_call(&poll.call) {
             Ok(token) => {
-                self.under_way.push(UnderWay { token, question: place, asked: now, late: false });
+                self.under_way.push(UnderWay { token, poll: place, asked: now, late: false });
             }
             Err(refusal) => {
-                let heard = Heard::Refused(refusal);
-                if !self.hear(place, &heard, Vec::new, 0, store, now) {
+                let response = CheckResponse::Refused(refusal);
+                if !self.on_response(place, &response, Vec::new, 0, store, now) {
                     self.hurry(place, store, now);
                 }
             }
@@ -266,42 +266,42 @@ impl Background {
 
     /// Nothing was asked, so the next round may come sooner.
     fn hurry(&mut self, place: usize, store: &impl SharedStore, now: Nanos) {
-        let Some(question) = self.questions.get_mut(place) else { return };
-        let Some(round) = question.subject.round(&self.evidence) else { return };
-        let soon = now.saturating_add(AFTER_REFUSAL.min(question.interval));
+        let Some(poll) = self.polls.get_mut(place) else { return };
+        let Some(round) = poll.subject.round(&self.evidence) else { return };
+        let soon = now.saturating_add(AFTER_REFUSAL.min(poll.interval));
         let hurried = update::<Round, _>(store, round, now, |round| {
             round.hurry(soon);
             ((), true)
         });
         if hurried.is_ok() {
-            question.due = question.due.min(soon);
+            poll.due = poll.due.min(soon);
         }
     }
 
     /// Counts calls as failed that have taken too long. Their answers may still
     /// come, and tell a slow one from a dead one.
     fn give_up_late_calls(&mut self, store: &impl SharedStore, now: Nanos) {
-        // Envoy answers every call; if it should ever forget one, the question is
+        // Envoy answers every call; if it should ever forget one, the poll is
         // asked again all the same.
         self.under_way.retain(|call| now.saturating_sub(call.asked) < FORGOTTEN);
-        for place in 0..self.questions.len() {
-            let Some(timeout) = self.questions.get(place).map(|question| question.timeout) else {
+        for place in 0..self.polls.len() {
+            let Some(timeout) = self.polls.get(place).map(|poll| poll.timeout) else {
                 continue;
             };
             let late = self
                 .under_way
                 .iter_mut()
-                .find(|call| call.question == place && !call.late && call.asked + timeout <= now);
+                .find(|call| call.poll == place && !call.late && call.asked + timeout <= now);
             if let Some(call) = late {
                 call.late = true;
                 let took = now.saturating_sub(call.asked);
-                self.hear(place, &Heard::Timeout, Vec::new, took, store, now);
+                self.on_response(place, &CheckResponse::Timeout, Vec::new, took, store, now);
             }
         }
     }
 }
 
-impl Question {
+impl Poll {
     fn new(subject: Subject, call: HttpCall, interval: Duration, timeout: Duration) -> Self {
         Self { subject, call, interval: nanos(interval), timeout: nanos(timeout), due: 0 }
     }
@@ -319,7 +319,7 @@ impl Subject {
 
 /// The call that a check makes.
 fn call_of(rule: &CheckRule) -> HttpCall {
-    let timeout = patience(rule.interval, rule.timeout);
+    let timeout = wait_limit(rule.interval, rule.timeout);
     match &rule.call {
         CheckCall::Http(http) => HttpCall {
             cluster: http.cluster.clone(),
@@ -340,7 +340,7 @@ fn call_of(rule: &CheckRule) -> HttpCall {
 
 /// How long a call is left under way: beyond its timeout where the next round
 /// leaves room for it.
-fn patience(interval: Duration, timeout: Duration) -> Duration {
+fn wait_limit(interval: Duration, timeout: Duration) -> Duration {
     timeout.max((timeout * 2).min(interval * 17 / 20))
 }
 

@@ -1,9 +1,9 @@
-//! The rounds of a question, which all VMs of the process share.
+//! The rounds of a poll, which all VMs of the process share.
 
 use crate::base::time::Nanos;
 use crate::state::{Cell, Decoder, Encoder, Refusal, SharedStore, State, update};
 
-/// When a question is to be asked next.
+/// When a poll is to be asked next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Round {
     due: Nanos,
@@ -17,7 +17,7 @@ impl Round {
 
     /// Whether the caller is to begin the round that is due, and nobody else. The
     /// next one is due in an `interval`, and `sooner` by some jitter: then the
-    /// questions of many proxies don't come in step, and each still knows in time.
+    /// polls of many proxies don't come in step, and each still knows in time.
     pub(super) fn claim(&mut self, interval: Nanos, sooner: Nanos, now: Nanos) -> bool {
         if self.due > now {
             return false;

@@ -4,9 +4,9 @@ mod turns;
 mod watch;
 
 use super::*;
-use crate::base::environment::Surroundings;
+use crate::base::environment::Environment;
 use crate::callout::{CallAnswer, Refusal, StreamToken, WatchCall};
-use crate::evidence::Words;
+use crate::evidence::Detail;
 use crate::facts::check::{Check, CheckResult};
 use crate::guards::upstream::{Asking, Upstream};
 use crate::http::request::ResponseHead;
@@ -170,8 +170,8 @@ impl Process {
     }
 
     fn start_vm(&mut self) {
-        let surroundings = Surroundings { plugin: "hb".into(), ..Surroundings::default() };
-        let policy = Policy::from_bytes(self.policy_text.as_bytes(), &surroundings).unwrap();
+        let environment = Environment { plugin: "hb".into(), ..Environment::default() };
+        let policy = Policy::from_bytes(self.policy_text.as_bytes(), &environment).unwrap();
         policy.loads().register("hb", &mut Seen::default(), &self.store, self.now);
         let token = 7_919 * (self.vms.len() as u64 + 1);
         let background =
@@ -419,12 +419,12 @@ fn ordinary_requests_are_shared_by_every_vm_on_its_tick() {
     process.run(SECOND);
     let policy = Policy::from_bytes(
         text.as_bytes(),
-        &Surroundings { plugin: "hb".into(), ..Surroundings::default() },
+        &Environment { plugin: "hb".into(), ..Environment::default() },
     );
     let config = crate::config::Config::parse(text.as_bytes()).unwrap();
     let evidence = policy.unwrap().evidence().clone();
     let items = evidence.items(&config.probes[0], &config);
-    let report = evidence.report(&items, Words::Read, &process.store, process.now);
+    let report = evidence.report(&items, Detail::Full, &process.store, process.now);
     assert_eq!(report.findings[0].output, "100 of 100 requests failed in 10.0 s: 100 %");
 }
 

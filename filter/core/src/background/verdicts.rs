@@ -4,7 +4,7 @@
 use super::{Background, round};
 use crate::base::outcome::Verdict;
 use crate::base::time::Nanos;
-use crate::evidence::Words;
+use crate::evidence::Detail;
 use crate::evidence::report::{Finding, Report};
 use crate::state::{Lease, SharedStore, update};
 use std::rc::Rc;
@@ -18,7 +18,7 @@ const MOST_REASONS: usize = 3;
 impl Background {
     /// When they are looked at next; `None` where there are none, or another VM does it.
     pub(super) fn next_judging(&self) -> Option<Nanos> {
-        let judges = self.questions.is_empty() || self.holds_lease;
+        let judges = self.polls.is_empty() || self.holds_lease;
         (judges && !self.evidence.rules.is_empty()).then_some(self.judge_at)
     }
 
@@ -29,7 +29,7 @@ impl Background {
             return;
         }
         self.judge_at = now.saturating_add(EVERY);
-        if self.questions.is_empty() {
+        if self.polls.is_empty() {
             let claimed = round::claim(store, &self.evidence.verdict_round, EVERY, 0, now);
             let (claimed, due) = claimed.unwrap_or((false, self.judge_at));
             self.judge_at = due;
@@ -46,7 +46,7 @@ impl Background {
     fn tell_verdicts(&mut self, store: &impl SharedStore, now: Nanos) {
         let evidence = Rc::clone(&self.evidence);
         for rule in &evidence.rules {
-            let Report { findings, .. } = evidence.report(&rule.items, Words::Unread, store, now);
+            let Report { findings, .. } = evidence.report(&rule.items, Detail::Omitted, store, now);
             let verdict = worst(&findings);
             let mut pending = true;
             for (place, finding) in findings.iter().enumerate() {
@@ -69,7 +69,7 @@ impl Background {
             });
             // Where it can't be written nobody would know it for the first.
             if changed == Ok(true) {
-                let report = evidence.report(&rule.items, Words::Read, store, now);
+                let report = evidence.report(&rule.items, Detail::Full, store, now);
                 self.signals.log.push(tell(&rule.name, &report.findings));
             }
         }

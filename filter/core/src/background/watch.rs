@@ -16,7 +16,7 @@ use crate::state::SharedStore;
 /// The Watch of a check.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// The check, by its place in the evidence, and so its question.
+    /// The check, by its place in the evidence, and so its poll.
     check: usize,
     call: WatchCall,
     interval: Nanos,
@@ -199,7 +199,7 @@ impl Background {
         now: Nanos,
     ) {
         // A Check that is under way was asked before this was known.
-        self.under_way.retain(|call| call.question != check);
+        self.under_way.retain(|call| call.poll != check);
         let evidence = std::rc::Rc::clone(&self.evidence);
         if let Some(check) = evidence.checks.get(check) {
             let change = |state: &mut CheckState| {

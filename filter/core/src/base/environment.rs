@@ -2,7 +2,7 @@
 
 /// Where a plugin runs.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct Environment {
     /// The proxy's own service cluster (`node.cluster`), which the prober is
     /// told; it may be empty.
     pub service_cluster: String,

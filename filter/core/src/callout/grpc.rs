@@ -3,7 +3,7 @@
 //! A Check is an HTTP call like any other, so that all that Envoy says of those
 //! is known of it too. Only a Watch needs a gRPC stream of Envoy's.
 
-use super::{CallAnswer, Heard, TIMEOUT, own_words};
+use super::{CallAnswer, CheckResponse, TIMEOUT, own_words};
 use crate::grpc::{Frame, FrameReader, ServingStatus, code, is_grpc, parse_status, request};
 use crate::http::headers::{CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, UPSTREAM_SERVICE_TIME};
 
@@ -44,7 +44,7 @@ fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     field
 }
 
-impl Heard {
+impl CheckResponse {
     pub(super) fn of_check(answer: &impl CallAnswer, http: u16, service: &str) -> Self {
         let status = answer.trailer(GRPC_STATUS).or_else(|| answer.header(GRPC_STATUS));
         if answer.header(UPSTREAM_SERVICE_TIME).is_none() {
@@ -140,23 +140,23 @@ mod tests {
         Answer { status: "200", content_type, grpc_status, body, ..Answer::default() }
     }
 
-    fn heard(answer: Answer) -> Heard {
-        Heard::read(&answer, Some("orders"))
+    fn response(answer: Answer) -> CheckResponse {
+        CheckResponse::read(&answer, Some("orders"))
     }
 
     fn reason(answer: Answer) -> String {
-        match heard(answer) {
-            Heard::Nothing(reason) | Heard::Unclear(reason) => reason,
+        match response(answer) {
+            CheckResponse::Nothing(reason) | CheckResponse::Unclear(reason) => reason,
             other => format!("{other:?}"),
         }
     }
 
     #[test]
     fn what_a_service_says_of_itself_is_heard() {
-        let serving = heard(answer("0", &[0, 0, 0, 0, 2, 8, 1]));
-        assert_eq!(serving, Heard::Health(ServingStatus::Serving));
-        let not_serving = heard(answer("0", &[0, 0, 0, 0, 2, 8, 2]));
-        assert_eq!(not_serving, Heard::Health(ServingStatus::NotServing));
+        let serving = response(answer("0", &[0, 0, 0, 0, 2, 8, 1]));
+        assert_eq!(serving, CheckResponse::Health(ServingStatus::Serving));
+        let not_serving = response(answer("0", &[0, 0, 0, 0, 2, 8, 2]));
+        assert_eq!(not_serving, CheckResponse::Health(ServingStatus::NotServing));
     }
 
     #[test]
@@ -187,7 +187,7 @@ mod tests {
                        error: Connection refused";
         assert_eq!(reason(own(refused)), "connection refused");
         assert_eq!(reason(own("no healthy upstream")), "the cluster has no healthy host");
-        assert_eq!(heard(own("upstream request timeout")), Heard::Timeout);
+        assert_eq!(response(own("upstream request timeout")), CheckResponse::Timeout);
     }
 
     #[test]

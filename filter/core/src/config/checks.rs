@@ -114,7 +114,7 @@ pub(super) fn read_admin(reader: &Reader<'_>) -> Option<AdminRule> {
     Some(AdminRule { cluster: cluster?, interval, timeout })
 }
 
-/// Reads `interval` and `timeout`. The answer to a question must be there before
+/// Reads `interval` and `timeout`. The answer to a poll must be there before
 /// the next is asked.
 fn read_pace(object: &Object<'_>, default_interval: Duration) -> Option<(Duration, Duration)> {
     let interval =

@@ -1,4 +1,4 @@
-//! `probes`: the rules that recognise a probe and say what happens to it.
+//! `probes`: the rules that match a probe and say what happens to it.
 
 use super::evidence;
 use super::guards;

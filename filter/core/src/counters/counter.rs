@@ -4,7 +4,7 @@ use crate::base::metric::{Metric, MetricIndex, MetricKind};
 use crate::base::time::rounded_ms;
 use crate::base::units::parse_rounded;
 use crate::counters::rule::{CounterRule, Label, LabelSource, ValueSource, When};
-use crate::http::completed::Ended;
+use crate::http::completed::Completed;
 use crate::http::request::{Ending, without_query};
 use crate::matching::rule::PathMatch;
 
@@ -36,17 +36,20 @@ impl Counter {
 
     /// What a request adds: to which series, and how much. `None` where it has no
     /// say, or nothing to say.
-    pub fn record<'a, E: Ending>(&'a self, ended: &Ended<'a, E>) -> Option<(MetricIndex, u64)> {
-        if !self.rule.when.holds(ended) {
+    pub fn record<'a, E: Ending>(
+        &'a self,
+        completed: &Completed<'a, E>,
+    ) -> Option<(MetricIndex, u64)> {
+        if !self.rule.when.holds(completed) {
             return None;
         }
         let value = match &self.rule.value {
             None => 1,
-            Some(source) => source.read(ended)?,
+            Some(source) => source.read(completed)?,
         };
         // A counter that is raised by nothing is an error to Envoy.
         let tells = value > 0 || self.rule.kind != MetricKind::Counter;
-        let place = place(&self.rule.labels, ended);
+        let place = place(&self.rule.labels, completed);
         (tells && value <= LARGEST).then_some((self.first + place, value))
     }
 }
@@ -69,34 +72,36 @@ pub fn series(rule: &CounterRule) -> Vec<Metric> {
 }
 
 /// The place of a request's series among all of its counter's.
-fn place<'a, E: Ending>(labels: &'a [Label], ended: &Ended<'a, E>) -> usize {
+fn place<'a, E: Ending>(labels: &'a [Label], completed: &Completed<'a, E>) -> usize {
     labels.iter().fold(0, |place, label| {
-        let value = label.source.read(ended).unwrap_or_default();
+        let value = label.source.read(completed).unwrap_or_default();
         let known = label.values.iter().position(|known| known.as_bytes() == value);
         place * (label.values.len() + 1) + known.unwrap_or(label.values.len())
     })
 }
 
 impl LabelSource {
-    fn read<'a, E: Ending>(&'a self, ended: &Ended<'a, E>) -> Option<Vec<u8>> {
+    fn read<'a, E: Ending>(&'a self, completed: &Completed<'a, E>) -> Option<Vec<u8>> {
         match self {
-            Self::RequestHeader(name) => ended.request_header(name),
-            Self::ResponseHeader(name) => ended.response_header(name),
-            Self::Cluster => ended.cluster(),
-            Self::Route => ended.route(),
-            Self::Method => ended.method(),
-            Self::StatusClass => ended.status().map(|status| format!("{}xx", status / 100).into()),
+            Self::RequestHeader(name) => completed.request_header(name),
+            Self::ResponseHeader(name) => completed.response_header(name),
+            Self::Cluster => completed.cluster(),
+            Self::Route => completed.route(),
+            Self::Method => completed.method(),
+            Self::StatusClass => {
+                completed.status().map(|status| format!("{}xx", status / 100).into())
+            }
         }
     }
 }
 
 impl ValueSource {
-    fn read<'a, E: Ending>(&'a self, ended: &Ended<'a, E>) -> Option<u64> {
+    fn read<'a, E: Ending>(&'a self, completed: &Completed<'a, E>) -> Option<u64> {
         match self {
-            Self::DurationMs => ended.duration().map(rounded_ms),
-            Self::RequestBytes => ended.request_bytes(),
-            Self::ResponseBytes => ended.response_bytes(),
-            Self::ResponseHeader(name) => parse_rounded(&ended.response_header(name)?),
+            Self::DurationMs => completed.duration().map(rounded_ms),
+            Self::RequestBytes => completed.request_bytes(),
+            Self::ResponseBytes => completed.response_bytes(),
+            Self::ResponseHeader(name) => parse_rounded(&completed.response_header(name)?),
         }
     }
 }
@@ -104,21 +109,21 @@ impl ValueSource {
 impl When {
     /// Whether a request counts. What tells most requests apart at the least cost
     /// comes first: a header that isn't there costs next to nothing.
-    fn holds<'a, E: Ending>(&'a self, ended: &Ended<'a, E>) -> bool {
+    fn holds<'a, E: Ending>(&'a self, completed: &Completed<'a, E>) -> bool {
         let Self { request, status, response_headers, grpc_status } = self;
-        let (requests, responses) = (ended.request_headers(), ended.response_headers());
+        let (requests, responses) = (completed.request_headers(), completed.response_headers());
         request.headers.iter().all(|matcher| matcher.matches(&requests))
             && (request.methods.is_empty()
-                || ended.method().is_some_and(|method| {
+                || completed.method().is_some_and(|method| {
                     request.methods.iter().any(|known| known.as_bytes() == method)
                 }))
             && (request.path == PathMatch::Any
-                || ended.target().is_some_and(|it| request.path.matches(without_query(it))))
+                || completed.target().is_some_and(|it| request.path.matches(without_query(it))))
             && (status.is_empty()
-                || ended.status().is_some_and(|it| status.iter().any(|of| of.matches(it))))
+                || completed.status().is_some_and(|it| status.iter().any(|of| of.matches(it))))
             && response_headers.iter().all(|matcher| matcher.matches(&responses))
             && (grpc_status.is_empty()
-                || ended.grpc_status().is_some_and(|it| grpc_status.contains(&it)))
+                || completed.grpc_status().is_some_and(|it| grpc_status.contains(&it)))
     }
 }
 

@@ -26,16 +26,16 @@ enum Holds {
 /// Whether anyone reads what a finding says in words: to most probers only the verdict
 /// is told, and a sentence costs more than all the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Words {
-    Read,
-    Unread,
+pub(crate) enum Detail {
+    Full,
+    Omitted,
 }
 
-impl Words {
-    fn say(self, words: impl FnOnce() -> String) -> String {
+impl Detail {
+    fn say(self, detail: impl FnOnce() -> String) -> String {
         match self {
-            Self::Read => words(),
-            Self::Unread => String::new(),
+            Self::Full => detail(),
+            Self::Omitted => String::new(),
         }
     }
 }
@@ -56,7 +56,7 @@ impl Evidence {
         &self,
         item: &Item,
         seen: Option<&(&Admin, AdminState)>,
-        words: Words,
+        detail: Detail,
         store: &impl SharedStore,
         now: Nanos,
     ) -> Finding {
@@ -64,24 +64,24 @@ impl Evidence {
             Source::Check(place) => self
                 .checks
                 .get(*place)
-                .map(|check| check.state.look(store, now, |it| check.statement(it, words, now))),
-            Source::Server => seen.map(|(admin, state)| admin.server(state, words, now)),
+                .map(|check| check.state.look(store, now, |it| check.statement(it, detail, now))),
+            Source::Server => seen.map(|(admin, state)| admin.server(state, detail, now)),
             Source::Cluster(places, rule) => {
-                seen.map(|(admin, state)| admin.clusters(places, rule, state, words, now))
+                seen.map(|(admin, state)| admin.clusters(places, rule, state, detail, now))
             }
             Source::Traffic(place) => self.traffic.get(*place).map(|traffic| {
-                traffic.window.look(store, now, |it| traffic.statement(it, words, now))
+                traffic.window.look(store, now, |it| traffic.statement(it, detail, now))
             }),
             Source::Score(min) => self.score.as_ref().map(|score| {
-                score.scored.look(store, now, |it| score_statement(*min, it, words, now))
+                score.scored.look(store, now, |it| score_statement(*min, it, detail, now))
             }),
         };
-        item.weigh(statement.unwrap_or_else(Statement::nothing), words, &self.clock)
+        item.weigh(statement.unwrap_or_else(Statement::nothing), detail, &self.clock)
     }
 }
 
 impl Item {
-    fn weigh(&self, statement: Statement, words: Words, clock: &WallClock) -> Finding {
+    fn weigh(&self, statement: Statement, detail: Detail, clock: &WallClock) -> Finding {
         let failing = match self.severity {
             Severity::Fail => Verdict::Fail,
             Severity::Warn => Verdict::Warn,
@@ -92,7 +92,7 @@ impl Item {
             (Holds::No | Holds::Pending, _) | (Holds::Stale, OnStale::Fail) => failing,
         };
         Finding {
-            name: words.say(|| self.name.clone()),
+            name: detail.say(|| self.name.clone()),
             subject: statement.subject,
             verdict,
             pending: statement.holds == Holds::Pending,
@@ -112,12 +112,12 @@ impl Statement {
 }
 
 impl Check {
-    fn statement(&self, state: &CheckState, words: Words, now: Nanos) -> Statement {
+    fn statement(&self, state: &CheckState, detail: Detail, now: Nanos) -> Statement {
         let rule = &self.rule;
         let position = state.position(rule.initial);
         let Some(last) = &state.last else {
             let holds = if position == Position::Up { Holds::Yes } else { Holds::Pending };
-            let output = words.say(|| "no answer yet".to_owned());
+            let output = detail.say(|| "no answer yet".to_owned());
             return Statement { subject: Subject::Check, holds, output, observed: None, at: None };
         };
         let stale = last.is_stale(rule, now);
@@ -126,7 +126,7 @@ impl Check {
             Position::Up => (Holds::Yes, rule.fall),
             Position::Unknown | Position::Down => (Holds::No, rule.rise),
         };
-        let output = words.say(|| match state.against() {
+        let output = detail.say(|| match state.against() {
             _ if stale => format!("not asked for {}; {}", seconds(now, last.at), last.output),
             0 => last.output.clone(),
             against => format!("{} ({against} of {enough} in a row)", last.output),
@@ -142,11 +142,11 @@ impl Check {
 }
 
 impl Admin {
-    fn server(&self, state: &AdminState, words: Words, now: Nanos) -> Statement {
+    fn server(&self, state: &AdminState, detail: Detail, now: Nanos) -> Statement {
         let (holds, output) = match state.fresh(&self.rule, now) {
-            Some(view) if view.live => (Holds::Yes, words.say(|| "live".to_owned())),
-            Some(_) => (Holds::No, words.say(|| "draining".to_owned())),
-            None => self.unseen(state, words, now),
+            Some(view) if view.live => (Holds::Yes, detail.say(|| "live".to_owned())),
+            Some(_) => (Holds::No, detail.say(|| "draining".to_owned())),
+            None => self.unseen(state, detail, now),
         };
         let at = state.seen.as_ref().map(|(_, at)| *at);
         Statement { subject: Subject::Server, holds, output, observed: None, at }
@@ -157,12 +157,12 @@ impl Admin {
         places: &[usize],
         rule: &ClusterRule,
         state: &AdminState,
-        words: Words,
+        detail: Detail,
         now: Nanos,
     ) -> Statement {
         let (subject, at) = (Subject::Cluster, state.seen.as_ref().map(|(_, at)| *at));
         let Some(view) = state.fresh(&self.rule, now) else {
-            let (holds, output) = self.unseen(state, words, now);
+            let (holds, output) = self.unseen(state, detail, now);
             return Statement { subject, holds, output, observed: None, at };
         };
         let (mut holds, mut output, mut seen) = (rule.need.of_none(), String::new(), (0, 0));
@@ -173,7 +173,7 @@ impl Admin {
             if let Some(hosts) = hosts.filter(|hosts| !hosts.unlisted) {
                 seen = (seen.0 + usable(&hosts), seen.1 + hosts.total.max(1));
             }
-            if words == Words::Read {
+            if detail == Detail::Full {
                 let comma = if output.is_empty() { "" } else { "; " };
                 let (name, colon) = if places.len() > 1 { (&**name, ": ") } else { ("", "") };
                 let told = tell_hosts(rule, hosts, judged);
@@ -184,9 +184,9 @@ impl Admin {
         Statement { subject, holds, output, observed, at }
     }
 
-    fn unseen(&self, state: &AdminState, words: Words, now: Nanos) -> (Holds, String) {
+    fn unseen(&self, state: &AdminState, detail: Detail, now: Nanos) -> (Holds, String) {
         let holds = if state.is_pending() { Holds::Pending } else { Holds::Stale };
-        let output = words.say(|| {
+        let output = detail.say(|| {
             let mut told = match &state.seen {
                 Some((_, at)) => {
                     format!("the admin interface was not seen for {}", seconds(now, *at))
@@ -264,11 +264,11 @@ fn tell_hosts(rule: &ClusterRule, hosts: Option<Membership>, holds: Holds) -> St
 }
 
 impl Traffic {
-    fn statement(&self, window: &Window, words: Words, now: Nanos) -> Statement {
+    fn statement(&self, window: &Window, detail: Detail, now: Nanos) -> Statement {
         let rule = &self.rule;
         let (count, reading) = window.read(rule, now);
         let holds = if reading == Reading::Failing { Holds::No } else { Holds::Yes };
-        let output = words.say(|| {
+        let output = detail.say(|| {
             let (window, requests) = (seconds(nanos(rule.window), 0), count.requests);
             match reading {
                 Reading::TooFew => {
@@ -287,22 +287,22 @@ impl Traffic {
 }
 
 /// What the score says to a rule that wants at least `min`, or wants nothing.
-fn score_statement(min: Option<u16>, scored: &Scored, words: Words, now: Nanos) -> Statement {
+fn score_statement(min: Option<u16>, scored: &Scored, detail: Detail, now: Nanos) -> Statement {
     let spoken = || {
         let axes = AxisName::ALL.iter().zip(scored.axes);
         let spoken = axes.filter_map(|(axis, value)| Some(format!("{} {}", axis.word(), value?)));
         spoken.collect::<Vec<_>>().join(", ")
     };
     let (holds, output) = match scored.score {
-        _ if scored.at == 0 => (Holds::Stale, words.say(|| "not worked out yet".to_owned())),
+        _ if scored.at == 0 => (Holds::Stale, detail.say(|| "not worked out yet".to_owned())),
         _ if !scored.is_fresh(now) => {
-            let output = words.say(|| format!("not worked out for {}", seconds(now, scored.at)));
+            let output = detail.say(|| format!("not worked out for {}", seconds(now, scored.at)));
             (Holds::Stale, output)
         }
-        None => (Holds::Yes, words.say(|| "too little to go by".to_owned())),
+        None => (Holds::Yes, detail.say(|| "too little to go by".to_owned())),
         Some(score) => match min.filter(|min| score < *min) {
-            Some(min) => (Holds::No, words.say(|| format!("{score}, below {min}: {}", spoken()))),
-            None => (Holds::Yes, words.say(|| format!("{score}: {}", spoken()))),
+            Some(min) => (Holds::No, detail.say(|| format!("{score}, below {min}: {}", spoken()))),
+            None => (Holds::Yes, detail.say(|| format!("{score}: {}", spoken()))),
         },
     };
     let holds = if min.is_none() { Holds::Yes } else { holds };

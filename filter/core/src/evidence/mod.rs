@@ -9,7 +9,7 @@ mod findings;
 mod ordinary;
 pub mod report;
 
-pub(crate) use findings::Words;
+pub(crate) use findings::Detail;
 
 use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, WallClock};
@@ -19,7 +19,7 @@ use crate::facts::admin::Admin;
 use crate::facts::check::Check;
 use crate::facts::traffic::{Count, Tally, TrafficRule, Window};
 use crate::guards::upstream::{UpstreamMetrics, Upstreams};
-use crate::score::{self, Keeper};
+use crate::score::{self, ScoreKeeper};
 use crate::state::{Cell, Shared, SharedStore};
 use std::rc::Rc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct Evidence {
     /// What this worker has counted of ordinary requests.
     pub(crate) tally: Tally,
     /// The health score, where the configuration wants one.
-    pub score: Option<Keeper>,
+    pub score: Option<ScoreKeeper>,
     /// What probes have shown of the clusters that they went to.
     pub(crate) upstreams: Upstreams,
     /// The VM that gathers it.
@@ -111,7 +111,7 @@ impl Evidence {
     pub(crate) fn report(
         &self,
         items: &[Item],
-        words: Words,
+        detail: Detail,
         store: &impl SharedStore,
         now: Nanos,
     ) -> Report {
@@ -122,7 +122,7 @@ impl Evidence {
         let rests_on_score = items.iter().any(|item| matches!(item.source, Source::Score(_)));
         let score = self.score.as_ref().filter(|_| !rests_on_score).map(|_| Item::score());
         let items = items.iter().chain(&score);
-        let findings = items.map(|item| self.finding(item, seen.as_ref(), words, store, now));
+        let findings = items.map(|item| self.finding(item, seen.as_ref(), detail, store, now));
         Report { at: self.clock.at(now), findings: findings.collect() }
     }
 

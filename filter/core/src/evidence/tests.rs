@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::outcome::Verdict;
-use crate::callout::Heard;
+use crate::callout::CheckResponse;
 use crate::config::Config;
 use crate::evidence::condition::Basis;
 use crate::evidence::report::Finding;
@@ -49,9 +49,9 @@ impl Scene {
         Self { evidence, items, store: FakeStore::default() }
     }
 
-    fn hears(&self, heard: &Heard, now: Nanos) {
+    fn gets(&self, response: &CheckResponse, now: Nanos) {
         let check = &self.evidence.checks[0];
-        let observation = Observation::judge(&check.rule, heard, 12 * MS, now);
+        let observation = Observation::judge(&check.rule, response, 12 * MS, now);
         let recorded = check.state.update(&self.store, now, |state| {
             state.record(&check.rule, observation.clone());
             ((), true)
@@ -84,9 +84,9 @@ impl Scene {
     }
 
     fn finds(&self, now: Nanos) -> Finding {
-        let report = self.evidence.report(&self.items, Words::Read, &self.store, now);
+        let report = self.evidence.report(&self.items, Detail::Full, &self.store, now);
         assert_eq!(report.verdict(), report.findings[0].verdict);
-        let unread = self.evidence.report(&self.items, Words::Unread, &self.store, now);
+        let unread = self.evidence.report(&self.items, Detail::Omitted, &self.store, now);
         assert_eq!(unread.verdict(), report.verdict(), "whoever reads it");
         report.findings.into_iter().next().unwrap()
     }
@@ -97,8 +97,8 @@ impl Scene {
     }
 }
 
-const GOOD: Heard = Heard::Answer(204);
-const BAD: Heard = Heard::Answer(500);
+const GOOD: CheckResponse = CheckResponse::Answer(204);
+const BAD: CheckResponse = CheckResponse::Answer(500);
 
 #[test]
 fn a_check_that_was_not_answered_yet_is_not_ready() {
@@ -110,12 +110,12 @@ fn a_check_that_was_not_answered_yet_is_not_ready() {
 #[test]
 fn the_first_answer_decides() {
     let scene = Scene::new(r#"{"check":"db"}"#);
-    scene.hears(&GOOD, NOW);
+    scene.gets(&GOOD, NOW);
     assert_eq!(scene.says(NOW), (Verdict::Pass, "answered 204 in 12 ms".into()));
     let scene = Scene::new(r#"{"check":"db"}"#);
-    scene.hears(&BAD, NOW);
+    scene.gets(&BAD, NOW);
     assert_eq!(scene.says(NOW), (Verdict::Fail, "answered 500, not 2xx or 404".into()));
-    scene.hears(&GOOD, NOW + SECOND);
+    scene.gets(&GOOD, NOW + SECOND);
     let up = scene.says(NOW + SECOND);
     assert_eq!(up.0, Verdict::Pass, "what never was up is up with its first good answer");
 }
@@ -136,9 +136,9 @@ fn fall_bad_answers_in_a_row_bring_it_down_and_rise_good_ones_up() {
         (&GOOD, Verdict::Fail, "answered 204 in 12 ms (1 of 2 in a row)"),
         (&GOOD, Verdict::Pass, "answered 204 in 12 ms"),
     ];
-    for (second, (heard, verdict, output)) in (0..).zip(steps) {
+    for (second, (response, verdict, output)) in (0..).zip(steps) {
         let now = NOW + second * SECOND;
-        scene.hears(heard, now);
+        scene.gets(response, now);
         assert_eq!(scene.says(now), (verdict, output.into()), "after {second} s");
     }
 }
@@ -160,13 +160,13 @@ fn initial_pass_is_up_until_fall_bad_answers() {
 #[test]
 fn each_way_to_fail_has_its_own_words() {
     let scene = Scene::new(r#"{"check":"db"}"#);
-    for (heard, output) in [
-        (Heard::Answer(503), "answered 503, not 2xx or 404"),
-        (Heard::Timeout, "no answer within 200 ms"),
-        (Heard::Nothing("connection refused".into()), "connection refused"),
-        (Heard::TooLarge(2_000_000), "the answer is too large: 2000000 bytes"),
+    for (response, output) in [
+        (CheckResponse::Answer(503), "answered 503, not 2xx or 404"),
+        (CheckResponse::Timeout, "no answer within 200 ms"),
+        (CheckResponse::Nothing("connection refused".into()), "connection refused"),
+        (CheckResponse::TooLarge(2_000_000), "the answer is too large: 2000000 bytes"),
     ] {
-        scene.hears(&heard, NOW);
+        scene.gets(&response, NOW);
         assert_eq!(scene.says(NOW + 10 * MS).1, output);
     }
 }
@@ -174,7 +174,7 @@ fn each_way_to_fail_has_its_own_words() {
 #[test]
 fn the_severity_of_an_item_says_what_its_failure_means() {
     let scene = Scene::new(r#"{"check":"db","severity":"warn"}"#);
-    scene.hears(&BAD, NOW);
+    scene.gets(&BAD, NOW);
     assert_eq!(scene.finds(NOW).verdict, Verdict::Warn);
 }
 
@@ -186,7 +186,7 @@ fn a_check_goes_stale_after_three_rounds_and_warns_unless_told_to_fail() {
         (r#"{"check":"db","on_stale":"fail","severity":"warn"}"#, Verdict::Warn),
     ] {
         let scene = Scene::new(when);
-        scene.hears(&GOOD, NOW);
+        scene.gets(&GOOD, NOW);
         assert_eq!(scene.finds(NOW + 3_200 * MS).verdict, Verdict::Pass, "{when}");
         let output = "not asked for 3.2 s; answered 204 in 12 ms";
         assert_eq!(scene.says(NOW + 3_201 * MS), (verdict, output.into()), "{when}");
@@ -400,8 +400,8 @@ fn what_is_kept_of_a_check_and_of_the_admin_interface_survives_its_bytes() {
     let mut state = CheckState::default();
     let config = config(r#"{"check":"db"}"#);
     let rule = &config.checks[0];
-    for heard in [&GOOD, &BAD] {
-        state.record(rule, Observation::judge(rule, heard, 5 * MS, NOW));
+    for response in [&GOOD, &BAD] {
+        state.record(rule, Observation::judge(rule, response, 5 * MS, NOW));
     }
     let admin =
         AdminState { seen: Some((view(true, Some([3, 2, 1])), NOW)), failures: 2, hidden: true };

@@ -60,23 +60,23 @@ impl Exchange {
     pub fn on_message(
         &mut self,
         body: &[u8],
-        ended: bool,
+        end_stream: bool,
         request: &impl RequestHead,
         store: &impl SharedStore,
         now: Nanos,
     ) -> Option<Decision> {
         if self.call.is_none() {
             let whole = body.is_empty();
-            if whole && !ended {
+            if whole && !end_stream {
                 return None;
             }
             self.awaits_message = false;
             return Some(self.on_request_headers(request, store, now, whole));
         }
-        let service = read_service(body, ended)?;
+        let service = read_service(body, end_stream)?;
         // Servers answer when the call's own end has come, which a client may put off:
         // others must not wait for that.
-        if service.is_ok() && !ended {
+        if service.is_ok() && !end_stream {
             return None;
         }
         self.awaits_message = false;

@@ -13,7 +13,7 @@ use crate::state::{Cell, Refusal, SharedStore, update};
 impl Exchange {
     /// What is known of the cluster, for clients of the same protocol.
     fn upstream(&self) -> Cell {
-        self.commons.evidence.upstreams.cell(&self.cluster, self.client)
+        self.context.evidence.upstreams.cell(&self.cluster, self.client)
     }
 
     /// Whether the probe asks the application to close the connection.
@@ -30,9 +30,9 @@ impl Exchange {
                 // "HTTP/1.1", "HTTP/2"
                 let version = request.protocol().and_then(|it| it.get(5).copied());
                 self.client = version.unwrap_or_default();
-                let patience = self.probe.patience();
+                let lease_for = self.probe.lease_for();
                 let asked = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
-                    let asking = upstream.ask(now, self.token, patience);
+                    let asking = upstream.ask(now, self.token, lease_for);
                     ((asking, *upstream), asking == Asking::Trial)
                 });
                 self.held.upstream = asked.ok().map(|(_, upstream)| upstream);
@@ -76,7 +76,7 @@ impl Exchange {
             (upstream.record(result), true)
         });
         if news == Ok(true) {
-            let upstreams = &self.commons.evidence.upstreams;
+            let upstreams = &self.context.evidence.upstreams;
             upstreams.show(&self.cluster, result, known.is_none(), &mut self.signals);
         }
     }
@@ -89,7 +89,7 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
     ) {
-        let evidence = &self.commons.evidence;
+        let evidence = &self.context.evidence;
         let speaks_http1 = OF_HTTP1.iter().any(|name| response.header(name).is_some());
         let lists = evidence.admin.is_some() && known.is_to_be_listed(now);
         if !speaks_http1 && !lists {

@@ -2,7 +2,7 @@
 
 use crate::http::edits::{HeaderEdits, Reply};
 
-/// What happens to a recognised probe.
+/// What happens to a matched probe.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It is ordinary traffic after all.

@@ -4,7 +4,7 @@
 use super::Exchange;
 use super::request::notice_every;
 use crate::base::time::{HOUR, Nanos};
-use crate::guards::cache::{Answer, Destination, Entry};
+use crate::guards::cache::{CacheEntry, CachedResponse, Destination};
 use crate::guards::capture::Capture;
 use crate::guards::sharing::{DROPPED, is_for_everyone};
 use crate::http::edits::HeaderEdits;
@@ -87,7 +87,7 @@ impl Exchange {
         }
         let (Some((rule, cells)), Some(cell)) = (&self.probe.memory, &self.memory) else { return };
         let (token, asked) = (self.token, self.arrived);
-        let at_home = update::<Entry, _>(store, cell, now, |entry| {
+        let at_home = update::<CacheEntry, _>(store, cell, now, |entry| {
             if errand == Errand::Scout {
                 (entry.scouted(rule, token, reached, now), true)
             } else {
@@ -118,7 +118,7 @@ impl Exchange {
     /// application's health.
     pub(super) fn begin_capture(
         &mut self,
-        answer: Answer,
+        answer: CachedResponse,
         failed: Option<bool>,
         response: &impl ResponseHead,
     ) {
@@ -155,7 +155,7 @@ impl Exchange {
         }
         let mut full = false;
         let kept = loop {
-            let kept = update_and_displace::<Entry, _>(store, cell, now, |entry| {
+            let kept = update_and_displace::<CacheEntry, _>(store, cell, now, |entry| {
                 match capture.finish(now, entry.answer.as_ref()).filter(|_| keepable) {
                     Some(answer) => entry.keep(rule, self.token, self.arrived, answer),
                     None => entry.keep_nothing(rule, self.token, self.arrived, now),

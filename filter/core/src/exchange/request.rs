@@ -4,10 +4,10 @@ use super::fetch::Errand;
 use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::{Nanos, nanos};
-use crate::evidence::Words;
+use crate::evidence::Detail;
 use crate::exchange::decision::Decision;
 use crate::guards::breaker::{Breaker, Passage};
-use crate::guards::cache::{Answer, CacheResult, CacheRule, Entry, Lookup};
+use crate::guards::cache::{CacheEntry, CacheResult, CacheRule, CachedResponse, Lookup};
 use crate::guards::capture::Capture;
 use crate::guards::limit::{Bucket, OnLimit};
 use crate::http::edits::Reply;
@@ -53,7 +53,7 @@ impl Exchange {
             Admission::NotAProbe => return Decision::NotAProbe,
             Admission::Denied => return self.deny(now),
         }
-        if self.probe.heeds_cluster() {
+        if self.probe.needs_cluster() {
             self.cluster = request.cluster().unwrap_or_default();
         }
         self.look_whose_it_is(request);
@@ -119,8 +119,8 @@ impl Exchange {
         now: Nanos,
     ) -> Decision {
         self.waits = false;
-        let entry = self.memory.as_ref().map(|cell| cell.read::<Entry>(store));
-        let Entry { answer, failure, .. } = entry.unwrap_or_default();
+        let entry = self.memory.as_ref().map(|cell| cell.read::<CacheEntry>(store));
+        let CacheEntry { answer, failure, .. } = entry.unwrap_or_default();
         // What came after the question is an answer to it, however long it took
         // to wake everyone.
         if let Some(answer) = answer.filter(|answer| answer.at >= self.arrived) {
@@ -153,8 +153,8 @@ impl Exchange {
         store: &impl SharedStore,
         now: Nanos,
     ) -> (Reply, Verdict) {
-        let words = if self.details { Words::Read } else { Words::Unread };
-        let report = self.commons.evidence.report(&self.probe.items, words, store, now);
+        let detail = if self.details { Detail::Full } else { Detail::Omitted };
+        let report = self.context.evidence.report(&self.probe.items, detail, store, now);
         self.probe.reply_respond(rule, report, &self.line, self.details)
     }
 
@@ -195,9 +195,9 @@ impl Exchange {
         Some(self.answer(reply, Outcome::Limited))
     }
 
-    fn last_answer(&self, store: &impl SharedStore, now: Nanos) -> Option<Answer> {
+    fn last_answer(&self, store: &impl SharedStore, now: Nanos) -> Option<CachedResponse> {
         let (rule, _) = self.probe.memory.as_ref()?;
-        let last = update::<Entry, _>(store, self.memory.as_ref()?, now, |entry| {
+        let last = update::<CacheEntry, _>(store, self.memory.as_ref()?, now, |entry| {
             let last = entry.last(rule, now).cloned();
             let used = last.is_some() && entry.note_use(rule, now);
             (last, used)
@@ -218,8 +218,8 @@ impl Exchange {
         let looked = if self.own {
             Ok(((Lookup::Pass, None), false))
         } else {
-            update_and_displace::<Entry, _>(store, cell, now, |entry| {
-                let lookup = entry.look(rule, now, self.token, probe.patience());
+            update_and_displace::<CacheEntry, _>(store, cell, now, |entry| {
+                let lookup = entry.look(rule, now, self.token, probe.lease_for());
                 let answer = entry.servable(rule, now).cloned();
                 let write = match lookup {
                     Lookup::Fresh | Lookup::Stale => entry.note_use(rule, now),
@@ -281,7 +281,7 @@ impl Exchange {
         }
     }
 
-    fn serve(&mut self, answer: Answer, details: &'static str, now: Nanos) -> Decision {
+    fn serve(&mut self, answer: CachedResponse, details: &'static str, now: Nanos) -> Decision {
         if self.probe.is_grpc() {
             return self.serve_to_call(answer, now);
         }
@@ -289,7 +289,7 @@ impl Exchange {
         self.answer(reply, Outcome::Cached)
     }
 
-    fn reply_kept(&mut self, answer: Answer, details: &'static str, now: Nanos) -> Reply {
+    fn reply_kept(&mut self, answer: CachedResponse, details: &'static str, now: Nanos) -> Reply {
         // Where there is a body and no media type, Envoy says text/plain.
         self.held.untyped = answer.content_type.is_none() && !answer.body.is_empty();
         self.probe.reply_kept(answer, details, now)
@@ -337,7 +337,7 @@ impl Exchange {
         let asked = update::<Breaker, _>(store, &cell, now, |breaker| {
             let before = *breaker;
             let may_hang = !self.whole && !self.blind;
-            let passage = breaker.ask(now, self.token, probe.patience(), may_hang);
+            let passage = breaker.ask(now, self.token, probe.lease_for(), may_hang);
             ((passage, breaker.position()), *breaker != before)
         });
         let (passage, position) = asked.ok()?;

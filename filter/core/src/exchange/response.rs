@@ -1,11 +1,11 @@
 //! The way back: what the prober is told, and what is kept.
 
-use super::plane::http_status;
+use super::grpc_bridge::http_status;
 use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict};
 use crate::base::time::Nanos;
 use crate::grpc::{self, GrpcMethod, code};
-use crate::guards::cache::{Answer, Failure};
+use crate::guards::cache::{CachedResponse, Failure};
 use crate::guards::upstream::Asking;
 use crate::http::edits::{BodyEdit, HeaderEdits};
 use crate::http::headers::{
@@ -14,7 +14,7 @@ use crate::http::headers::{
 };
 use crate::http::request::ResponseHead;
 use crate::probe::Action;
-use crate::score::Keeper;
+use crate::score::ScoreKeeper;
 use crate::state::{Notice, SharedStore};
 
 impl Exchange {
@@ -46,10 +46,10 @@ impl Exchange {
     }
 
     /// Who keeps the score, where one is kept and the prober may see it.
-    pub(super) fn score_to_show(&self) -> Option<&Keeper> {
+    pub(super) fn score_to_show(&self) -> Option<&ScoreKeeper> {
         let denied = matches!(self.progress, Progress::Known(Outcome::Denied));
         let shown = !denied && self.details;
-        self.commons.evidence.score.as_ref().filter(|_| shown)
+        self.context.evidence.score.as_ref().filter(|_| shown)
     }
 
     fn judge(
@@ -97,7 +97,7 @@ impl Exchange {
         now: Nanos,
     ) {
         const OF_ROUTER: &str = "-upstream-service-time";
-        let known = &self.commons.prefix_known;
+        let known = &self.context.prefix_known;
         if known.get() || !self.held.forwarded {
             return;
         }
@@ -105,7 +105,7 @@ impl Exchange {
         let other = (!usual).then(|| response.name_ending(OF_ROUTER)).flatten();
         known.set(usual || other.is_some());
         let Some(name) = other else { return };
-        if Notice::default().is_due(&self.commons.prefix_told, Nanos::MAX, store, now) {
+        if Notice::default().is_due(&self.context.prefix_told, Nanos::MAX, store, now) {
             let prefix = name.strip_suffix(OF_ROUTER).unwrap_or_default();
             self.signals.log.push(format!(
                 "the bootstrap's header_prefix is {prefix}: Envoy's router knows no x-envoy-* header, so timeout and retries of probes are without effect, and the headers for them reach the application; leave header_prefix out"
@@ -127,7 +127,7 @@ impl Exchange {
                 && response.header(GRPC_ENCODING).is_none_or(|encoding| encoding == b"identity")
         };
         if self.held.capture.is_some() && is_sound() {
-            self.begin_capture(Answer::begun(response, 503), None, response);
+            self.begin_capture(CachedResponse::begun(response, 503), None, response);
         }
         let Progress::AwaitingGrpc(answer) = &self.progress else { return HeaderEdits::default() };
         let said = response.header(GRPC_STATUS).and_then(|it| grpc::parse_status(&it));
@@ -171,7 +171,7 @@ impl Exchange {
     ) -> HeaderEdits {
         let reason = reason(response);
         let status = status(response, reason);
-        let answer = Answer::begun(response, status);
+        let answer = CachedResponse::begun(response, status);
         self.learn_upstream(response, store, now, reason);
         self.judge_for_breaker(store, now, reason, status);
 
@@ -183,7 +183,7 @@ impl Exchange {
             self.fail_refresh(store, now, status);
             // Without a body to replace, only an answer without one can stand there.
             let bodiless = self.held.replacement.is_some();
-            let covers = |kept: &Answer| !end_of_stream || bodiless || kept.body.is_empty();
+            let covers = |kept: &CachedResponse| !end_of_stream || bodiless || kept.body.is_empty();
             if let Some(kept) = self.held.fallback.take().filter(covers) {
                 return self.replace_by(kept, now, end_of_stream);
             }
@@ -262,7 +262,7 @@ impl Exchange {
     }
 
     /// Puts the kept answer in the place of Envoy's own error.
-    fn replace_by(&mut self, kept: Answer, now: Nanos, end_of_stream: bool) -> HeaderEdits {
+    fn replace_by(&mut self, kept: CachedResponse, now: Nanos, end_of_stream: bool) -> HeaderEdits {
         self.progress = Progress::Known(Outcome::Cached);
         let mut edits = self.probe.describe(&kept, now);
         edits.set(STATUS_CODE, kept.status.to_string());
@@ -300,7 +300,7 @@ impl Exchange {
             }
             let (watch, probe) = (answer.method() == GrpcMethod::Watch, &self.probe);
             let raise = &mut self.signals.raise;
-            answer.hear(&bytes, |said| raise.extend(watch.then(|| probe.watch_metric(said))));
+            answer.on_body(&bytes, |said| raise.extend(watch.then(|| probe.watch_metric(said))));
             // A Watch may go on for long after its first message.
             match answer.said() {
                 Some(Outcome::Pass) => self.settle_breaker(store, now, Some(false)),
@@ -332,10 +332,10 @@ impl Exchange {
     ) {
         self.held.head_waits = false;
         // gRPC-Web's filter takes them away: nothing is left of them in the end.
-        let mut ended = None;
+        let mut outcome = None;
         if let Progress::AwaitingGrpc(answer) = &self.progress {
             let status = grpc_status().and_then(|value| grpc::parse_status(&value));
-            ended = status.map(|status| answer.outcome(Some(status)));
+            outcome = status.map(|status| answer.outcome(Some(status)));
             match status {
                 Some(status) => self.capture_call(status),
                 None => self.held.capture = None,
@@ -348,7 +348,7 @@ impl Exchange {
             self.settle_breaker(store, now, failed);
         }
         self.complete(store, now);
-        ended.into_iter().for_each(|outcome| self.progress = Progress::Known(outcome));
+        outcome.into_iter().for_each(|outcome| self.progress = Progress::Known(outcome));
     }
 }
 
@@ -442,7 +442,7 @@ fn marked(response: &impl ResponseHead) -> Verdict {
     }
 }
 
-impl Answer {
+impl CachedResponse {
     /// The head of an answer whose body is still to come.
     pub(super) fn begun(response: &impl ResponseHead, status: u16) -> Self {
         Self {

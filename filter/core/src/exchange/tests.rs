@@ -1,7 +1,7 @@
 //! What becomes of a probe, and what its prober is told.
 
 use super::*;
-use crate::base::environment::Surroundings;
+use crate::base::environment::Environment;
 use crate::exchange::decision::Decision;
 use crate::http::edits::{BodyEdit, HeaderEdits, Reply};
 use crate::http::headers::CLIENT_OVERRIDES;
@@ -14,8 +14,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 mod cached;
 mod calls;
 mod closing;
+mod grpc_bridge;
 mod guarded;
-mod plane;
 mod shared;
 mod storms;
 
@@ -74,12 +74,12 @@ struct Proxy {
 
 impl Proxy {
     fn new(config: &str) -> Self {
-        let surroundings = Surroundings {
+        let environment = Environment {
             service_cluster: "shop".into(),
             plugin: "hb".into(),
-            ..Surroundings::default()
+            ..Environment::default()
         };
-        let policy = Policy::from_bytes(config.as_bytes(), &surroundings).unwrap();
+        let policy = Policy::from_bytes(config.as_bytes(), &environment).unwrap();
         Self { policy, store: FakeStore::default(), now: NOW, probes: 0 }
     }
 
@@ -94,8 +94,8 @@ impl Proxy {
 
     fn arrives_with(&mut self, request: &FakeRequest, whole: bool) -> (Exchange, Decision) {
         self.probes += 1;
-        let recognised = self.policy.recognise(request).unwrap();
-        let mut exchange = self.policy.exchange(recognised, self.probes, self.now);
+        let matched = self.policy.match_request(request).unwrap();
+        let mut exchange = self.policy.exchange(matched, self.probes, self.now);
         let decision = exchange.on_request_headers(request, &self.store, self.now, whole);
         (exchange, decision)
     }

@@ -2,7 +2,7 @@
 
 use crate::base::metric::MetricIndex;
 use crate::base::time::{Nanos, nanos};
-use crate::callout::{Heard, Refusal};
+use crate::callout::{CheckResponse, Refusal};
 use crate::grpc::ServingStatus;
 use crate::matching::status::StatusPattern;
 use crate::state::{Cell, Decoder, Encoder, Shared, State};
@@ -144,12 +144,12 @@ impl CheckResult {
     }
 
     /// What it is that was heard, and that is good or isn't.
-    pub fn of(heard: &Heard, healthy: bool) -> Self {
-        match heard {
+    pub fn of(response: &CheckResponse, healthy: bool) -> Self {
+        match response {
             _ if healthy => Self::Pass,
-            Heard::Timeout => Self::Timeout,
-            Heard::Refused(Refusal::UnknownCluster) => Self::NoCluster,
-            Heard::Nothing(_) | Heard::Refused(_) => Self::Unreachable,
+            CheckResponse::Timeout => Self::Timeout,
+            CheckResponse::Refused(Refusal::UnknownCluster) => Self::NoCluster,
+            CheckResponse::Nothing(_) | CheckResponse::Refused(_) => Self::Unreachable,
             _ => Self::Fail,
         }
     }
@@ -170,26 +170,37 @@ pub struct Observation {
 
 impl Observation {
     /// Judges what was heard `took` nanoseconds after it was asked.
-    pub fn judge(rule: &CheckRule, heard: &Heard, took: Nanos, now: Nanos) -> Self {
+    pub fn judge(rule: &CheckRule, response: &CheckResponse, took: Nanos, now: Nanos) -> Self {
         let took_ms = took / 1_000_000;
-        let (healthy, output) = match heard {
-            Heard::Answer(status) if expected(rule).iter().any(|one| one.matches(*status)) => {
+        let (healthy, output) = match response {
+            CheckResponse::Answer(status)
+                if expected(rule).iter().any(|one| one.matches(*status)) =>
+            {
                 (true, format!("answered {status} in {took_ms} ms"))
             }
-            Heard::Answer(status) => {
+            CheckResponse::Answer(status) => {
                 let wanted: Vec<String> = expected(rule).iter().map(ToString::to_string).collect();
                 (false, format!("answered {status}, not {}", wanted.join(" or ")))
             }
-            Heard::Health(ServingStatus::Serving) => {
+            CheckResponse::Health(ServingStatus::Serving) => {
                 (true, format!("answered SERVING in {took_ms} ms"))
             }
-            Heard::Health(status) => (false, status.word().to_owned()),
-            Heard::Timeout => (false, format!("no answer within {} ms", rule.timeout.as_millis())),
-            Heard::Nothing(reason) | Heard::Unclear(reason) => (false, reason.clone()),
-            Heard::Refused(refusal) => (false, refusal.reason().to_owned()),
-            Heard::TooLarge(size) => (false, format!("the answer is too large: {size} bytes")),
+            CheckResponse::Health(status) => (false, status.word().to_owned()),
+            CheckResponse::Timeout => {
+                (false, format!("no answer within {} ms", rule.timeout.as_millis()))
+            }
+            CheckResponse::Nothing(reason) | CheckResponse::Unclear(reason) => {
+                (false, reason.clone())
+            }
+            CheckResponse::Refused(refusal) => (false, refusal.reason().to_owned()),
+            CheckResponse::TooLarge(size) => {
+                (false, format!("the answer is too large: {size} bytes"))
+            }
         };
-        let answered = matches!(heard, Heard::Answer(_) | Heard::Health(_) | Heard::TooLarge(_));
+        let answered = matches!(
+            response,
+            CheckResponse::Answer(_) | CheckResponse::Health(_) | CheckResponse::TooLarge(_)
+        );
         Self { healthy, output, took_ms: answered.then_some(took_ms), at: now }
     }
 

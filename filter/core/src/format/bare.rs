@@ -17,7 +17,7 @@ pub struct Bare {
 impl Bare {
     /// The page of a format; `None` where it depends on the request.
     pub fn of(format: Format, verdict: Verdict) -> Option<Self> {
-        if format.heeds_target() {
+        if format.depends_on_target() {
             return None;
         }
         let unseen = Finding {

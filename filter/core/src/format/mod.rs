@@ -85,7 +85,7 @@ impl Format {
     }
 
     /// Whether the page depends on the path and the query of the request.
-    pub fn heeds_target(self) -> bool {
+    pub fn depends_on_target(self) -> bool {
         self == Self::Kubernetes
     }
 

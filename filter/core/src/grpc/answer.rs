@@ -22,7 +22,7 @@ impl GrpcAnswer {
     }
 
     /// Takes the next piece of the answer's body, and hands over what each message says.
-    pub fn hear(&mut self, bytes: &[u8], mut heard: impl FnMut(ServingStatus)) {
+    pub fn on_body(&mut self, bytes: &[u8], mut on_message: impl FnMut(ServingStatus)) {
         // A List answer is a map of any size; that it came is all that counts.
         if self.method == GrpcMethod::List {
             return;
@@ -33,7 +33,7 @@ impl GrpcAnswer {
                 Frame::Message(bytes) => ServingStatus::read(&bytes),
                 Frame::Unreadable => None,
             };
-            said.into_iter().for_each(&mut heard);
+            said.into_iter().for_each(&mut on_message);
             *last = Some(match said {
                 Some(ServingStatus::Serving) => Outcome::Pass,
                 Some(_) => Outcome::Fail,
@@ -77,7 +77,7 @@ mod tests {
 
     fn outcome(method: GrpcMethod, body: &[u8], status: Option<u32>) -> Outcome {
         let mut answer = GrpcAnswer::new(method);
-        answer.hear(body, |_| {});
+        answer.on_body(body, |_| {});
         answer.outcome(status)
     }
 

@@ -46,15 +46,15 @@ impl Violation {
 }
 
 /// Reads the service that a call asks for out of its body so far. `None` means
-/// that more of it must come first; `ended` says that nothing more comes.
+/// that more of it must come first; `end_stream` says that nothing more comes.
 ///
 /// # Errors
 /// The call can't be understood.
-pub fn read_service(body: &[u8], ended: bool) -> Option<Result<String, Violation>> {
+pub fn read_service(body: &[u8], end_stream: bool) -> Option<Result<String, Violation>> {
     let Some((&[flag, a, b, c, d], rest)) = body.split_first_chunk::<HEADER>() else {
         return match body {
-            [] if ended => Some(Err(Violation::NotOne)),
-            _ if ended => Some(Err(Violation::Garbage)),
+            [] if end_stream => Some(Err(Violation::NotOne)),
+            _ if end_stream => Some(Err(Violation::Garbage)),
             _ => None,
         };
     };
@@ -66,7 +66,7 @@ pub fn read_service(body: &[u8], ended: bool) -> Option<Result<String, Violation
         _ => return Some(Err(Violation::Garbage)),
     }
     let Some((message, more)) = rest.split_at_checked(length) else {
-        return ended.then_some(Err(Violation::Garbage));
+        return end_stream.then_some(Err(Violation::Garbage));
     };
     if !more.is_empty() {
         return Some(Err(Violation::NotOne));

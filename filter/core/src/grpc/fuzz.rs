@@ -64,7 +64,7 @@ fn whatever_comes_as_an_answer_is_judged_the_same_in_any_pieces() {
         let body = random.mutated(&sound);
         let outcome = |pieces: &[&[u8]]| {
             let mut answer = GrpcAnswer::new(GrpcMethod::Check);
-            pieces.iter().for_each(|piece| answer.hear(piece, |_| {}));
+            pieces.iter().for_each(|piece| answer.on_body(piece, |_| {}));
             answer.outcome(Some(code::OK))
         };
         let whole = outcome(&[&body]);

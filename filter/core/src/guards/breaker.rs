@@ -96,7 +96,7 @@ impl State for Breaker {
 impl Breaker {
     /// Asks whether a probe may pass. As a trial it has `patience` nanoseconds to come to an
     /// end, and less where it `may_hang` because its body is still to come.
-    pub fn ask(&mut self, now: Nanos, token: u64, patience: Nanos, may_hang: bool) -> Passage {
+    pub fn ask(&mut self, now: Nanos, token: u64, lease_for: Nanos, may_hang: bool) -> Passage {
         if self.open_until == 0 {
             return Passage::Closed;
         }
@@ -109,8 +109,8 @@ impl Breaker {
             return Passage::HalfOpen;
         }
         self.trial_may_hang = may_hang;
-        let patience = if may_hang { patience.min(WHILE_IT_MAY_HANG) } else { patience };
-        self.trial.grant(token, now, patience);
+        let lease_for = if may_hang { lease_for.min(WHILE_IT_MAY_HANG) } else { lease_for };
+        self.trial.grant(token, now, lease_for);
         Passage::Trial
     }
 

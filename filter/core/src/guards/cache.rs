@@ -40,7 +40,7 @@ impl CacheRule {
 
 /// An answer of the application, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct CachedResponse {
     /// The HTTP status; for a call of gRPC 200 where it passed, and 503 where not.
     pub status: u16,
     /// The status of a call of gRPC.
@@ -56,7 +56,7 @@ pub struct Answer {
     pub at: Nanos,
 }
 
-impl Answer {
+impl CachedResponse {
     /// Without its body, which isn't for everyone: where the status hasn't changed, that
     /// of the answer that is known stands for it.
     pub fn without_body(self, known: Option<&Self>) -> Self {
@@ -82,9 +82,9 @@ impl Answer {
 
 /// What is kept for one scope of a rule, shared by all workers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Entry {
+pub struct CacheEntry {
     /// The last whole answer.
-    pub answer: Option<Answer>,
+    pub answer: Option<CachedResponse>,
     /// The last time that no answer could be fetched.
     pub failure: Option<Failure>,
     /// Until when every probe passes, because the answer can't be kept.
@@ -168,10 +168,10 @@ impl CacheResult {
     }
 }
 
-impl Entry {
+impl CacheEntry {
     /// What becomes of a probe. To fetch the next answer it has `patience`
     /// nanoseconds.
-    pub fn look(&mut self, rule: &CacheRule, now: Nanos, token: u64, patience: Nanos) -> Lookup {
+    pub fn look(&mut self, rule: &CacheRule, now: Nanos, token: u64, lease_for: Nanos) -> Lookup {
         if self.answer.as_ref().is_some_and(|answer| answer.age(now) < nanos(rule.ttl)) {
             return Lookup::Fresh;
         }
@@ -182,7 +182,7 @@ impl Entry {
             let servable = self.servable(rule, now).is_some();
             return if servable { Lookup::Stale } else { Lookup::Wait };
         }
-        self.refresh.grant(token, now, patience);
+        self.refresh.grant(token, now, lease_for);
         self.expires = self.expires.max(self.refresh.until());
         self.used |= self.answer.is_some();
         if self.astray == 0 { Lookup::Refresh } else { Lookup::Scout }
@@ -223,15 +223,16 @@ impl Entry {
     }
 
     /// The answer, while it may still be served.
-    pub fn servable(&self, rule: &CacheRule, now: Nanos) -> Option<&Answer> {
+    pub fn servable(&self, rule: &CacheRule, now: Nanos) -> Option<&CachedResponse> {
         let useful = nanos(rule.ttl).saturating_add(nanos(rule.stale_for));
         self.answer.as_ref().filter(|answer| answer.age(now) < useful)
     }
 
     /// The last answer, for whoever is to get one rather than none, however old it is:
     /// unless the application couldn't be reached since.
-    pub fn last(&self, rule: &CacheRule, now: Nanos) -> Option<&Answer> {
-        let no_failure_since = |answer: &&Answer| self.failure.is_none_or(|it| it.at < answer.at);
+    pub fn last(&self, rule: &CacheRule, now: Nanos) -> Option<&CachedResponse> {
+        let no_failure_since =
+            |answer: &&CachedResponse| self.failure.is_none_or(|it| it.at < answer.at);
         self.servable(rule, now).or_else(|| self.answer.as_ref().filter(no_failure_since))
     }
 
@@ -250,7 +251,7 @@ impl Entry {
 
     /// Keeps a whole answer to a question of the time `asked`; a newer one stays,
     /// where the fetch had been given up meanwhile.
-    pub fn keep(&mut self, rule: &CacheRule, token: u64, asked: Nanos, answer: Answer) {
+    pub fn keep(&mut self, rule: &CacheRule, token: u64, asked: Nanos, answer: CachedResponse) {
         if self.is_overtaken(token, asked) {
             return;
         }
@@ -295,7 +296,7 @@ impl Entry {
 /// prober an answer from elsewhere. Routes change seldom.
 const ASTRAY_FOR: Nanos = 600_000_000_000;
 
-impl State for Entry {
+impl State for CacheEntry {
     fn encode(&self, to: &mut Encoder) {
         to.number(self.pass_until).number(self.expires).number(u64::from(self.used));
         to.number(self.home).number(self.astray);
@@ -326,7 +327,7 @@ impl State for Entry {
                 Some(Failure { status, at: from.number()? })
             })?,
             answer: from.optional(|from| {
-                Some(Answer {
+                Some(CachedResponse {
                     status: u16::try_from(from.number()?).ok()?,
                     grpc_status: u32::try_from(from.number()?).ok()?,
                     marked: match from.number()? {

@@ -1,7 +1,7 @@
 //! Reads an answer as it goes by, to keep it.
 
 use crate::base::time::Nanos;
-use crate::guards::cache::Answer;
+use crate::guards::cache::CachedResponse;
 use crate::http::headers::CONTENT_ENCODING;
 use crate::http::request::ResponseHead;
 
@@ -9,7 +9,7 @@ use crate::http::request::ResponseHead;
 #[derive(Debug, Default)]
 pub struct Capture {
     /// `None` before it has begun, and once it can't be kept.
-    answer: Option<Answer>,
+    answer: Option<CachedResponse>,
     /// Whether its status is worth keeping alone.
     status_suffices: bool,
     /// Whether nothing but its status is kept.
@@ -30,7 +30,12 @@ impl Capture {
     /// Its head is there; its body may be shown to everyone, or may not. What says
     /// nothing without its other headers can't be kept: partial and interim answers,
     /// redirects.
-    pub fn begin(&mut self, answer: Answer, response: &impl ResponseHead, for_everyone: bool) {
+    pub fn begin(
+        &mut self,
+        answer: CachedResponse,
+        response: &impl ResponseHead,
+        for_everyone: bool,
+    ) {
         let speaks_for_itself = !matches!(answer.status, 100..200 | 206 | 300..400);
         let plain = response.header(CONTENT_ENCODING).is_none_or(|value| value == b"identity");
         self.answer = speaks_for_itself.then_some(answer);
@@ -75,8 +80,8 @@ impl Capture {
 
     /// It is whole; `None` where it can't be kept. Where only its status is, what is
     /// `known` already may lend it a body.
-    pub fn finish(&self, now: Nanos, known: Option<&Answer>) -> Option<Answer> {
-        let answer = Answer { at: now, ..self.answer.clone()? };
+    pub fn finish(&self, now: Nanos, known: Option<&CachedResponse>) -> Option<CachedResponse> {
+        let answer = CachedResponse { at: now, ..self.answer.clone()? };
         Some(if self.status_only { answer.without_body(known) } else { answer })
     }
 }

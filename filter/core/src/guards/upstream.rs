@@ -116,11 +116,11 @@ const LIST_AGAIN: Nanos = 10_000_000_000;
 impl Upstream {
     /// Whether a probe asks; the one that tries has `patience` nanoseconds to come to an
     /// end.
-    pub fn ask(&mut self, now: Nanos, token: u64, patience: Nanos) -> Asking {
+    pub fn ask(&mut self, now: Nanos, token: u64, lease_for: Nanos) -> Asking {
         match self.stage {
             Stage::Announces => Asking::Yes,
             Stage::Http1 if !self.trial.is_held(now) => {
-                self.trial.grant(token, now, patience);
+                self.trial.grant(token, now, lease_for);
                 Asking::Trial
             }
             _ => Asking::No,

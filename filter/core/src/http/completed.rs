@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 /// A request that is over. `'a` is how long the names live that are asked for.
 #[derive(Debug)]
-pub struct Ended<'a, E> {
+pub struct Completed<'a, E> {
     ending: &'a E,
     /// The path, where anyone has asked for it, or it is known from the beginning.
     path: OnceCell<Option<Rc<[u8]>>>,
@@ -31,7 +31,7 @@ enum Fact<'a> {
     Route,
 }
 
-impl<'a, E: Ending> Ended<'a, E> {
+impl<'a, E: Ending> Completed<'a, E> {
     /// A request that nothing has been read of, but what was kept of its path when it came
     /// (see [`Policy::path_to_keep`](crate::Policy::path_to_keep)).
     pub fn new(ending: &'a E, path: Option<Rc<[u8]>>) -> Self {
@@ -100,11 +100,11 @@ impl<'a, E: Ending> Ended<'a, E> {
     }
 
     pub(crate) fn request_headers(&self) -> impl Headers<'a> {
-        Side { ended: self, fact: Fact::RequestHeader }
+        Side { completed: self, fact: Fact::RequestHeader }
     }
 
     pub(crate) fn response_headers(&self) -> impl Headers<'a> {
-        Side { ended: self, fact: Fact::ResponseHeader }
+        Side { completed: self, fact: Fact::ResponseHeader }
     }
 
     fn number(&self, place: usize, read: fn(&E) -> Option<u64>) -> Option<u64> {
@@ -150,16 +150,16 @@ fn once<'a, T, L>(
 
 /// The headers of one of the two messages.
 struct Side<'e, 'a, E> {
-    ended: &'e Ended<'a, E>,
+    completed: &'e Completed<'a, E>,
     fact: fn(&'a str) -> Fact<'a>,
 }
 
 impl<'a, E: Ending> Headers<'a> for Side<'_, 'a, E> {
     fn first(&self, name: &'a str) -> Option<Vec<u8>> {
-        self.ended.value((self.fact)(name))
+        self.completed.value((self.fact)(name))
     }
 
     fn any(&self, name: &'a str, such: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-        self.ended.any_of((self.fact)(name), such)
+        self.completed.any_of((self.fact)(name), such)
     }
 }

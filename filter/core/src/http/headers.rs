@@ -1,8 +1,8 @@
 //! Names of the headers that the filter reads and writes.
 
-/// Marks a request as a recognised probe, for the application.
+/// Marks a request as a matched probe, for the application.
 pub const UPSTREAM_HEALTH_CHECK: &str = "x-envoy-upstream-health-check";
-/// Names the probe rule that recognised the request, for the application.
+/// Names the probe rule that matched the request, for the application.
 pub const PROBE: &str = "x-heartbeat-probe";
 /// The proxy's own service cluster (`node.cluster`), for the prober: Envoy's
 /// active health checker compares it with the service that it expects.

@@ -2,27 +2,27 @@
 
 use super::Policy;
 use super::notes::{notes, summary};
-use crate::base::environment::Surroundings;
+use crate::base::environment::Environment;
 use crate::base::metric::Metric;
 use crate::base::outcome::Outcome;
 use crate::config::Config;
 use crate::counters::counter::{self, Counter};
 use crate::evidence::{Evidence, EvidenceMetrics, Item};
-use crate::exchange::Commons;
+use crate::exchange::ExchangeContext;
 use crate::grpc::{self, GrpcMethod};
 use crate::guards::cache::CacheResult;
 use crate::guards::upstream::{CloseResult, UpstreamMetrics};
 use crate::matching::rule::{Match, PathMatch};
-use crate::policy::loads::Loads;
+use crate::policy::loads::ConfigLoads;
 use crate::policy::metrics;
-use crate::probe::{Action, Probe, ProbeMetrics, ProbeRule, Recogniser};
+use crate::probe::{Action, Probe, ProbeMetrics, ProbeRule, Router};
 use crate::state::{Cell as StateCell, Notice, fingerprint};
 use std::cell::Cell;
 use std::rc::Rc;
 
 impl Policy {
     /// Compiles a configuration that holds together; `print` tells it from others.
-    pub fn compile(mut config: Config, print: u64, surroundings: &Surroundings) -> Self {
+    pub fn compile(mut config: Config, print: u64, environment: &Environment) -> Self {
         let summary = summary(&config);
         let mut metrics: Vec<Metric> = Vec::new();
         let counters = config.counters.drain(..).map(|rule| {
@@ -38,7 +38,7 @@ impl Policy {
         metrics.extend(CloseResult::ALL.map(metrics::connection_close_total));
 
         let build_info = metrics.len();
-        metrics.push(metrics::build_info(surroundings.build));
+        metrics.push(metrics::build_info(environment.build));
         let accepted = metrics.len();
         metrics.extend([true, false].map(metrics::config_loads_total));
 
@@ -49,23 +49,23 @@ impl Policy {
         let admin = metrics.len();
         metrics.extend(config.admin.iter().map(|_| metrics::admin_up()));
         let places = EvidenceMetrics { checks, score, upstreams, admin };
-        let mut evidence = Evidence::compile(&config, &surroundings.plugin, places);
+        let mut evidence = Evidence::compile(&config, &environment.plugin, places);
         let mut compile = |rule: &ProbeRule| {
-            let items = evidence.add(rule, &config, &surroundings.plugin, metrics.len());
+            let items = evidence.add(rule, &config, &environment.plugin, metrics.len());
             metrics.extend(items.iter().map(|item| metrics::evidence_up(&rule.name, &item.name)));
             items
         };
         let items: Vec<Rc<[Item]>> = config.probes.iter().map(&mut compile).collect();
 
         let notes = notes(&config);
-        let said = format!("heartbeat/{}/grpc-web", surroundings.plugin);
+        let said = format!("heartbeat/{}/grpc-web", environment.plugin);
         let grpc_web = (Notice::default(), StateCell::alone(said, 0));
         let noted = StateCell::alone(
-            format!("heartbeat/{}/noted", surroundings.plugin),
+            format!("heartbeat/{}/noted", environment.plugin),
             fingerprint(&notes),
         );
 
-        let mut recogniser = Recogniser::default();
+        let mut router = Router::default();
         for (rule, items) in config.probes.into_iter().zip(items) {
             let matcher = rule.matcher.clone();
             let outcomes = metrics.len();
@@ -89,21 +89,21 @@ impl Policy {
                 metrics.extend(said.map(|said| metrics::watch_message_total(&rule.name, *said)));
             }
             let metrics = ProbeMetrics { outcomes, duration, cache, breaker, watch };
-            recogniser.add(matcher, Rc::new(Probe::compile(rule, items, surroundings, metrics)));
+            router.add(matcher, Rc::new(Probe::compile(rule, items, environment, metrics)));
         }
-        let commons = Rc::new(Commons {
+        let context = Rc::new(ExchangeContext {
             evidence: Rc::new(evidence),
             grpc_replies: config.grpc_replies,
             responder_missed: Cell::new(false),
             bridge_seen: Cell::new(false),
             prefix_known: Cell::new(false),
-            prefix_told: StateCell::alone(format!("heartbeat/{}/prefix", surroundings.plugin), 0),
+            prefix_told: StateCell::alone(format!("heartbeat/{}/prefix", environment.plugin), 0),
         });
-        let build = fingerprint(&surroundings.build);
-        let loads = Rc::new(Loads::new(&surroundings.plugin, print, build));
+        let build = fingerprint(&environment.build);
+        let loads = Rc::new(ConfigLoads::new(&environment.plugin, print, build));
         Self {
-            recogniser,
-            commons,
+            router,
+            context,
             counters,
             longest_counted_path,
             metrics,

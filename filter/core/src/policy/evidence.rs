@@ -11,7 +11,7 @@ use crate::facts::check::{Check, CheckResult};
 use crate::facts::traffic::Tally;
 use crate::guards::upstream::Upstreams;
 use crate::probe::ProbeRule;
-use crate::score::Keeper;
+use crate::score::ScoreKeeper;
 use crate::state::{Cell, Shared, fingerprint};
 use std::rc::Rc;
 
@@ -35,7 +35,7 @@ impl Evidence {
         let score = config
             .score
             .as_ref()
-            .map(|rule| Keeper::new(rule, &config.checks, &clusters, cell, metrics.score));
+            .map(|rule| ScoreKeeper::new(rule, &config.checks, &clusters, cell, metrics.score));
         let side = config.score.as_ref().map(|rule| rule.protocol.handshakes);
         let admin = config.admin.as_ref().map(|rule| {
             let print = fingerprint(&(rule, &clusters, side));

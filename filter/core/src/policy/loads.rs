@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// The loads of one plugin, in all VMs together.
 #[derive(Debug)]
-pub struct Loads {
+pub struct ConfigLoads {
     cell: Cell,
     /// Tells the configuration from others.
     print: u64,
@@ -21,7 +21,7 @@ pub struct Loads {
 
 /// What is new about a load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct News {
+pub struct LoadResult {
     /// No other VM has made this load.
     pub load: bool,
     /// The process had another module before, or none.
@@ -51,7 +51,7 @@ const REMEMBERED: usize = 8;
 /// Within this time, in nanoseconds, the VMs of a process load a configuration.
 const AT_THE_SAME_TIME: Nanos = 10_000_000_000;
 
-impl Loads {
+impl ConfigLoads {
     /// Those of a plugin, of which this VM loads the configuration that `print`
     /// tells from others; `build` tells the module.
     pub fn new(plugin: &str, print: u64, build: u64) -> Self {
@@ -65,18 +65,18 @@ impl Loads {
         seen: &mut Seen,
         store: &impl SharedStore,
         now: Nanos,
-    ) -> News {
+    ) -> LoadResult {
         let before = seen.0.get(plugin).copied();
         let noted = update::<Register, _>(store, &self.cell, now, |register| {
             register.latest = self.print;
             let build = std::mem::replace(&mut register.build, self.build) != self.build;
             let (number, load) = register.note(self.print, before, now);
-            ((number, News { load, build }), true)
+            ((number, LoadResult { load, build }), true)
         });
         // Where it can't be written nobody would know it for the first.
-        let Ok((number, news)) = noted else { return News::default() };
+        let Ok((number, result)) = noted else { return LoadResult::default() };
         seen.0.insert(plugin.to_owned(), number);
-        news
+        result
     }
 
     /// Whether no other configuration of the plugin was loaded after it.
@@ -153,10 +153,10 @@ mod tests {
 
     impl Process {
         fn load(&mut self, vm: &mut Seen, print: u64, now: Nanos) {
-            let loads = Loads::new("p", print, self.build);
-            let news = loads.register("p", vm, &self.store, now);
-            self.counted += usize::from(news.load);
-            self.builds += usize::from(news.build);
+            let loads = ConfigLoads::new("p", print, self.build);
+            let result = loads.register("p", vm, &self.store, now);
+            self.counted += usize::from(result.load);
+            self.builds += usize::from(result.build);
         }
 
         /// Envoy tries a configuration out, and hands it to the main thread.
@@ -209,8 +209,8 @@ mod tests {
         process.try_out(&mut main, 8, NOW);
         process.load(&mut worker, 7, NOW);
         process.load(&mut worker, 8, NOW);
-        assert!(Loads::new("p", 8, 0).is_latest(&process.store));
-        assert!(!Loads::new("p", 7, 0).is_latest(&process.store));
+        assert!(ConfigLoads::new("p", 8, 0).is_latest(&process.store));
+        assert!(!ConfigLoads::new("p", 7, 0).is_latest(&process.store));
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
         let (mut process, mut main) = (Process::default(), Seen::default());
         (0..100).for_each(|print| process.try_out(&mut main, print, NOW));
         assert_eq!(process.counted, 100);
-        let register = Loads::new("p", 0, 0).cell.read::<Register>(&process.store);
+        let register = ConfigLoads::new("p", 0, 0).cell.read::<Register>(&process.store);
         assert_eq!(register.recent.len(), REMEMBERED);
     }
 }

@@ -1,7 +1,7 @@
 //! What is a probe, and what isn't.
 
 use super::*;
-use crate::base::environment::Surroundings;
+use crate::base::environment::Environment;
 use crate::base::outcome::Outcome;
 use crate::facts::check::CheckResult;
 use crate::grpc;
@@ -13,16 +13,16 @@ use std::cell::RefCell;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn policy(json: &str) -> Policy {
-    Policy::from_bytes(json.as_bytes(), &Surroundings::default()).unwrap()
+    Policy::from_bytes(json.as_bytes(), &Environment::default()).unwrap()
 }
 
 /// The name of the rule that recognises a request.
-fn recognised(policy: &Policy, request: &impl RequestHead) -> Option<String> {
-    policy.recognise(request).map(|found| found.probe.name().to_owned())
+fn matched(policy: &Policy, request: &impl RequestHead) -> Option<String> {
+    policy.match_request(request).map(|found| found.probe.name().to_owned())
 }
 
 fn by_default(method: &str, path: &str) -> Option<String> {
-    recognised(&policy(""), &FakeRequest::new(method, path))
+    matched(&policy(""), &FakeRequest::new(method, path))
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_method_is_compared_with_case() {
 #[test]
 fn without_methods_a_rule_takes_any() {
     let policy = policy(r#"{"probes":[{"name":"p","match":{"path":"/h"}}]}"#);
-    assert_eq!(recognised(&policy, &FakeRequest::new("BREW", "/h")).as_deref(), Some("p"));
+    assert_eq!(matched(&policy, &FakeRequest::new("BREW", "/h")).as_deref(), Some("p"));
 }
 
 #[test]
@@ -71,39 +71,39 @@ fn the_first_rule_that_matches_wins() {
         r#"{"probes":[{"name":"post","match":{"path":"/h","methods":["POST"]}},
                       {"name":"any","match":{"path":"/h"}}]}"#,
     );
-    assert_eq!(recognised(&policy, &FakeRequest::new("POST", "/h")).as_deref(), Some("post"));
-    assert_eq!(recognised(&policy, &FakeRequest::new("GET", "/h")).as_deref(), Some("any"));
+    assert_eq!(matched(&policy, &FakeRequest::new("POST", "/h")).as_deref(), Some("post"));
+    assert_eq!(matched(&policy, &FakeRequest::new("GET", "/h")).as_deref(), Some("any"));
 }
 
 #[test]
 fn a_grpc_health_call_needs_the_grpc_content_type() {
     let policy = policy("");
-    assert_eq!(recognised(&policy, &FakeRequest::grpc("Check")).as_deref(), Some("grpc"));
-    assert_eq!(recognised(&policy, &FakeRequest::grpc("List")).as_deref(), Some("grpc"));
-    assert_eq!(recognised(&policy, &FakeRequest::grpc("Watch")).as_deref(), Some("grpc_watch"));
+    assert_eq!(matched(&policy, &FakeRequest::grpc("Check")).as_deref(), Some("grpc"));
+    assert_eq!(matched(&policy, &FakeRequest::grpc("List")).as_deref(), Some("grpc"));
+    assert_eq!(matched(&policy, &FakeRequest::grpc("Watch")).as_deref(), Some("grpc_watch"));
     let plain = FakeRequest::new("POST", "/grpc.health.v1.Health/Check");
-    assert_eq!(recognised(&policy, &plain), None);
+    assert_eq!(matched(&policy, &plain), None);
     let web = plain.with("content-type", "application/grpc-web");
-    assert_eq!(recognised(&policy, &web), None);
+    assert_eq!(matched(&policy, &web), None);
 }
 
 #[test]
 fn no_probes_means_that_nothing_is_recognised() {
     let policy = policy(r#"{"probes":[]}"#);
-    assert_eq!(recognised(&policy, &FakeRequest::new("GET", "/health")), None);
-    assert_eq!(recognised(&policy, &FakeRequest::grpc("Check")), None);
+    assert_eq!(matched(&policy, &FakeRequest::new("GET", "/health")), None);
+    assert_eq!(matched(&policy, &FakeRequest::grpc("Check")), None);
 }
 
 #[test]
 fn a_request_without_a_path_is_ordinary() {
-    assert_eq!(recognised(&policy(""), &FakeRequest(Vec::new())), None);
+    assert_eq!(matched(&policy(""), &FakeRequest(Vec::new())), None);
 }
 
 #[test]
 fn a_path_of_any_bytes_is_ordinary() {
     let request =
         FakeRequest(vec![(":method", b"GET".to_vec()), (":path", b"/\xff\x00\xfe".to_vec())]);
-    assert_eq!(recognised(&policy(""), &request), None);
+    assert_eq!(matched(&policy(""), &request), None);
 }
 
 /// Notes which headers are asked for.
@@ -145,7 +145,7 @@ impl RequestHead for Spy<'_> {
 fn an_ordinary_request_costs_one_value_and_two_headers_that_are_not_there() {
     let request = FakeRequest::new("GET", "/orders/1");
     let spy = Spy(&request, RefCell::default());
-    assert!(policy("").recognise(&spy).is_none());
+    assert!(policy("").match_request(&spy).is_none());
     assert_eq!(forged_markers(&spy).count(), 0);
     assert_eq!(spy.1.into_inner(), [":path", UPSTREAM_HEALTH_CHECK, PROBE]);
 }
@@ -183,7 +183,7 @@ fn every_metric_is_found_by_its_number() {
                          "labels":{"l":{"request_header":"x-l","values":["1","2"]}}}]}"#,
     );
     let metrics = policy.metrics();
-    let probe = |path| policy.recognise(&FakeRequest::new("GET", path)).unwrap().probe;
+    let probe = |path| policy.match_request(&FakeRequest::new("GET", path)).unwrap().probe;
     let (a, b) = (probe("/a"), probe("/b"));
     for outcome in Outcome::ALL {
         assert_eq!(metrics[b.metric(outcome)], metrics::probe_total("b", outcome));
@@ -229,17 +229,17 @@ fn every_metric_is_found_by_its_number() {
 fn a_prefix_takes_whole_segments() {
     let policy = policy(r#"{"probes":[{"name":"s","match":{"path_prefix":"/status/"}}]}"#);
     for path in ["/status", "/status/", "/status/db", "/status/db/x", "/status?x"] {
-        assert!(recognised(&policy, &FakeRequest::new("GET", path)).is_some(), "{path}");
+        assert!(matched(&policy, &FakeRequest::new("GET", path)).is_some(), "{path}");
     }
     for path in ["/statuses", "/Status", "/", "/x/status", "/status%2fdb", ""] {
-        assert_eq!(recognised(&policy, &FakeRequest::new("GET", path)), None, "{path}");
+        assert_eq!(matched(&policy, &FakeRequest::new("GET", path)), None, "{path}");
     }
 }
 
 #[test]
 fn a_prefix_of_everything_takes_everything() {
     let policy = policy(r#"{"probes":[{"name":"s","match":{"path_prefix":"/"}}]}"#);
-    assert!(recognised(&policy, &FakeRequest::new("GET", "/x/y")).is_some());
+    assert!(matched(&policy, &FakeRequest::new("GET", "/x/y")).is_some());
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn the_order_of_rules_decides_whatever_kind_they_are() {
         let json = format!(
             r#"{{"probes":[{{"name":"1","match":{first}}},{{"name":"2","match":{second}}}]}}"#
         );
-        recognised(&policy(&json), &FakeRequest::new("GET", "/a/b").with("x-p", "1"))
+        matched(&policy(&json), &FakeRequest::new("GET", "/a/b").with("x-p", "1"))
     };
     let (exact, prefix) = (r#"{"path":"/a/b"}"#, r#"{"path_prefix":"/a","methods":["GET"]}"#);
     let anywhere = r#"{"headers":[{"name":"x-p","present":true}]}"#;
@@ -266,7 +266,7 @@ fn a_thousand_rules_are_no_more_reading_than_ten() {
     let policy = policy(&format!(r#"{{"probes":[{}]}}"#, rules.join(",")));
     let request = FakeRequest::new("GET", "/h/999");
     let spy = Spy(&request, RefCell::default());
-    assert_eq!(policy.recognise(&spy).unwrap().probe.name(), "p999");
+    assert_eq!(policy.match_request(&spy).unwrap().probe.name(), "p999");
     assert_eq!(spy.1.into_inner(), [":path", ":method"]);
 }
 
@@ -299,7 +299,7 @@ fn the_index_finds_the_first_rule_that_matches() {
             })
             .collect();
         let json = format!(r#"{{"probes":[{}]}}"#, json.join(","));
-        let Ok(policy) = Policy::from_bytes(json.as_bytes(), &Surroundings::default()) else {
+        let Ok(policy) = Policy::from_bytes(json.as_bytes(), &Environment::default()) else {
             continue; // a rule is never reached
         };
         for path in paths {
@@ -309,7 +309,7 @@ fn the_index_finds_the_first_rule_that_matches() {
                     && (path == *rule || *key == "path_prefix" && path.starts_with(&below))
             };
             let expected = rules.iter().position(holds).map(|n| n.to_string());
-            let found = recognised(&policy, &FakeRequest::new("GET", path));
+            let found = matched(&policy, &FakeRequest::new("GET", path));
             assert_eq!(found, expected, "{path} in {json}");
         }
     }

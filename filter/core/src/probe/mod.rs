@@ -10,5 +10,5 @@ mod rule;
 pub(crate) use probe::Admission;
 pub use probe::{Probe, ProbeMetrics};
 pub(crate) use replies::reply_violation;
-pub use router::{Call, GrpcRule, Recognised, Recogniser};
+pub use router::{Call, GrpcRule, Matched, Router};
 pub use rule::{Action, Connection, Details, ProbeRule, RespondRule};

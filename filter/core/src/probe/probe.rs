@@ -1,6 +1,6 @@
 //! A probe rule, compiled: what it does to headers, and where its state is.
 
-use crate::base::environment::Surroundings;
+use crate::base::environment::Environment;
 use crate::base::metric::MetricIndex;
 use crate::base::outcome::{Outcome, Verdict};
 use crate::base::time::{Nanos, nanos};
@@ -113,12 +113,12 @@ impl Probe {
     pub(crate) fn compile(
         rule: ProbeRule,
         items: Rc<[Item]>,
-        surroundings: &Surroundings,
+        environment: &Environment,
         metrics: ProbeMetrics,
     ) -> Self {
         // What was kept under another rule says nothing under this one.
         let fingerprint = fingerprint(&rule);
-        let prefix = |kind: &str| format!("heartbeat/{}/{kind}/{}", surroundings.plugin, rule.name);
+        let prefix = |kind: &str| format!("heartbeat/{}/{kind}/{}", environment.plugin, rule.name);
         let cells = |kind: &str| Cells::new(prefix(kind), fingerprint);
         let limit = rule.limit.as_ref();
         let repeats = limit.is_some_and(|limit| limit.on_limit == OnLimit::LastVerdict);
@@ -161,7 +161,7 @@ impl Probe {
             allow: rule.allow,
             address_missed: Cell::new(false),
             via_http: rule.via_http,
-            service_cluster: surroundings.service_cluster.clone(),
+            service_cluster: environment.service_cluster.clone(),
             metrics,
             pages: OnceCell::new(),
             name: rule.name,
@@ -203,7 +203,7 @@ impl Probe {
     }
 
     /// How long others rely on a probe that is under way, in nanoseconds.
-    pub(crate) fn patience(&self) -> Nanos {
+    pub(crate) fn lease_for(&self) -> Nanos {
         self.timeout.map_or(LONGEST_PATIENCE, |timeout| nanos(timeout).saturating_add(GRACE))
     }
 
@@ -278,7 +278,7 @@ impl Probe {
     }
 
     /// Whether what becomes of its probes depends on what is known of their cluster.
-    pub(crate) fn heeds_cluster(&self) -> bool {
+    pub(crate) fn needs_cluster(&self) -> bool {
         let closes = self.connection() != Connection::Keep && !self.responds();
         closes || self.memory.is_some() || self.breaker.is_some()
     }

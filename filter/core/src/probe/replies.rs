@@ -5,7 +5,7 @@ use crate::base::time::{Nanos, WallTime, rfc3339};
 use crate::evidence::report::Report;
 use crate::format::{Bare, Format, Page, Written};
 use crate::grpc::{Violation, code};
-use crate::guards::cache::Answer;
+use crate::guards::cache::CachedResponse;
 use crate::http::edits::{HeaderEdits, Reply};
 use crate::http::headers::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, GRPC_ACCEPT_ENCODING, RETRY_AFTER,
@@ -50,7 +50,7 @@ impl Probe {
             let mut headers = self.annotation(verdict);
             headers.set(CONTENT_TYPE, format.content_type());
             headers.set(CACHE_CONTROL, "no-store");
-            if format.heeds_target() {
+            if format.depends_on_target() {
                 // It holds what the prober sent.
                 headers.set(CONTENT_TYPE_OPTIONS, "nosniff");
             }
@@ -61,13 +61,18 @@ impl Probe {
     }
 
     /// An answer that was kept.
-    pub(crate) fn reply_kept(&self, answer: Answer, details: &'static str, now: Nanos) -> Reply {
+    pub(crate) fn reply_kept(
+        &self,
+        answer: CachedResponse,
+        details: &'static str,
+        now: Nanos,
+    ) -> Reply {
         let headers = self.describe(&answer, now).set.into();
         Reply { status: answer.status, headers, body: answer.body, grpc_status: None, details }
     }
 
     /// The headers of an answer that was kept.
-    pub(crate) fn describe(&self, answer: &Answer, now: Nanos) -> HeaderEdits {
+    pub(crate) fn describe(&self, answer: &CachedResponse, now: Nanos) -> HeaderEdits {
         let mut headers = self.annotation(answer.verdict());
         if let Some(content_type) = &answer.content_type {
             headers.set(CONTENT_TYPE, content_type.clone());

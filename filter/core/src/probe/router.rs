@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 /// All rules, ready to be found.
 #[derive(Debug, Default)]
-pub struct Recogniser {
+pub struct Router {
     paths: PathIndex,
     /// By their numbers; `None` in the place of a rule for calls.
     http: Vec<Option<HttpRule>>,
@@ -35,7 +35,7 @@ struct HttpRule {
 
 /// A request that a probe rule matches.
 #[derive(Clone, Debug)]
-pub struct Recognised {
+pub struct Matched {
     /// The rule.
     pub probe: Rc<Probe>,
     /// The call, where it is one of gRPC.
@@ -96,7 +96,7 @@ impl GrpcRule {
     }
 }
 
-impl Recogniser {
+impl Router {
     /// Adds the next rule.
     pub fn add(&mut self, matcher: Match, probe: Rc<Probe>) {
         match matcher {
@@ -122,7 +122,7 @@ impl Recogniser {
     /// The rule that a request matches; `None` for ordinary traffic.
     ///
     /// Reads the path, and more only where a rule has that path.
-    pub fn recognise(&self, request: &impl RequestHead) -> Option<Recognised> {
+    pub fn match_request(&self, request: &impl RequestHead) -> Option<Matched> {
         let target = request.path()?;
         // However long it is, no more of it is looked at than could match.
         let most = self.paths.longest().max(grpc::LONGEST_PATH) + 1;
@@ -133,7 +133,7 @@ impl Recogniser {
             None => self.find_http(request, path).map(|(probe, method)| (probe, method, None))?,
         };
         let line = RequestLine { target: target.into_owned(), method };
-        Some(Recognised { probe, call, line })
+        Some(Matched { probe, call, line })
     }
 
     fn find_call(

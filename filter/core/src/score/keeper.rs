@@ -7,7 +7,7 @@ use crate::base::signals::Signals;
 use crate::base::time::{Nanos, nanos};
 use crate::facts::admin::{Handshakes, Side, View};
 use crate::facts::check::CheckRule;
-use crate::http::completed::Ended;
+use crate::http::completed::Completed;
 use crate::http::request::{Ending, RequestHead};
 use crate::score::{Alpn, ProtocolRule, ScoreRule, TlsVersion};
 use crate::state::sliding::{Sliding, Sums, count_at};
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// Keeps the score of a configuration.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct ScoreKeeper {
     rule: ScoreRule,
     /// The score, for those who show it.
     pub scored: Shared<Scored>,
@@ -63,7 +63,7 @@ struct Upstream {
     used: Vec<u64>,
 }
 
-impl Keeper {
+impl ScoreKeeper {
     /// How many metrics it has: the score, and two for each axis.
     pub const METRICS: usize = 1 + 2 * AxisName::ALL.len();
 
@@ -94,16 +94,16 @@ impl Keeper {
     }
 
     /// Counts an ordinary request that is over, and whether it failed.
-    pub fn count(&self, failed: bool, ended: &Ended<'_, impl Ending>) {
+    pub fn count(&self, failed: bool, completed: &Completed<'_, impl Ending>) {
         // A stream that outlives the window was meant to.
         let timed = |took: &Nanos| *took <= nanos(self.rule.window);
-        let answers = match ended.duration().filter(timed) {
+        let answers = match completed.duration().filter(timed) {
             _ if failed => Sample::lost(),
             Some(took) => Sample::answered(took),
             None => Sample::untimed(),
         };
         let looked_at = self.rule.protocol.looks_at_requests();
-        let as_expected = looked_at && meets(&self.rule.protocol, ended.ending());
+        let as_expected = looked_at && meets(&self.rule.protocol, completed.ending());
         self.tally.set(self.tally.get().and(&Live {
             answers,
             looked_at: u64::from(looked_at),

@@ -17,7 +17,7 @@ mod stability;
 mod topology;
 
 pub use axis::{Axis, AxisName};
-pub use keeper::{EVERY, Keeper, Scored};
+pub use keeper::{EVERY, ScoreKeeper, Scored};
 pub use protocol::Protocol;
 pub(crate) use rule::PARTS;
 pub use rule::{Alpn, ProtocolRule, ScoreRule, TlsVersion, Weight};

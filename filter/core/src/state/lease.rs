@@ -26,8 +26,8 @@ impl Lease {
     }
 
     /// Gives it to `token` for `patience` nanoseconds.
-    pub fn grant(&mut self, token: u64, now: Nanos, patience: Nanos) {
-        self.0 = Some(Held { token, until: now.saturating_add(patience) });
+    pub fn grant(&mut self, token: u64, now: Nanos, lease_for: Nanos) {
+        self.0 = Some(Held { token, until: now.saturating_add(lease_for) });
     }
 
     /// Takes it back from `token`; says whether that had it.

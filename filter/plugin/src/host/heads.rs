@@ -10,12 +10,12 @@ use std::cell::OnceCell;
 
 /// The headers of a message, all of which are read when the first is asked for: that
 /// is cheaper than to read two of them.
-struct AllAtOnce {
+struct LazyHeaders {
     of: MapType,
     read: OnceCell<HeaderMap>,
 }
 
-impl AllAtOnce {
+impl LazyHeaders {
     fn of(map: MapType) -> Self {
         Self { of: map, read: OnceCell::new() }
     }
@@ -25,9 +25,9 @@ impl AllAtOnce {
     }
 }
 
-impl Drop for AllAtOnce {
+impl Drop for LazyHeaders {
     fn drop(&mut self) {
-        self.read.take().into_iter().for_each(|map| memory::spare(map.into_bytes()));
+        self.read.take().into_iter().for_each(|map| memory::recycle(map.into_bytes()));
     }
 }
 
@@ -41,11 +41,11 @@ fn route() -> Option<Vec<u8>> {
 }
 
 /// The head of the stream's request, while its headers are processed.
-pub struct Request(AllAtOnce);
+pub struct Request(LazyHeaders);
 
 impl Default for Request {
     fn default() -> Self {
-        Self(AllAtOnce::of(MapType::HttpRequestHeaders))
+        Self(LazyHeaders::of(MapType::HttpRequestHeaders))
     }
 }
 
@@ -131,11 +131,11 @@ impl RequestHead for PastRequest {
 }
 
 /// The head of the stream's response, while its headers are processed.
-pub struct Response(AllAtOnce);
+pub struct Response(LazyHeaders);
 
 impl Default for Response {
     fn default() -> Self {
-        Self(AllAtOnce::of(MapType::HttpResponseHeaders))
+        Self(LazyHeaders::of(MapType::HttpResponseHeaders))
     }
 }
 
@@ -185,16 +185,16 @@ impl ResponseHead for PastResponse {
 
 /// The stream, as `on_log` finds it.
 #[derive(Default)]
-pub struct Over(PastRequest, PastResponse, Option<u32>);
+pub struct CompletedStream(PastRequest, PastResponse, Option<u32>);
 
-impl Over {
+impl CompletedStream {
     /// One whose trailers said this as they passed.
     pub fn with(grpc_status: Option<u32>) -> Self {
         Self(PastRequest::default(), PastResponse::default(), grpc_status)
     }
 }
 
-impl Ending for Over {
+impl Ending for CompletedStream {
     fn request(&self) -> &impl RequestHead {
         &self.0
     }

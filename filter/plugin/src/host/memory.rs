@@ -10,20 +10,20 @@ use std::cell::Cell;
 use std::ptr::{dangling_mut, null_mut};
 
 /// The most that is kept, in bytes. Headers take more than that where somebody means to.
-const MOST_SPARED: usize = 8 * 1024;
+const MOST_RECYCLED: usize = 8 * 1024;
 
 thread_local! {
     /// Nobody's just now.
-    static SPARED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static RECYCLED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     /// What the present call may write to: an address, and how much room there is.
-    static LENT: Cell<(*mut u8, usize)> = const { Cell::new((null_mut(), 0)) };
+    static REUSED: Cell<(*mut u8, usize)> = const { Cell::new((null_mut(), 0)) };
 }
 
 /// Memory for a value that the host is about to hand over; null where there is none,
 /// which the host takes for a refusal.
 pub fn allocate(size: usize) -> *mut u8 {
     // What was lent is gone with the first value.
-    let (lent, room) = LENT.replace((null_mut(), 0));
+    let (lent, room) = REUSED.replace((null_mut(), 0));
     if (1..=room).contains(&size) {
         return lent;
     }
@@ -38,23 +38,23 @@ pub fn allocate(size: usize) -> *mut u8 {
 }
 
 /// Runs a host call that hands over a value in memory from [`allocate`], for which it
-/// may have what is spare; `call` returns where the value is and how long, `None` where
+/// may have what is recycled; `call` returns where the value is and how long, `None` where
 /// there is none.
-pub fn lend(call: impl FnOnce() -> Option<(*mut u8, usize)>) -> Option<Vec<u8>> {
-    let mut spare = SPARED.take();
-    LENT.set((spare.as_mut_ptr(), spare.capacity()));
+pub fn reuse(call: impl FnOnce() -> Option<(*mut u8, usize)>) -> Option<Vec<u8>> {
+    let mut recycled = RECYCLED.take();
+    REUSED.set((recycled.as_mut_ptr(), recycled.capacity()));
     let handed = call();
-    LENT.set((null_mut(), 0));
+    REUSED.set((null_mut(), 0));
     let Some((data, size)) = handed else {
-        SPARED.set(spare);
+        RECYCLED.set(recycled);
         return None;
     };
-    if data == spare.as_mut_ptr() && size <= spare.capacity() {
+    if data == recycled.as_mut_ptr() && size <= recycled.capacity() {
         // SAFETY: the host has filled so much of it, which is what it asked for.
-        unsafe { spare.set_len(size) };
-        return Some(spare);
+        unsafe { recycled.set_len(size) };
+        return Some(recycled);
     }
-    SPARED.set(spare);
+    RECYCLED.set(recycled);
     Some(own(data, size))
 }
 
@@ -69,9 +69,9 @@ pub fn own(data: *mut u8, size: usize) -> Vec<u8> {
 
 /// Keeps the memory of a value that is no longer needed, or what is kept already where
 /// that is more.
-pub fn spare(mut value: Vec<u8>) {
-    let known = SPARED.take();
-    let better = known.capacity() < value.capacity() && value.capacity() <= MOST_SPARED;
+pub fn recycle(mut value: Vec<u8>) {
+    let known = RECYCLED.take();
+    let better = known.capacity() < value.capacity() && value.capacity() <= MOST_RECYCLED;
     value.clear();
-    SPARED.set(if better { value } else { known });
+    RECYCLED.set(if better { value } else { known });
 }

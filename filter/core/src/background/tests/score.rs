@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::outcome::Verdict;
 use crate::config::Config;
-use crate::evidence::Words;
+use crate::evidence::Detail;
 use crate::evidence::report::Report;
 use crate::score::Scored;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -33,7 +33,7 @@ impl Process {
         let config = Config::parse(self.policy_text.as_bytes()).unwrap();
         let evidence = self.vms.iter().flatten().next().unwrap().background.evidence.clone();
         let items = evidence.items(&config.probes[0], &config);
-        evidence.report(&items, Words::Read, &self.store, self.now)
+        evidence.report(&items, Detail::Full, &self.store, self.now)
     }
 
     fn finding(&self) -> (Verdict, String) {

@@ -73,7 +73,7 @@ fn where_nobody_is_asked_one_vm_judges_all_the_same() {
 fn only_the_latest_configuration_tells() {
     let mut process = Process::new(RULES, 1);
     process.run(5 * SECOND);
-    let later = Loads::new("hb", 1, 0);
+    let later = ConfigLoads::new("hb", 1, 0);
     later.register("hb", &mut Seen::default(), &process.store, process.now);
     process.manner = Manner::Answers("500", MS);
     process.run(20 * SECOND);

@@ -1,7 +1,7 @@
 //! What a request that is over adds to the counters.
 
 use super::*;
-use crate::base::environment::Surroundings;
+use crate::base::environment::Environment;
 use crate::http::request::{FakeRequest, RequestHead, ResponseHead};
 use crate::policy::Policy;
 use std::borrow::Cow;
@@ -66,7 +66,7 @@ impl ResponseHead for Head {
 }
 
 /// A request that is over.
-struct Over {
+struct CompletedStream {
     request: Head,
     response: Head,
     grpc_status: Option<u32>,
@@ -76,7 +76,7 @@ struct Over {
     numbers_read: RefCell<usize>,
 }
 
-impl Over {
+impl CompletedStream {
     fn new(request: FakeRequest) -> Self {
         Self {
             request: Head(request, RefCell::default()),
@@ -105,7 +105,7 @@ impl Over {
     }
 }
 
-impl Ending for Over {
+impl Ending for CompletedStream {
     fn request(&self) -> &impl RequestHead {
         &self.request
     }
@@ -146,21 +146,21 @@ impl Ending for Over {
 
 fn policy(counters: &str) -> Policy {
     let json = format!(r#"{{"counters":[{counters}],"probes":[]}}"#);
-    Policy::from_bytes(json.as_bytes(), &Surroundings::default()).unwrap()
+    Policy::from_bytes(json.as_bytes(), &Environment::default()).unwrap()
 }
 
 /// What a request adds, by the names of the series.
-fn counted(policy: &Policy, over: &Over) -> Vec<(String, u64)> {
+fn counted(policy: &Policy, over: &CompletedStream) -> Vec<(String, u64)> {
     let name = |(metric, value): (usize, u64)| (policy.metrics()[metric].name.clone(), value);
-    policy.counted(&Ended::new(over, None)).map(name).collect()
+    policy.counted(&Completed::new(over, None)).map(name).collect()
 }
 
-fn counts(when: &str, over: &Over) -> bool {
+fn counts(when: &str, over: &CompletedStream) -> bool {
     !counted(&policy(&format!(r#"{{"name":"c","when":{when}}}"#)), over).is_empty()
 }
 
 /// What one counter records, by its further keys.
-fn value(keys: &str, over: &Over) -> Option<u64> {
+fn value(keys: &str, over: &CompletedStream) -> Option<u64> {
     let policy = policy(&format!(r#"{{"name":"c","when":{{}},{keys}}}"#));
     counted(&policy, over).first().map(|(_, value)| *value)
 }
@@ -174,17 +174,18 @@ const PAYMENT: &str = r#"{"request":{"headers":[{"name":"X-Payment-Id","present"
 
 #[test]
 fn a_counter_counts_when_every_condition_holds() {
-    let payment = |status| Over::new(post("/pay").with("x-payment-id", "p-1")).answered(status);
+    let payment =
+        |status| CompletedStream::new(post("/pay").with("x-payment-id", "p-1")).answered(status);
     assert!(counts(PAYMENT, &payment("200")));
     assert!(counts(PAYMENT, &payment("302")));
     assert!(!counts(PAYMENT, &payment("201")));
     assert!(!counts(PAYMENT, &payment("500")));
-    assert!(!counts(PAYMENT, &Over::new(post("/pay")).answered("200")));
+    assert!(!counts(PAYMENT, &CompletedStream::new(post("/pay")).answered("200")));
 }
 
 #[test]
 fn a_request_without_an_answer_has_no_status_to_match() {
-    let payment = Over::new(post("/pay").with("x-payment-id", "p-1"));
+    let payment = CompletedStream::new(post("/pay").with("x-payment-id", "p-1"));
     assert!(!counts(PAYMENT, &payment));
     assert!(counts(
         r#"{"request":{"headers":[{"name":"x-payment-id","present":true}]}}"#,
@@ -195,14 +196,17 @@ fn a_request_without_an_answer_has_no_status_to_match() {
 #[test]
 fn methods_and_paths_are_compared_as_those_of_probes_are() {
     let exact = r#"{"request":{"methods":["POST","PUT"],"path":"/pay"}}"#;
-    assert!(counts(exact, &Over::new(post("/pay?order=1"))));
-    assert!(counts(exact, &Over::new(FakeRequest::new("PUT", "/pay"))));
+    assert!(counts(exact, &CompletedStream::new(post("/pay?order=1"))));
+    assert!(counts(exact, &CompletedStream::new(FakeRequest::new("PUT", "/pay"))));
     for (method, path) in [("GET", "/pay"), ("POST", "/pay/1"), ("POST", "/PAY"), ("POST", "/")] {
-        assert!(!counts(exact, &Over::new(FakeRequest::new(method, path))), "{method} {path}");
+        assert!(
+            !counts(exact, &CompletedStream::new(FakeRequest::new(method, path))),
+            "{method} {path}"
+        );
     }
     let below = r#"{"request":{"path_prefix":"/pay/"}}"#;
     for (path, is_below) in [("/pay", true), ("/pay/1?x=/pa", true), ("/payments", false)] {
-        assert_eq!(counts(below, &Over::new(post(path))), is_below, "{path}");
+        assert_eq!(counts(below, &CompletedStream::new(post(path))), is_below, "{path}");
     }
 }
 
@@ -219,9 +223,9 @@ fn a_path_is_compared_as_the_request_came() {
         ("/orders/offer", &[]),
     ] {
         let kept = policy.path_to_keep(&post(came));
-        let over = Over::new(post("/rewritten").with(forged, "/pay"));
-        let ended = Ended::new(&over, kept);
-        let counted = policy.counted(&ended);
+        let over = CompletedStream::new(post("/rewritten").with(forged, "/pay"));
+        let completed = Completed::new(&over, kept);
+        let counted = policy.counted(&completed);
         let counted: Vec<_> = counted.map(|(metric, _)| &policy.metrics()[metric].name).collect();
         assert_eq!(counted, names, "{came}");
     }
@@ -230,8 +234,8 @@ fn a_path_is_compared_as_the_request_came() {
 #[test]
 fn a_request_that_was_over_before_it_came_has_the_path_that_it_has() {
     let forged = post("/other").with("x-envoy-original-path", "/pay");
-    assert!(!counts(r#"{"request":{"path":"/pay"}}"#, &Over::new(forged)));
-    assert!(counts(r#"{"request":{"path":"/other"}}"#, &Over::new(post("/other"))));
+    assert!(!counts(r#"{"request":{"path":"/pay"}}"#, &CompletedStream::new(forged)));
+    assert!(counts(r#"{"request":{"path":"/other"}}"#, &CompletedStream::new(post("/other"))));
 }
 
 #[test]
@@ -244,7 +248,7 @@ fn of_a_path_no_more_is_kept_than_counters_ask_for() {
 
 #[test]
 fn a_request_without_method_or_path_fulfils_no_condition_on_them() {
-    let nothing = || Over::new(FakeRequest(Vec::new()));
+    let nothing = || CompletedStream::new(FakeRequest(Vec::new()));
     assert!(!counts(r#"{"request":{"methods":["GET"]}}"#, &nothing()));
     assert!(!counts(r#"{"request":{"path_prefix":"/pay"}}"#, &nothing()));
     assert!(counts("{}", &nothing()));
@@ -253,7 +257,7 @@ fn a_request_without_method_or_path_fulfils_no_condition_on_them() {
 #[test]
 fn headers_of_the_response_are_matched_like_those_of_the_request() {
     let when = r#"{"response":{"headers":[{"name":"X-Paid","exact":"yes"}]}}"#;
-    let over = || Over::new(post("/pay").with("x-paid", "yes")).answered("200");
+    let over = || CompletedStream::new(post("/pay").with("x-paid", "yes")).answered("200");
     assert!(!counts(when, &over()), "it is the request's");
     assert!(counts(when, &over().saying("x-paid", "yes")));
     assert!(counts(when, &over().saying("x-paid", "no").saying("x-paid", "yes")));
@@ -267,7 +271,10 @@ fn a_grpc_status_is_matched_by_its_name() {
     for (status, matches) in
         [(Some(0), true), (Some(14), true), (Some(2), false), (Some(99), false), (None, false)]
     {
-        let over = Over { grpc_status: status, ..Over::new(post("/shop.Orders/Place")) };
+        let over = CompletedStream {
+            grpc_status: status,
+            ..CompletedStream::new(post("/shop.Orders/Place"))
+        };
         assert_eq!(counts(when, &over), matches, "{status:?}");
     }
 }
@@ -293,7 +300,10 @@ fn every_series_exists_from_the_start_and_is_found_by_its_labels() {
                     assert!(names.contains(&series.as_str()), "{series}");
                     let request =
                         post("/pay").with("x-order-type", order_type).with("cluster", cluster);
-                    let over = Over { route, ..Over::new(request).saying("x-tier", tier) };
+                    let over = CompletedStream {
+                        route,
+                        ..CompletedStream::new(request).saying("x-tier", tier)
+                    };
                     let before = ("before".to_owned(), 1);
                     assert_eq!(counted(&policy, &over), [before, (series, 1)]);
                 }
@@ -304,7 +314,8 @@ fn every_series_exists_from_the_start_and_is_found_by_its_labels() {
 
 #[test]
 fn a_value_that_is_not_listed_is_other() {
-    let series = |request: FakeRequest| counted(&policy(ORDERS), &Over::new(request)).remove(0).0;
+    let series =
+        |request: FakeRequest| counted(&policy(ORDERS), &CompletedStream::new(request)).remove(0).0;
     for value in [&b"Retail"[..], b"retail ", b"", b"retail\xff", b"retail;.;", b"other"] {
         let named = series(post("/pay").with("x-order-type", value));
         assert!(named.starts_with("order_type=.=other;.;"), "{value:?}");
@@ -326,16 +337,16 @@ fn methods_and_classes_of_statuses_divide_a_counter() {
         ("POST", "503", "method=.=POST;.;code_class=.=5xx;.;c"),
         ("PUT", "404", "method=.=other;.;code_class=.=other;.;c"),
     ] {
-        let over = Over::new(FakeRequest::new(method, "/pay")).answered(status);
+        let over = CompletedStream::new(FakeRequest::new(method, "/pay")).answered(status);
         assert_eq!(counted(&policy, &over), [(series.to_owned(), 1)]);
     }
-    let unanswered = Over::new(post("/pay"));
+    let unanswered = CompletedStream::new(post("/pay"));
     assert_eq!(counted(&policy, &unanswered)[0].0, "method=.=POST;.;code_class=.=other;.;c");
 }
 
 #[test]
 fn host_is_the_authority() {
-    let over = || Over::new(post("/pay").with(":authority", "shop.example.com"));
+    let over = || CompletedStream::new(post("/pay").with(":authority", "shop.example.com"));
     for name in ["host", "Host", ":authority"] {
         let condition =
             |more: &str| format!(r#"{{"request":{{"headers":[{{"name":"{name}",{more}}}]}}}}"#);
@@ -347,8 +358,12 @@ fn host_is_the_authority() {
 #[test]
 fn a_value_is_a_duration_a_size_or_a_header() {
     let over = || {
-        Over { duration: Some(12_500_000), bytes: [Some(3), Some(0)], ..Over::new(post("/pay")) }
-            .saying("x-amount", "12.5")
+        CompletedStream {
+            duration: Some(12_500_000),
+            bytes: [Some(3), Some(0)],
+            ..CompletedStream::new(post("/pay"))
+        }
+        .saying("x-amount", "12.5")
     };
     for (source, expected) in [
         (r#""duration_ms""#, Some(13)),
@@ -365,7 +380,7 @@ fn a_value_is_a_duration_a_size_or_a_header() {
 
 #[test]
 fn nothing_is_recorded_of_zero_on_a_counter_alone() {
-    let over = || Over { bytes: [None, Some(0)], ..Over::new(post("/pay")) };
+    let over = || CompletedStream { bytes: [None, Some(0)], ..CompletedStream::new(post("/pay")) };
     for (kind, expected) in [("counter", None), ("gauge", Some(0)), ("histogram", Some(0))] {
         let keys = format!(r#""type":"{kind}","value":"response_bytes""#);
         assert_eq!(value(&keys, &over()), expected, "{kind}");
@@ -375,7 +390,7 @@ fn nothing_is_recorded_of_zero_on_a_counter_alone() {
 #[test]
 fn what_is_no_number_or_beyond_exactness_is_not_recorded() {
     let keys = r#""type":"gauge","value":{"response_header":"x-amount"}"#;
-    let over = |amount: &[u8]| Over::new(post("/pay")).saying("x-amount", amount);
+    let over = |amount: &[u8]| CompletedStream::new(post("/pay")).saying("x-amount", amount);
     for amount in [&b"many"[..], b"-1", b"\xff", b"", b"9007199254740993", b"18446744073709551616"]
     {
         assert_eq!(value(keys, &over(amount)), None, "{amount:?}");
@@ -397,7 +412,11 @@ fn every_fact_is_read_once_for_all_counters() {
     };
     let policy = policy(&[counter("a"), counter("b"), counter("c")].join(","));
     let request = post("/pay").with("x-a", "1").with("x-a", "2");
-    let over = Over { grpc_status: Some(0), duration: Some(1), ..Over::new(request) };
+    let over = CompletedStream {
+        grpc_status: Some(0),
+        duration: Some(1),
+        ..CompletedStream::new(request)
+    };
     let over = over.answered("200");
     assert_eq!(counted(&policy, &over).len(), 3);
     let asked = ["x-a", "all of x-a", ":method", ":path", "the cluster"];
@@ -416,7 +435,7 @@ fn a_request_that_lacks_a_header_costs_that_one_look() {
                 "labels":{{"order_type":{{"request_header":"x-order-type","values":["retail"]}}}}}}"#
         )
     });
-    let over = Over::new(FakeRequest::new("GET", "/orders/1")).answered("200");
+    let over = CompletedStream::new(FakeRequest::new("GET", "/orders/1")).answered("200");
     assert_eq!(counted(&policy(&counters.join(",")), &over), []);
     assert_eq!(*over.request.1.borrow(), ["x-payment-id"]);
     assert_eq!(*over.response.1.borrow(), [""; 0]);

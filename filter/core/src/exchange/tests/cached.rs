@@ -1,7 +1,7 @@
 //! One answer for everyone.
 
 use super::*;
-use crate::base::environment::Surroundings;
+use crate::base::environment::Environment;
 use crate::exchange::decision::Decision;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -215,7 +215,7 @@ fn two_plugins_know_nothing_of_each_other() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut exchange, _) = proxy.forwards(&get());
     well(&proxy, &mut exchange);
-    let other = Surroundings { plugin: "other".into(), ..Surroundings::default() };
+    let other = Environment { plugin: "other".into(), ..Environment::default() };
     let config = format!(r#"{{"probes":[{{"name":"p",{CACHE}}}]}}"#);
     proxy.policy = Policy::from_bytes(config.as_bytes(), &other).unwrap();
     proxy.forwards(&get());

@@ -18,8 +18,8 @@ impl Proxy {
     pub(super) fn called(&mut self, method: &str, service: &str) -> (Exchange, Decision) {
         self.probes += 1;
         let request = FakeRequest::grpc(method).with("cluster", "app");
-        let recognised = self.policy.recognise(&request).unwrap();
-        let mut exchange = self.policy.exchange(recognised, self.probes, self.now);
+        let matched = self.policy.match_request(&request).unwrap();
+        let mut exchange = self.policy.exchange(matched, self.probes, self.now);
         if !exchange.wants_message() {
             let decision = exchange.on_request_headers(&request, &self.store, self.now, false);
             return (exchange, decision);
@@ -90,8 +90,8 @@ fn a_call_whose_message_cant_be_read_in_time_gets_the_first_rule_for_all() {
                       {"name":"b","match":{"grpc":{}},"breaker":{"failures":1}}]}"#,
     );
     let request = FakeRequest::grpc("Check").with("cluster", "app");
-    let recognised = proxy.policy.recognise(&request).unwrap();
-    let mut exchange = proxy.policy.exchange(recognised, 1, proxy.now);
+    let matched = proxy.policy.match_request(&request).unwrap();
+    let mut exchange = proxy.policy.exchange(matched, 1, proxy.now);
     assert!(exchange.wants_message());
     let decision = exchange.without_message(&request, &proxy.store, proxy.now);
     assert!(matches!(decision, Decision::Forward(_)));

@@ -15,8 +15,8 @@ fn rule() -> CacheRule {
     CacheRule { max_body: 64, ..CacheRule::default() }
 }
 
-fn answer(at: Nanos) -> Answer {
-    Answer {
+fn answer(at: Nanos) -> CachedResponse {
+    CachedResponse {
         status: 200,
         grpc_status: 0,
         marked: Verdict::Pass,
@@ -26,13 +26,13 @@ fn answer(at: Nanos) -> Answer {
     }
 }
 
-fn look(entry: &mut Entry, now: Nanos, token: u64) -> Lookup {
+fn look(entry: &mut CacheEntry, now: Nanos, token: u64) -> Lookup {
     entry.look(&rule(), now, token, PATIENCE)
 }
 
 #[test]
 fn the_first_probe_fetches_and_the_others_wait() {
-    let mut entry = Entry::default();
+    let mut entry = CacheEntry::default();
     assert_eq!(look(&mut entry, NOW, 1), Lookup::Refresh);
     for token in 2..200 {
         assert_eq!(look(&mut entry, NOW, token), Lookup::Wait);
@@ -41,7 +41,7 @@ fn the_first_probe_fetches_and_the_others_wait() {
 
 #[test]
 fn an_answer_is_fresh_for_its_ttl_and_then_one_probe_refreshes_it() {
-    let mut entry = Entry::default();
+    let mut entry = CacheEntry::default();
     look(&mut entry, NOW, 1);
     entry.keep(&rule(), 1, NOW, answer(NOW));
     assert_eq!(look(&mut entry, NOW, 2), Lookup::Fresh);
@@ -52,7 +52,7 @@ fn an_answer_is_fresh_for_its_ttl_and_then_one_probe_refreshes_it() {
 
 #[test]
 fn a_stale_answer_is_served_no_longer_than_it_may_be() {
-    let mut entry = Entry { answer: Some(answer(NOW)), ..Entry::default() };
+    let mut entry = CacheEntry { answer: Some(answer(NOW)), ..CacheEntry::default() };
     assert_eq!(look(&mut entry, NOW + 30 * SECOND, 1), Lookup::Refresh);
     assert_eq!(look(&mut entry, NOW + 30 * SECOND, 2), Lookup::Stale);
     assert_eq!(look(&mut entry, NOW + 31 * SECOND, 3), Lookup::Wait);
@@ -61,7 +61,7 @@ fn a_stale_answer_is_served_no_longer_than_it_may_be() {
 
 #[test]
 fn a_refresh_that_is_released_goes_to_another() {
-    let mut entry = Entry::default();
+    let mut entry = CacheEntry::default();
     look(&mut entry, NOW, 1);
     entry.release(2);
     assert_eq!(look(&mut entry, NOW, 3), Lookup::Wait, "only its owner can release it");
@@ -71,7 +71,7 @@ fn a_refresh_that_is_released_goes_to_another() {
 
 #[test]
 fn a_refresh_whose_worker_is_gone_is_given_up() {
-    let mut entry = Entry::default();
+    let mut entry = CacheEntry::default();
     look(&mut entry, NOW, 1);
     assert_eq!(look(&mut entry, NOW + PATIENCE - 1, 2), Lookup::Wait);
     assert_eq!(look(&mut entry, NOW + PATIENCE, 3), Lookup::Refresh);
@@ -81,19 +81,19 @@ fn a_refresh_whose_worker_is_gone_is_given_up() {
 
 #[test]
 fn a_late_answer_does_not_push_out_a_newer_one() {
-    let mut entry = Entry::default();
+    let mut entry = CacheEntry::default();
     look(&mut entry, NOW, 1);
     let later = NOW + PATIENCE;
     look(&mut entry, later, 2);
     entry.keep(&rule(), 2, later, answer(later + 1));
-    entry.keep(&rule(), 1, NOW, Answer { status: 503, ..answer(later + 2) });
+    entry.keep(&rule(), 1, NOW, CachedResponse { status: 503, ..answer(later + 2) });
     entry.keep_nothing(&rule(), 1, NOW, later + 3);
     assert_eq!(entry.answer.unwrap().status, 200);
 }
 
 #[test]
 fn a_fetch_that_failed_is_known_to_those_who_wait() {
-    let mut entry = Entry::default();
+    let mut entry = CacheEntry::default();
     look(&mut entry, NOW, 1);
     entry.fail(2, Failure { status: 503, at: NOW });
     assert_eq!(entry.failure, None, "only its owner can fail");
@@ -104,7 +104,7 @@ fn a_fetch_that_failed_is_known_to_those_who_wait() {
 
 #[test]
 fn an_answer_that_is_too_large_lets_everyone_pass_for_a_ttl() {
-    let mut entry = Entry { answer: Some(answer(NOW - 2 * SECOND)), ..Entry::default() };
+    let mut entry = CacheEntry { answer: Some(answer(NOW - 2 * SECOND)), ..CacheEntry::default() };
     look(&mut entry, NOW, 1);
     entry.keep_nothing(&rule(), 1, NOW, NOW);
     assert_eq!(look(&mut entry, NOW, 2), Lookup::Pass);
@@ -115,16 +115,16 @@ fn an_answer_that_is_too_large_lets_everyone_pass_for_a_ttl() {
 
 #[test]
 fn a_worker_that_read_the_clock_a_moment_earlier_finds_the_answer_fresh() {
-    let mut entry = Entry { answer: Some(answer(NOW)), ..Entry::default() };
+    let mut entry = CacheEntry { answer: Some(answer(NOW)), ..CacheEntry::default() };
     assert_eq!(look(&mut entry, NOW - 1, 1), Lookup::Fresh);
-    let mut entry = Entry::default();
+    let mut entry = CacheEntry::default();
     look(&mut entry, NOW, 1);
     assert_eq!(look(&mut entry, NOW - 1, 2), Lookup::Wait);
 }
 
 #[test]
 fn the_status_tells_the_verdict() {
-    let verdict = |status, marked| Answer { status, marked, ..answer(NOW) }.verdict();
+    let verdict = |status, marked| CachedResponse { status, marked, ..answer(NOW) }.verdict();
     assert_eq!(verdict(200, Verdict::Pass), Verdict::Pass);
     assert_eq!(verdict(302, Verdict::Warn), Verdict::Warn);
     assert_eq!(verdict(404, Verdict::Pass), Verdict::Fail);
@@ -133,14 +133,14 @@ fn the_status_tells_the_verdict() {
 
 #[test]
 fn it_survives_shared_data_whole_or_not_at_all() {
-    let mut entry = Entry { answer: Some(answer(NOW)), ..Entry::default() };
+    let mut entry = CacheEntry { answer: Some(answer(NOW)), ..CacheEntry::default() };
     look(&mut entry, NOW + SECOND, 7);
     let mut encoder = Encoder::default();
     entry.encode(&mut encoder);
     let bytes = encoder.finish();
-    assert_eq!(Entry::decode(&mut Decoder::new(&bytes)), Some(entry));
+    assert_eq!(CacheEntry::decode(&mut Decoder::new(&bytes)), Some(entry));
     for length in 0..bytes.len() {
-        assert_eq!(Entry::decode(&mut Decoder::new(&bytes[..length])), None, "{length} bytes");
+        assert_eq!(CacheEntry::decode(&mut Decoder::new(&bytes[..length])), None, "{length} bytes");
     }
 }
 
@@ -167,7 +167,7 @@ fn however_workers_race_one_refresh_is_under_way() {
                 0 if !under_way.is_empty() => {
                     let (owner, _) = under_way.remove(next(under_way.len() as u64) as usize);
                     let keeps = next(2) == 0;
-                    let done = update::<Entry, _>(&store, &cell, now, |entry| {
+                    let done = update::<CacheEntry, _>(&store, &cell, now, |entry| {
                         if keeps {
                             entry.keep(&rule(), owner, now, answer(now))
                         } else {
@@ -178,7 +178,7 @@ fn however_workers_race_one_refresh_is_under_way() {
                     assert_eq!(done, Ok(()));
                 }
                 _ => {
-                    let lookup = update::<Entry, _>(&store, &cell, now, |entry| {
+                    let lookup = update::<CacheEntry, _>(&store, &cell, now, |entry| {
                         let before = entry.clone();
                         let lookup = look(entry, now, token);
                         (lookup, *entry != before)

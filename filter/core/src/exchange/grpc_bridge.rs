@@ -10,10 +10,10 @@ use super::response::{Reason, reason};
 use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::Nanos;
-use crate::evidence::Words;
+use crate::evidence::Detail;
 use crate::exchange::decision::Decision;
 use crate::grpc::{self, GrpcMethod, ServingStatus, check_answer, code, list_answer};
-use crate::guards::cache::Answer;
+use crate::guards::cache::CachedResponse;
 use crate::http::edits::{BodyEdit, HeaderEdits, Reply};
 use crate::http::headers::{
     CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, MAX_RETRIES, METHOD,
@@ -43,7 +43,7 @@ impl Exchange {
         now: Nanos,
     ) -> Decision {
         let Some(method) = self.method() else { return Decision::NotAProbe };
-        if self.commons.grpc_replies.is_some() && method == GrpcMethod::Watch {
+        if self.context.grpc_replies.is_some() && method == GrpcMethod::Watch {
             // After one message the stream would end, and its client ask again at once.
             return self.refuse_method("Watch is not answered here");
         }
@@ -55,7 +55,7 @@ impl Exchange {
             return self.answer(reply, Outcome::Fail);
         }
         let head = self.probe.annotation(verdict);
-        if self.commons.grpc_replies.is_some() {
+        if self.context.grpc_replies.is_some() {
             let body = match method {
                 GrpcMethod::List => self.list(store, now),
                 GrpcMethod::Check | GrpcMethod::Watch => check_answer(said),
@@ -71,7 +71,7 @@ impl Exchange {
     }
 
     fn verdict_of(&self, probe: &Probe, store: &impl SharedStore, now: Nanos) -> Verdict {
-        self.commons.evidence.report(&probe.items, Words::Unread, store, now).verdict()
+        self.context.evidence.report(&probe.items, Detail::Omitted, store, now).verdict()
     }
 
     /// The answer to a List: all services that the proxy answers for.
@@ -84,7 +84,7 @@ impl Exchange {
     }
 
     /// An answer that was kept.
-    pub(super) fn serve_to_call(&mut self, answer: Answer, now: Nanos) -> Decision {
+    pub(super) fn serve_to_call(&mut self, answer: CachedResponse, now: Nanos) -> Decision {
         let mut head = self.probe.describe(&answer, now);
         head.set.retain(|(name, _)| *name != CONTENT_TYPE);
         if answer.body.is_empty() {
@@ -123,7 +123,7 @@ impl Exchange {
         };
         if is_bridged(request) {
             self.held.bridged = Some(status);
-            if !self.commons.bridge_seen.replace(true) {
+            if !self.context.bridge_seen.replace(true) {
                 self.signals.log.push(format!(
                     "probe {:?}: a filter that translates gRPC to HTTP stands before this one: put it behind",
                     self.probe.name
@@ -146,7 +146,7 @@ impl Exchange {
         let mut edits = HeaderEdits { remove: CLIENT_OVERRIDES.to_vec(), set: Vec::new() };
         edits.remove.extend(OF_GRPC);
         edits.set(METHOD, "GET");
-        edits.set(PATH, self.commons.grpc_replies.as_deref().unwrap_or_default());
+        edits.set(PATH, self.context.grpc_replies.as_deref().unwrap_or_default());
         edits.set(UPSTREAM_RQ_TIMEOUT_MS, "1000");
         edits.set(MAX_RETRIES, "0");
         Decision::Forward(edits)
@@ -209,7 +209,7 @@ impl Exchange {
             _ => {
                 let status = response.status().unwrap_or_default();
                 self.judge_for_breaker(store, now, Reason::Application, status);
-                let verdict = Answer::begun(response, status).verdict();
+                let verdict = CachedResponse::begun(response, status).verdict();
                 (check_answer(verdict.into()), code::OK, self.conclude(verdict.outcome()))
             }
         };
@@ -249,8 +249,8 @@ impl Exchange {
 
     fn miss_responder(&mut self, response: &impl ResponseHead) {
         self.progress = Progress::Known(Outcome::Error);
-        if !self.commons.responder_missed.replace(true) {
-            let path = self.commons.grpc_replies.as_deref().unwrap_or_default();
+        if !self.context.responder_missed.replace(true) {
+            let path = self.context.grpc_replies.as_deref().unwrap_or_default();
             // A filter behind this one says so, where the router would name the upstream.
             let refused = reason(response) == Reason::Elsewhere
                 && response.code_details().is_some_and(|details| details.starts_with(b"rbac_"));
@@ -285,7 +285,7 @@ impl Exchange {
     /// Whether the answer to this call may be everyone's.
     pub(super) fn is_cacheable_call(&self) -> bool {
         let cached = matches!(self.probe.action, Action::Cache(_));
-        let sendable = self.commons.grpc_replies.is_some();
+        let sendable = self.context.grpc_replies.is_some();
         cached && sendable && self.message_read && !self.is_watch()
     }
 

@@ -12,20 +12,20 @@ use std::cell::Cell;
 
 /// What a worker knows of it.
 #[derive(Default)]
-pub struct Messages {
+pub struct BodyAccess {
     shown: Cell<bool>,
     /// The log says that one was hidden.
     told: Cell<bool>,
 }
 
-impl Messages {
+impl BodyAccess {
     /// Whether one was ever shown.
-    pub fn are_shown(&self) -> bool {
+    pub fn is_visible(&self) -> bool {
         self.shown.get()
     }
 
     /// A message was shown.
-    pub fn note_shown(&self) {
+    pub fn note_visible(&self) {
         self.shown.set(true);
     }
 
