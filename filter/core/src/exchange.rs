@@ -16,7 +16,7 @@ use crate::guards::capture::Capture;
 use crate::guards::upstream::{Asking, Upstream};
 use crate::http::request::{RequestLine, ResponseHead};
 use crate::probe::{Call, Matched, Probe};
-use crate::state::{Cell, Cells, Refusal, SharedStore, update};
+use crate::state::{Cell, Cells, Change, Refusal, SharedStore, update};
 use fetch::Errand;
 use grpc_bridge::Translation;
 use response::Reason;
@@ -226,7 +226,7 @@ impl Exchange {
         let Some(cell) = self.memory.as_ref().filter(|_| self.held.refresh) else { return };
         let settled = update::<CacheEntry, _>(store, cell, now, |entry| {
             end(entry);
-            ((), true)
+            Change::Write(())
         });
         self.held.refresh = settled.is_err();
     }
@@ -285,7 +285,7 @@ impl Exchange {
                 Some(failed) => breaker.record(rule, now, self.token, passed, failed),
                 None => breaker.release(self.token),
             };
-            ((before, breaker.position()), changed)
+            Change::write_if(changed, (before, breaker.position()))
         });
         if settled == Err(Refusal::Occupied) {
             self.note_breakers_are_full(store, now);

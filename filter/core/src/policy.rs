@@ -18,7 +18,7 @@ use crate::http::completed::Completed;
 use crate::http::headers::{PROBE, UPSTREAM_HEALTH_CHECK};
 use crate::http::request::{Ending, RequestHead, without_query};
 use crate::probe::{Matched, Router};
-use crate::state::{Cell as StateCell, Lease, Notice, SharedStore, fingerprint, update};
+use crate::state::{Cell as StateCell, Change, Lease, Notice, SharedStore, fingerprint, update};
 use loads::ConfigLoads;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -70,7 +70,7 @@ impl Policy {
         let said = update::<Lease, _>(store, &self.noted, now, |lease| {
             let said = lease.is_held(now);
             lease.grant(0, now, AT_THE_SAME_TIME);
-            (said, !said)
+            Change::write_if(!said, said)
         });
         if self.notes.is_empty() || said == Ok(true) { &[] } else { &self.notes }
     }

@@ -8,7 +8,7 @@ use crate::facts::check::{
     Check, CheckCall, CheckResult, CheckRule, CheckState, Observation, Position,
 };
 use crate::score::Sample;
-use crate::state::SharedStore;
+use crate::state::{Change, SharedStore};
 
 /// What an observation made of a check.
 #[derive(Clone, Copy, Default)]
@@ -121,7 +121,7 @@ impl Background {
             let before = state.position(rule.initial);
             change(state);
             let after = state.position(rule.initial);
-            (Settled { before, after, was_up: state.was_up() }, true)
+            Change::Write(Settled { before, after, was_up: state.was_up() })
         });
         let Ok(settled) = settled else { return Settled::default() };
         let Settled { before, after, .. } = settled;
@@ -195,7 +195,7 @@ impl Background {
                 Err(_) => state.failures = before.saturating_add(1),
             }
             state.hidden = matches!(view, Err(reason) if reason == HIDDEN);
-            ((before, state.failures, state.seen.is_some()), true)
+            Change::Write((before, state.failures, state.seen.is_some()))
         });
         if let (Some(score), Some(earlier), Ok(view)) = (&self.evidence.score, &earlier, view) {
             score.record_view(earlier, view, store, now);
@@ -239,7 +239,7 @@ impl Background {
         // Where it can't be written, only the words are less telling.
         let _ = check.state.update(store, now, |state| {
             state.amend(Observation::judge_late(&check.rule, &status, took, now));
-            ((), true)
+            Change::Write(())
         });
     }
 }

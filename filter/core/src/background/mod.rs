@@ -20,7 +20,7 @@ use crate::facts::admin;
 use crate::facts::check::{CheckCall, CheckRule};
 use crate::grpc::{CHECK_PATH, framed, request};
 use crate::policy::loads::ConfigLoads;
-use crate::state::{Cell, Lease, SharedStore, update};
+use crate::state::{Cell, Change, Lease, SharedStore, update};
 use round::{Jitter, Round};
 use std::rc::Rc;
 use std::time::Duration;
@@ -195,7 +195,7 @@ impl Background {
             if free {
                 lease.grant(token, now, length);
             }
-            ((free, lease.until()), free)
+            Change::write_if(free, (free, lease.until()))
         });
         let (holds, until) = held.unwrap_or((false, now.saturating_add(length)));
         self.holds_lease = holds;
@@ -271,7 +271,7 @@ impl Background {
         let soon = now.saturating_add(AFTER_REFUSAL.min(poll.interval));
         let hurried = update::<Round, _>(store, round, now, |round| {
             round.hurry(soon);
-            ((), true)
+            Change::Write(())
         });
         if hurried.is_ok() {
             poll.due = poll.due.min(soon);

@@ -1,7 +1,7 @@
 //! The rounds of a poll, which all VMs of the process share.
 
 use crate::base::time::Nanos;
-use crate::state::{Cell, Decoder, Encoder, Refusal, SharedStore, State, update};
+use crate::state::{Cell, Change, Decoder, Encoder, Refusal, SharedStore, State, update};
 
 /// When a poll is to be asked next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(super) fn claim(
 ) -> Result<(bool, Nanos), Refusal> {
     update::<Round, _>(store, cell, now, |round| {
         let claimed = round.claim(interval, sooner, now);
-        ((claimed, round.due()), claimed)
+        Change::write_if(claimed, (claimed, round.due()))
     })
 }
 

@@ -3,7 +3,7 @@
 use super::{Background, round};
 use crate::base::time::{Nanos, nanos};
 use crate::score::EVERY;
-use crate::state::SharedStore;
+use crate::state::{Change, SharedStore};
 
 impl Background {
     /// Works the score out where it is due and nobody else has. Only the latest
@@ -27,7 +27,7 @@ impl Background {
         // Where it can't be written, it is stale before long.
         let _ = keeper.scored.update(store, now, |kept| {
             *kept = scored;
-            ((), true)
+            Change::Write(())
         });
         if self.loads.is_latest(store) {
             keeper.show(&scored, &mut self.signals);

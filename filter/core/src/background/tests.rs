@@ -443,7 +443,7 @@ fn clusters_that_wait_to_be_known_are_asked_about_once_they_are_there() {
     let upstreams = &evidence.upstreams;
     let cells = ["old", "new"].map(|cluster| upstreams.cell(cluster.as_bytes(), b'1'));
     for (cell, cluster) in cells.iter().zip(["old", "new"]) {
-        let list = |it: &mut Upstream| ((), it.list(process.now));
+        let list = |it: &mut Upstream| Change::write_if(it.list(process.now), ());
         update::<Upstream, _>(&process.store, cell, process.now, list).unwrap();
         upstreams.list(cluster.as_bytes(), &process.store, process.now);
     }

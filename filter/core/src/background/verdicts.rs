@@ -6,7 +6,7 @@ use crate::base::outcome::Verdict;
 use crate::base::time::Nanos;
 use crate::evidence::Detail;
 use crate::evidence::report::{Finding, Report};
-use crate::state::{Lease, SharedStore, update};
+use crate::state::{Change, Lease, SharedStore, update};
 use std::rc::Rc;
 
 /// How often they are looked at; a check that changes and the admin interface have them
@@ -65,7 +65,7 @@ impl Background {
                 let first = !told.is_held(now) && verdict == Verdict::Pass;
                 let changed = !first && !told.belongs_to(number);
                 told.grant(number, now, Nanos::MAX);
-                (changed, changed)
+                Change::write_if(changed, changed)
             });
             // Where it can't be written nobody would know it for the first.
             if changed == Ok(true) {

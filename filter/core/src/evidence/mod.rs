@@ -20,7 +20,7 @@ use crate::facts::check::Check;
 use crate::facts::traffic::{Count, Tally, TrafficRule, Window};
 use crate::guards::upstream::{UpstreamMetrics, Upstreams};
 use crate::score::{self, ScoreKeeper};
-use crate::state::{Cell, Shared, SharedStore};
+use crate::state::{Cell, Change, Shared, SharedStore};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -151,7 +151,7 @@ impl Evidence {
             // What can't be written is lost: a few requests of many.
             let _ = traffic.window.update(store, now, |window| {
                 window.add(&traffic.rule, count, now);
-                ((), true)
+                Change::Write(())
             });
         }
     }

@@ -12,7 +12,7 @@ use crate::facts::traffic::{Reading, Window, judge};
 use crate::guards::upstream::Protocols;
 use crate::probe::Action;
 use crate::state::fake::FakeStore;
-use crate::state::{Decoder, Encoder, State};
+use crate::state::{Change, Decoder, Encoder, State};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -54,7 +54,7 @@ impl Scene {
         let observation = Observation::judge(&check.rule, response, 12 * MS, now);
         let recorded = check.state.update(&self.store, now, |state| {
             state.record(&check.rule, observation.clone());
-            ((), true)
+            Change::Write(())
         });
         recorded.unwrap();
     }
@@ -63,7 +63,7 @@ impl Scene {
         let admin = self.evidence.admin.as_ref().unwrap();
         let seen = admin.state.update(&self.store, now, |state| {
             state.seen = Some((view.clone(), now));
-            ((), true)
+            Change::Write(())
         });
         seen.unwrap();
     }
@@ -72,7 +72,7 @@ impl Scene {
         let admin = self.evidence.admin.as_ref().unwrap();
         let missed = admin.state.update(&self.store, now, |state| {
             *state = AdminState { seen: None, failures, hidden };
-            ((), true)
+            Change::Write(())
         });
         missed.unwrap();
     }
@@ -424,7 +424,7 @@ fn a_worker_reads_shared_data_at_most_every_few_milliseconds() {
     let observation = Observation::judge(&check.rule, &GOOD, 0, NOW);
     let written = check.state.update(&scene.store, NOW, |state| {
         state.record(&check.rule, observation.clone());
-        ((), true)
+        Change::Write(())
     });
     written.unwrap();
     assert_eq!(scene.finds(NOW + 4 * MS).verdict, Verdict::Fail);

@@ -8,7 +8,7 @@ use crate::guards::upstream::{Asking, CloseResult, Upstream};
 use crate::http::headers::{CONNECTION, OF_HTTP1};
 use crate::http::request::{RequestHead, ResponseHead};
 use crate::probe::Connection;
-use crate::state::{Cell, Refusal, SharedStore, update};
+use crate::state::{Cell, Change, Refusal, SharedStore, update};
 
 impl Exchange {
     /// What is known of the cluster, for clients of the same protocol.
@@ -33,7 +33,7 @@ impl Exchange {
                 let lease_for = self.probe.lease_for();
                 let asked = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
                     let asking = upstream.ask(now, self.token, lease_for);
-                    ((asking, *upstream), asking == Asking::Trial)
+                    Change::write_if(asking == Asking::Trial, (asking, *upstream))
                 });
                 self.held.upstream = asked.ok().map(|(_, upstream)| upstream);
                 asked.map_or(Asking::No, |(asking, _)| asking)
@@ -73,7 +73,7 @@ impl Exchange {
             return;
         }
         let news = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
-            (upstream.record(result), true)
+            Change::Write(upstream.record(result))
         });
         if news == Ok(true) {
             let upstreams = &self.context.evidence.upstreams;
@@ -99,7 +99,8 @@ impl Exchange {
             return;
         }
         let learnt = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
-            ((), if speaks_http1 { upstream.learn_http1() } else { upstream.list(now) })
+            let news = if speaks_http1 { upstream.learn_http1() } else { upstream.list(now) };
+            Change::write_if(news, ())
         });
         if learnt == Err(Refusal::Occupied) {
             evidence.upstreams.note_full(&self.cluster, (store, now), &mut self.signals);
@@ -110,7 +111,7 @@ impl Exchange {
     pub(super) fn release_upstream(&self, store: &impl SharedStore, now: Nanos) {
         if self.held.asking == Asking::Trial {
             let _ = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
-                ((), upstream.release(self.token))
+                Change::write_if(upstream.release(self.token), ())
             });
         }
     }

@@ -11,7 +11,7 @@ use crate::http::edits::HeaderEdits;
 use crate::http::headers::{CONTENT_TYPE, METHOD, PATH};
 use crate::http::request::{Method, RequestHead, ResponseHead};
 use crate::probe::Action;
-use crate::state::{Refusal, SharedStore, fingerprint, update, update_and_displace};
+use crate::state::{Change, Refusal, SharedStore, fingerprint, update, update_and_displace};
 
 /// What a probe that goes to the application does for others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,10 +89,10 @@ impl Exchange {
         let (token, asked) = (self.token, self.arrived);
         let at_home = update::<CacheEntry, _>(store, cell, now, |entry| {
             if errand == Errand::Scout {
-                (entry.scouted(rule, token, reached, now), true)
+                Change::Write(entry.scouted(rule, token, reached, now))
             } else {
                 let at_home = entry.fetched_from(token, asked, reached);
-                (at_home, !at_home)
+                Change::write_if(!at_home, at_home)
             }
         });
         if at_home == Ok(true) && errand == Errand::Fetch {
@@ -160,7 +160,7 @@ impl Exchange {
                     Some(answer) => entry.keep(rule, self.token, self.arrived, answer),
                     None => entry.keep_nothing(rule, self.token, self.arrived, now),
                 }
-                ((), true)
+                Change::Write(())
             });
             full |= matches!(kept, Ok((_, true)) | Err(Refusal::Occupied));
             // Where there is no room for it, those who wait are to know that.

@@ -14,7 +14,7 @@ use crate::http::edits::Reply;
 use crate::http::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
 use crate::http::request::{Method, RequestHead};
 use crate::probe::{Action, Admission, RespondRule};
-use crate::state::{Cell, Refusal, SharedStore, update, update_and_displace};
+use crate::state::{Cell, Change, Refusal, SharedStore, update, update_and_displace};
 use std::rc::Rc;
 
 impl Exchange {
@@ -171,7 +171,7 @@ impl Exchange {
             let taken = update::<Bucket, _>(store, &cell, now, |bucket| {
                 let before = *bucket;
                 let taken = bucket.take(rule, now);
-                (taken, *bucket != before)
+                Change::write_if(*bucket != before, taken)
             });
             // Those for which there is no room are counted together.
             if taken != Err(Refusal::Occupied) || service.take().is_none() {
@@ -200,7 +200,7 @@ impl Exchange {
         let last = update::<CacheEntry, _>(store, self.memory.as_ref()?, now, |entry| {
             let last = entry.last(rule, now).cloned();
             let used = last.is_some() && entry.note_use(rule, now);
-            (last, used)
+            Change::write_if(used, last)
         });
         last.ok().flatten()
     }
@@ -225,7 +225,7 @@ impl Exchange {
                     Lookup::Fresh | Lookup::Stale => entry.note_use(rule, now),
                     lookup => matches!(lookup, Lookup::Refresh | Lookup::Scout),
                 };
-                ((lookup, answer), write)
+                Change::write_if(write, (lookup, answer))
             })
         };
         let full = matches!(looked, Ok((_, true)) | Err(Refusal::Occupied));
@@ -338,7 +338,7 @@ impl Exchange {
             let before = *breaker;
             let may_hang = !self.whole && !self.blind;
             let passage = breaker.ask(now, self.token, probe.lease_for(), may_hang);
-            ((passage, breaker.position()), *breaker != before)
+            Change::write_if(*breaker != before, (passage, breaker.position()))
         });
         let (passage, position) = asked.ok()?;
         let (retry_in, details) = match passage {

@@ -17,7 +17,9 @@
 use crate::base::metric::MetricIndex;
 use crate::base::signals::Signals;
 use crate::base::time::{HOUR, Nanos};
-use crate::state::{Cell, Cells, Decoder, Encoder, Lease, Notice, SharedStore, State, update};
+use crate::state::{
+    Cell, Cells, Change, Decoder, Encoder, Lease, Notice, SharedStore, State, update,
+};
 
 /// The protocols that a cluster has been spoken to in.
 /// <https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats>
@@ -334,7 +336,7 @@ impl Upstreams {
         let Ok(cluster) = std::str::from_utf8(cluster) else { return false };
         let listed = update::<Waiting, _>(store, &self.waiting, now, |list| {
             let added = list.add(cluster);
-            (added || list.holds(cluster), added)
+            Change::write_if(added, added || list.holds(cluster))
         });
         listed == Ok(true)
     }
@@ -358,7 +360,7 @@ impl Upstreams {
         }
         let _ = update::<Waiting, _>(store, &self.waiting, now, |list| {
             list.0.retain(|waiting| clusters.iter().all(|(cluster, _)| cluster != waiting));
-            ((), true)
+            Change::Write(())
         });
         for (cluster, protocols) in clusters {
             let Some(protocols) = *protocols else { continue };
@@ -369,7 +371,7 @@ impl Upstreams {
                     spared |= upstream.stage == Stage::Spared;
                     let learnt = upstream.learn(protocols, asked);
                     news |= learnt;
-                    ((), learnt)
+                    Change::write_if(learnt, ())
                 });
             }
             if protocols == Protocols::Multiplexed && news && !spared {

@@ -6,7 +6,7 @@
 //! after others have loaded the next one.
 
 use crate::base::time::Nanos;
-use crate::state::{Cell, Decoder, Encoder, SharedStore, State, update};
+use crate::state::{Cell, Change, Decoder, Encoder, SharedStore, State, update};
 use std::collections::BTreeMap;
 
 /// The loads of one plugin, in all VMs together.
@@ -71,7 +71,7 @@ impl ConfigLoads {
             register.latest = self.print;
             let build = std::mem::replace(&mut register.build, self.build) != self.build;
             let (number, load) = register.note(self.print, before, now);
-            ((number, LoadResult { load, build }), true)
+            Change::Write((number, LoadResult { load, build }))
         });
         // Where it can't be written nobody would know it for the first.
         let Ok((number, result)) = noted else { return LoadResult::default() };

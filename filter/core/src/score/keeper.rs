@@ -11,7 +11,7 @@ use crate::http::completed::Completed;
 use crate::http::request::{Ending, RequestHead};
 use crate::score::{Alpn, ProtocolRule, ScoreRule, TlsVersion};
 use crate::state::sliding::{Sliding, Sums, count_at};
-use crate::state::{self, Decoder, Encoder, Shared, SharedStore, State, fingerprint};
+use crate::state::{self, Change, Decoder, Encoder, Shared, SharedStore, State, fingerprint};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -158,7 +158,7 @@ impl ScoreKeeper {
     ) {
         let _ = window.update(store, now, |window| {
             window.add(self.rule.window, sums, now);
-            ((), true)
+            Change::Write(())
         });
     }
 

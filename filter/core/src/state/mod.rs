@@ -74,9 +74,24 @@ pub enum Refusal {
 /// that as many others have written meanwhile.
 const ATTEMPTS: usize = 64;
 
-/// Changes a state: `change` sees what holds now, and says what it decides and
-/// whether the state it left is to be written. It is called again when another
-/// worker was faster.
+/// What became of a state that was to be changed, and what was decided by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change<T> {
+    /// It stays as it was.
+    Keep(T),
+    /// It is to be written.
+    Write(T),
+}
+
+impl<T> Change<T> {
+    /// Has a state written that has `changed`.
+    pub fn write_if(changed: bool, decision: T) -> Self {
+        if changed { Self::Write(decision) } else { Self::Keep(decision) }
+    }
+}
+
+/// Changes a state: `change` sees what holds now and decides. It is called again when
+/// another worker was faster.
 ///
 /// # Errors
 /// The state can't be kept, or could not be written however often it was tried.
@@ -84,7 +99,7 @@ pub fn update<S: State, T>(
     store: &impl SharedStore,
     cell: &Cell,
     now: Nanos,
-    change: impl FnMut(&mut S) -> (T, bool),
+    change: impl FnMut(&mut S) -> Change<T>,
 ) -> Result<T, Refusal> {
     update_and_displace(store, cell, now, change).map(|(decision, _)| decision)
 }
@@ -97,14 +112,14 @@ pub fn update_and_displace<S: State, T>(
     store: &impl SharedStore,
     cell: &Cell,
     now: Nanos,
-    mut change: impl FnMut(&mut S) -> (T, bool),
+    mut change: impl FnMut(&mut S) -> Change<T>,
 ) -> Result<(T, bool), Refusal> {
     for _ in 0..ATTEMPTS {
         let mut slot = cell.load::<S>(store);
-        let (decision, write) = change(&mut slot.state);
-        if !write {
-            return Ok((decision, false));
-        }
+        let decision = match change(&mut slot.state) {
+            Change::Keep(decision) => return Ok((decision, false)),
+            Change::Write(decision) => decision,
+        };
         match slot.store(store, now) {
             Written::Done { displaced } => return Ok((decision, displaced)),
             Written::Overtaken => {}

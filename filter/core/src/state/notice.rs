@@ -1,6 +1,6 @@
 //! Lines of the log that would come again with every request.
 
-use super::{Cell as StateCell, Lease, SharedStore, update};
+use super::{Cell as StateCell, Change, Lease, SharedStore, update};
 use crate::base::time::Nanos;
 use std::cell::Cell;
 
@@ -32,7 +32,7 @@ impl Notice {
             if free {
                 lease.grant(0, now, every);
             }
-            (free, free)
+            Change::write_if(free, free)
         });
         claimed == Ok(true)
     }

@@ -1,7 +1,7 @@
 //! A state of the process, looked at by a worker again and again.
 
 use crate::base::time::Nanos;
-use crate::state::{Cell, Refusal, SharedStore, State, update};
+use crate::state::{Cell, Change, Refusal, SharedStore, State, update};
 use std::cell::RefCell;
 
 /// How long a worker relies on what it has read, in nanoseconds: thousands of
@@ -42,7 +42,7 @@ impl<S: State + Clone> Shared<S> {
         &self,
         store: &impl SharedStore,
         now: Nanos,
-        change: impl FnMut(&mut S) -> (T, bool),
+        change: impl FnMut(&mut S) -> Change<T>,
     ) -> Result<T, Refusal> {
         if let Ok(mut copy) = self.copy.try_borrow_mut() {
             *copy = None;

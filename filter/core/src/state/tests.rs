@@ -29,7 +29,7 @@ fn count(store: &FakeStore, cell: &Cell) -> Option<u64> {
 fn try_to_count(store: &FakeStore, cell: &Cell) -> Result<u64, Refusal> {
     update::<Count, _>(store, cell, 0, |count| {
         count.0 += 1;
-        (count.0, true)
+        Change::Write(count.0)
     })
 }
 
@@ -216,7 +216,7 @@ fn keep(
 ) -> Result<bool, Refusal> {
     let kept = update_and_displace::<Lasting, _>(store, cell, now, |state| {
         *state = Lasting { until, yields };
-        ((), true)
+        Change::Write(())
     });
     kept.map(|((), displaced)| displaced)
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::guards::cache::CacheRule;
 use crate::state::fake::FakeStore;
-use crate::state::{Cells, update};
+use crate::state::{Cells, Change, update};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -173,7 +173,7 @@ fn however_workers_race_one_refresh_is_under_way() {
                         } else {
                             entry.release(owner)
                         }
-                        ((), true)
+                        Change::Write(())
                     });
                     assert_eq!(done, Ok(()));
                 }
@@ -181,7 +181,7 @@ fn however_workers_race_one_refresh_is_under_way() {
                     let lookup = update::<CacheEntry, _>(&store, &cell, now, |entry| {
                         let before = entry.clone();
                         let lookup = look(entry, now, token);
-                        (lookup, *entry != before)
+                        Change::write_if(*entry != before, lookup)
                     });
                     if lookup == Ok(Lookup::Refresh) {
                         under_way.retain(|(_, until)| *until > now);

@@ -167,7 +167,7 @@ fn a_cluster_that_speaks_http2_is_told_of_once() {
         (Upstreams::new("hb", UpstreamMetrics { http2: 5, close: 6 }), FakeStore::default());
     for client in *b"12" {
         let cell = upstreams.cell(b"app", client);
-        update::<Upstream, _>(&store, &cell, NOW, |it| ((), it.list(NOW))).unwrap();
+        update::<Upstream, _>(&store, &cell, NOW, |it| Change::write_if(it.list(NOW), ())).unwrap();
     }
     let mut signals = Signals::default();
     let shown = [("app".to_owned(), Some(Protocols::Multiplexed))];
