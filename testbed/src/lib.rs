@@ -19,6 +19,7 @@ pub mod client;
 mod clock;
 pub mod demo;
 pub mod envoy;
+mod grpc_list;
 pub mod hosts;
 pub mod latin1;
 pub mod manifest;

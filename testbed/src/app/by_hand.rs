@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::behaviour::OnClose;
-use super::server::Connection;
+use super::connection::Connection;
 
 /// Bytes in the place of an answer: an extension of a response.
 #[derive(Clone, Debug)]

@@ -20,7 +20,7 @@ use tonic_health::pb::health_server::{self, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use super::behaviour::ServingStatus;
-use super::grpc_list::{self, HealthListResponse};
+use crate::grpc_list::{self, HealthListResponse};
 
 type Statuses = BTreeMap<String, Wire>;
 

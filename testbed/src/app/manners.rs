@@ -15,9 +15,9 @@ use hyper::header::CONTENT_LENGTH;
 
 use super::behaviour::{Behaviour, Deviation, OnClose};
 use super::by_hand::Raw;
+use super::connection::Connection;
 use super::host;
 use super::record::{Recorder, Seen};
-use super::server::Connection;
 use crate::latin1;
 
 /// What the layer shares with the control port.

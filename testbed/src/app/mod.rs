@@ -5,11 +5,12 @@
 //! It runs as a process of its own ([`Application`]), so that it can be killed
 //! or stopped like a real one.
 
+mod addresses;
 pub mod behaviour;
 mod by_hand;
+mod connection;
 mod control;
 mod grpc;
-pub mod grpc_list;
 mod host;
 mod http;
 mod manners;
@@ -21,12 +22,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-pub use process::{Application, HOST_PORTS};
-
+pub use self::addresses::Addresses;
 use self::manners::Manners;
+pub use self::process::{Application, HOST_PORTS};
 
 /// Where the application is to listen; port 0 takes a free one.
 #[derive(Clone, Debug, clap::Args)]
@@ -43,17 +43,6 @@ pub struct Options {
     /// Port that sets the behaviour and tells what was seen.
     #[arg(long, default_value_t = 0)]
     pub control_port: u16,
-}
-
-/// Where the application listens.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Addresses {
-    /// The HTTP routes.
-    pub http: SocketAddr,
-    /// The gRPC health service.
-    pub grpc: SocketAddr,
-    /// The control port.
-    pub control: SocketAddr,
 }
 
 /// Runs the application for ever. Once all ports are bound it prints

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde::de::DeserializeOwned;
 
-use super::Addresses;
+use super::addresses::Addresses;
 use super::behaviour::Behaviour;
 use super::record::Seen;
 use crate::child::Child;

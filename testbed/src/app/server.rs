@@ -1,7 +1,5 @@
 //! Serves routes on a listener, HTTP/1.1 and HTTP/2 alike.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -9,22 +7,11 @@ use hyper::{Request, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tower::ServiceExt;
 
 use super::behaviour::OnClose;
 use super::by_hand;
-
-/// The connection that a request came on; an extension of every request.
-#[derive(Clone, Debug, Default)]
-pub struct Connection(Arc<Notify>);
-
-impl Connection {
-    /// Closes it at once, whatever is still to be said.
-    pub fn close(&self) {
-        self.0.notify_one();
-    }
-}
+use super::connection::Connection;
 
 /// Accepts and serves connections for ever; `by_hand` says how those are served that come
 /// next, where hyper can't.
@@ -46,7 +33,7 @@ async fn serve_connection(stream: TcpStream, routes: Router, by_hand: Option<OnC
     if let Some(on_close) = by_hand {
         tokio::select! {
             _ = by_hand::serve(stream, routes, on_close, &connection) => {}
-            () = connection.0.notified() => {}
+            () = connection.closed() => {}
         }
         return;
     }
@@ -59,6 +46,6 @@ async fn serve_connection(stream: TcpStream, routes: Router, by_hand: Option<OnC
     tokio::select! {
         // An error means that the client left or broke the protocol.
         _ = builder.serve_connection(TokioIo::new(stream), service) => {}
-        () = connection.0.notified() => {}
+        () = connection.closed() => {}
     }
 }

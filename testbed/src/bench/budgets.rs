@@ -4,10 +4,10 @@ use comfy_table::Table;
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_BORDERS_ONLY};
 use serde::Serialize;
 
+use super::costs::Costs;
 use super::instructions::Instructions;
 use super::memory::Memory;
 use super::plan::Who;
-use super::results::Costs;
 use super::stats::Spread;
 
 /// A budget, held against what was measured.

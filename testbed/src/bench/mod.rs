@@ -11,10 +11,12 @@
 //! - [`rounds`] measures, with [`load`], [`cpu`] and [`upstream`]; [`stats`] sums up.
 //! - [`memory`]: what a VM takes, and whether it grows; [`scale`]: what more costs.
 //! - [`instructions`]: what callgrind has counted.
-//! - [`budgets`] judges, [`results`] and [`plot`] keep it.
+//! - [`budgets`] judges [`costs`] and the rest, [`results`] and [`plot`] keep it.
 
 pub mod budgets;
+pub mod costs;
 pub mod cpu;
+mod file;
 pub mod instructions;
 pub mod load;
 pub mod memory;
@@ -33,10 +35,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 
 use self::budgets::{Reader, Standing, costs_table, least_table, table};
+use self::costs::Costs;
+use self::file::write;
 use self::instructions::Instructions;
 use self::load::LoadGenerator;
 use self::plan::{Effort, Workload, workloads};
-use self::results::{About, Costs, Results};
+use self::results::{About, Results};
 use self::rounds::{Bench, Campaign};
 use self::upstream::Upstream;
 use crate::tools::Tools;
@@ -166,14 +170,6 @@ fn keep(results: &Results, out: &Path) -> Result<()> {
         write(&out.join("bench-scale.svg"), &plot::scale(&results.scale))?;
     }
     Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    let context = || format!("can't write {}", path.display());
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(context)?;
-    }
-    std::fs::write(path, text).with_context(context)
 }
 
 fn print(results: &Results) {

@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::budgets::Judged;
-use super::results::Costs;
+use super::costs::Costs;
 use super::scale::Series;
 use super::stats::Spread;
 use crate::report::frame::{WIDTH, number, px};
@@ -163,8 +163,8 @@ fn panel(series: &Series, top: f64) -> Markup {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::costs::Cost;
     use super::super::plan::{Protocol, Who};
-    use super::super::results::Cost;
     use super::super::scale::Point;
     use super::*;
 

@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::AbortHandle;
 
 use super::body::Pieces;
-use super::http::{PATIENCE, Request, Response, Version};
+use super::message::{PATIENCE, Request, Response, Version};
 use super::peer::Peer;
 
 /// A connection that stays open between requests, as far as the peer lets it,

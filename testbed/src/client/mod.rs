@@ -4,5 +4,6 @@ mod body;
 pub mod connection;
 pub mod grpc;
 pub mod http;
+mod message;
 pub mod peer;
 pub mod tls;

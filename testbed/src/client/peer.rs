@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
-use super::http::{PATIENCE, Version};
+use super::message::{PATIENCE, Version};
 use super::tls::{ClientTls, SERVER};
 
 /// Where to connect to, and what to show of oneself.

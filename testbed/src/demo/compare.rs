@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::play::Answer;
+use super::answer::Answer;
 use super::step::{Act, Header, Step, written};
 use crate::app::record::Seen;
 

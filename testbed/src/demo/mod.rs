@@ -11,6 +11,7 @@
 //! is given for all that is in [`config`].
 
 mod acts;
+mod answer;
 mod compare;
 mod config;
 mod counters;
@@ -18,20 +19,21 @@ mod guide;
 mod outage;
 mod play;
 mod render;
+mod screen;
 mod signals;
 mod stack;
 mod stay;
 mod step;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 
 use self::compare::Line;
 use self::counters::Counter;
+use self::screen::{print, progress};
 use self::stack::Stack;
 pub use self::stay::stay;
 use crate::envoy::Envoy;
@@ -102,17 +104,6 @@ async fn about(envoy: &Envoy) -> Result<About> {
 
 fn exit_code(verdicts: &[bool]) -> ExitCode {
     if verdicts.iter().all(|right| *right) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Says what is being done, aside from what is worth keeping.
-fn progress(what: &str) {
-    eprintln!("==> {what}");
-}
-
-/// Prints at once, so that the reader can follow; fails where nobody reads on.
-fn print(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).context("can't print")
 }
 
 #[cfg(test)]

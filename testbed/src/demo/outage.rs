@@ -8,9 +8,10 @@ use anyhow::Result;
 use rustix::process::Signal;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::answer::Answer;
 use super::compare::{Fact, Line, fact};
 use super::config::CACHE_TTL_MS;
-use super::play::{Answer, DEATH, send};
+use super::play::{DEATH, send};
 use super::stack::Stack;
 use super::step::{Act, Send};
 use crate::client::http::Request;

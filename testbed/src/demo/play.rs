@@ -1,29 +1,17 @@
 //! Does what a step says, and hands over what came of it.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use anyhow::Result;
 use rustix::process::Signal;
 
+use super::answer::Answer;
 use super::compare::{Line, compare};
 use super::stack::Stack;
 use super::step::{Act, Condition, Send, Step};
 use crate::app::record::Seen;
 use crate::client::{grpc, http};
 use crate::report::Recorder;
-
-/// An answer, or why there is none, HTTP or gRPC alike.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    /// The HTTP status; of a gRPC call the serving status, or the code unless
-    /// that is OK; or what kept an answer from coming.
-    pub status: String,
-    /// Headers or metadata.
-    pub headers: Vec<(String, String)>,
-    /// From connecting to the end of the answer.
-    pub elapsed: Duration,
-}
 
 /// What the report calls it when the application has been killed.
 pub const DEATH: &str = "application killed";
@@ -79,21 +67,4 @@ fn arrivals(seen: &[Seen], step: &Step) -> Vec<Seen> {
         Send::Grpc(call) => ("POST", format!("/grpc.health.v1.Health/{:?}", call.method)),
     };
     seen.iter().filter(|seen| seen.method == method && seen.target == target).cloned().collect()
-}
-
-impl From<http::Response> for Answer {
-    fn from(response: http::Response) -> Self {
-        Self {
-            status: response.status.to_string(),
-            headers: response.headers,
-            elapsed: response.elapsed,
-        }
-    }
-}
-
-impl From<grpc::Answer> for Answer {
-    fn from(answer: grpc::Answer) -> Self {
-        let status = if answer.code == "OK" { answer.statuses.join(" ") } else { answer.code };
-        Self { status, headers: answer.metadata, elapsed: answer.elapsed }
-    }
 }

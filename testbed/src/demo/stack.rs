@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 
-use super::{config, progress};
+use super::config;
+use super::screen::progress;
 use crate::app::Application;
 use crate::envoy::{Envoy, EnvoyBuilder, PluginConfig, Ports};
 use crate::tools::{self, Tools};

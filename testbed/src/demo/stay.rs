@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use super::screen::{print, progress};
 use super::stack::Stack;
-use super::{guide, print, progress, signals};
+use super::{guide, signals};
 use crate::envoy::Ports;
 use crate::tools::Tools;
 

@@ -6,26 +6,7 @@ use std::net::SocketAddr;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use super::Envoy;
 use crate::client::http::{self, Request};
-use crate::metrics::Metrics;
-
-impl Envoy {
-    /// The body of an admin page.
-    pub async fn admin_get(&self, path: &str) -> Result<String> {
-        ask(self.admin, &Request::new("GET", path)).await
-    }
-
-    /// Gives an order, such as `/healthcheck/fail` or `/logging?wasm=debug`.
-    pub async fn admin_post(&self, path: &str) -> Result<String> {
-        ask(self.admin, &Request::new("POST", path)).await
-    }
-
-    /// All metrics, as Prometheus gets them.
-    pub async fn prometheus(&self) -> Result<Metrics> {
-        Metrics::parse(&self.admin_get("/stats/prometheus").await?)
-    }
-}
 
 /// The addresses of the listeners called `names`, once Envoy is live and all of
 /// them are open.
@@ -49,7 +30,8 @@ fn named_address(listener: &Value) -> Option<(String, SocketAddr)> {
     Some((listener["name"].as_str()?.to_owned(), SocketAddr::new(ip, port)))
 }
 
-async fn ask(admin: SocketAddr, request: &Request) -> Result<String> {
+/// The body of an answer of status 200.
+pub async fn ask(admin: SocketAddr, request: &Request) -> Result<String> {
     let answer = http::fetch(admin, request).await?;
     ensure!(answer.status == 200, "{request}: {} {}", answer.status, answer.text());
     Ok(answer.text())

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::Envoy;
+use super::process::Envoy;
 
 impl Envoy {
     /// Has wall time be off by so many seconds from now on.

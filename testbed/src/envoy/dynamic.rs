@@ -5,19 +5,11 @@
 //! also how Istio's control plane delivers a filter.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::Envoy;
 use super::config::{PluginConfig, set_plugin_config, take_wasm_filters};
-
-/// How long Envoy may take to load a new configuration.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often it is asked whether it has.
-const POLL: Duration = Duration::from_millis(5);
 
 /// A filter whose configuration is a file.
 #[derive(Clone, Debug)]
@@ -27,15 +19,6 @@ pub struct DynamicFilter {
     path: PathBuf,
     /// How often it was configured anew.
     version: u32,
-}
-
-/// What Envoy makes of a new configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reloaded {
-    /// It holds from now on, on every worker.
-    Taken,
-    /// Envoy found fault with it; the old one still holds.
-    Refused,
 }
 
 /// Moves every Wasm filter of `config` to a file in `home`.
@@ -86,7 +69,8 @@ impl DynamicFilter {
         std::fs::rename(&new, &self.path).with_context(context)
     }
 
-    fn set(&mut self, plugin_config: &PluginConfig) -> Result<()> {
+    /// Configures it anew.
+    pub(super) fn set(&mut self, plugin_config: &PluginConfig) -> Result<()> {
         self.version += 1;
         set_plugin_config(&mut self.typed_config, &marked(plugin_config, self.version));
         self.write()
@@ -103,48 +87,6 @@ fn marked(plugin_config: &PluginConfig, version: u32) -> PluginConfig {
         }
         other => other.clone(),
     }
-}
-
-impl Envoy {
-    /// Configures the filter anew; the Envoy must have been built `dynamic`.
-    pub async fn reload(&mut self, plugin_config: &PluginConfig) -> Result<Reloaded> {
-        ensure!(!self.dynamic.is_empty(), "this Envoy's filter is configured for good");
-        let before = self.reloads().await?;
-        for filter in &mut self.dynamic {
-            filter.set(plugin_config)?;
-        }
-        let all = self.dynamic.len() as u64;
-        let patience = Instant::now() + PATIENCE;
-        loop {
-            let now = self.reloads().await?;
-            match (now.taken - before.taken, now.refused - before.refused) {
-                (taken, 0) if taken >= all => return Ok(Reloaded::Taken),
-                (taken, refused) if taken + refused >= all => return Ok(Reloaded::Refused),
-                _ if Instant::now() > patience => {
-                    bail!("Envoy sees no new configuration within {PATIENCE:?}")
-                }
-                _ => tokio::time::sleep(POLL).await,
-            }
-        }
-    }
-
-    async fn reloads(&self) -> Result<Reloads> {
-        let page = self.admin_get("/stats?filter=^extension_config_discovery").await?;
-        let sum = |stat: &str| {
-            let values = page.lines().filter_map(|line| line.split_once(": "));
-            values
-                .filter(|(name, _)| name.ends_with(stat))
-                .filter_map(|(_, value)| value.trim().parse::<u64>().ok())
-                .sum()
-        };
-        Ok(Reloads { taken: sum(".config_reload"), refused: sum(".config_fail") })
-    }
-}
-
-/// How often Envoy has taken and refused configurations.
-struct Reloads {
-    taken: u64,
-    refused: u64,
 }
 
 #[cfg(test)]

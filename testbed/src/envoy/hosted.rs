@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 
 use super::builder::{EnvoyBuilder, home};
-use super::{Envoy, config};
+use super::config;
+use super::process::Envoy;
 use crate::hosts::{Hosts, Network};
 
 /// The admin port in every shipped configuration.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::Envoy;
+use super::process::Envoy;
 
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 

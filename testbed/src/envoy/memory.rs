@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::Envoy;
+use super::process::Envoy;
 
 impl Envoy {
     /// The bytes of memory that it holds (RSS).

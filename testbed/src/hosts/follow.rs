@@ -10,7 +10,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::frames::Frames;
-use super::{Host, Hosts};
+use super::host::Host;
+use super::project::Hosts;
 use crate::child::Child;
 use crate::tools::Tools;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::Prometheus;
+use super::process::Prometheus;
 use crate::client::http::{self, Request};
 
 /// One series at one moment.
@@ -46,12 +46,6 @@ impl Prometheus {
     /// The state of what is scraped.
     pub async fn targets(&self) -> Result<Value> {
         self.get("targets").await
-    }
-
-    /// Whether it answers queries.
-    pub(super) async fn is_ready(&self) -> bool {
-        let answer = http::fetch(self.address, &Request::new("GET", "/-/ready")).await;
-        answer.is_ok_and(|answer| answer.status == 200)
     }
 
     async fn get(&self, path: &str) -> Result<Value> {

@@ -6,6 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::tools;
+
+/// The folder of what is shipped.
+pub fn shipped() -> PathBuf {
+    tools::envoy_configs().join("observability")
+}
+
 /// The target in the shipped file.
 const SHIPPED_TARGET: &str = "127.0.0.1:9901";
 

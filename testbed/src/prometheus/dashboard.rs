@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::{Prometheus, shipped};
+use super::config::shipped;
+use super::process::Prometheus;
 
 /// The shipped dashboard.
 #[derive(Clone, Debug)]

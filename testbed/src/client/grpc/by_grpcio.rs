@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::process::Command;
 
-use super::{Answer, Call, output};
+use super::call::{Answer, Call};
+use super::command::output;
 use crate::client::peer::Peer;
 use crate::client::tls::SERVER;
 use crate::tools::{self, Tools};

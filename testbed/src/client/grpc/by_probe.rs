@@ -5,7 +5,8 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use tokio::process::Command;
 
-use super::{Answer, Call, PATIENCE, output, screaming};
+use super::call::{Answer, Call, PATIENCE, screaming};
+use super::command::output;
 use crate::client::peer::Peer;
 use crate::client::tls::SERVER;
 use crate::tools::Tools;

@@ -12,10 +12,10 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use super::{Answer, Call, Method, PATIENCE, code_name};
-use crate::app::grpc_list::{self, HealthListRequest, HealthListResponse};
+use super::call::{Answer, Call, Method, PATIENCE, code_name};
 use crate::client::http::Version;
 use crate::client::peer::Peer;
+use crate::grpc_list::{self, HealthListRequest, HealthListResponse};
 use crate::latin1;
 
 /// How much before a deadline it may take effect: Envoy and the server know it too, and

@@ -1,0 +1,100 @@
+//! Prometheus as a process, or on a host of its own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+
+use super::config::{self, shipped};
+use crate::child::Child;
+use crate::client::http::{self, Request};
+use crate::envoy::port;
+use crate::hosts::{Host, Network};
+use crate::tools::Tools;
+
+/// How long it may take until it is ready.
+const BOOT_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The port of one with a host of its own.
+const HOST_PORT: u16 = 9090;
+
+const BOOT_POLL: Duration = Duration::from_millis(50);
+
+/// A running Prometheus; it dies when this is dropped.
+#[derive(Debug)]
+pub struct Prometheus {
+    pub(super) address: SocketAddr,
+    child: Child,
+    home: TempDir,
+}
+
+impl Prometheus {
+    /// Starts one with the shipped configuration and rules, which scrapes the
+    /// admin interface `envoy` every second.
+    pub async fn start(tools: &Tools, envoy: SocketAddr) -> Result<Self> {
+        let home = tempfile::Builder::new()
+            .prefix("testbed-prometheus-")
+            .tempdir()
+            .context("no temporary directory")?;
+        let config = config::write(&shipped(), home.path(), envoy)?;
+        let address = SocketAddr::from(([127, 0, 0, 1], port::choose()?));
+        let log = std::fs::File::create(log_path(home.path()))?;
+        let mut command = Command::new(tools.prometheus("prometheus")?);
+        command
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", home.path().join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--log.level=warn")
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        let child = Child::spawn(&mut command)?;
+        let mut prometheus = Self { address, child, home };
+        prometheus.wait_until_ready().await?;
+        Ok(prometheus)
+    }
+
+    /// The one that runs on `host`.
+    pub async fn on_host(host: &Host, tools: &Tools) -> Result<Self> {
+        let address = SocketAddr::new(host.address(Network::Edge).await?, HOST_PORT);
+        let home = tempfile::tempdir().context("no temporary directory")?;
+        std::fs::File::create(log_path(home.path()))?;
+        let mut prometheus = Self { address, child: host.follow(tools)?, home };
+        prometheus.wait_until_ready().await?;
+        Ok(prometheus)
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<()> {
+        let patience = Instant::now() + BOOT_PATIENCE;
+        while !self.is_ready().await {
+            if let Some(status) = self.child.exited()? {
+                bail!("Prometheus ended ({status}):\n{}", self.log()?);
+            }
+            ensure!(
+                Instant::now() < patience,
+                "Prometheus isn't ready after {BOOT_PATIENCE:?}:\n{}",
+                self.log()?
+            );
+            tokio::time::sleep(BOOT_POLL).await;
+        }
+        Ok(())
+    }
+
+    /// Whether it answers queries.
+    async fn is_ready(&self) -> bool {
+        let answer = http::fetch(self.address, &Request::new("GET", "/-/ready")).await;
+        answer.is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Everything that it has printed.
+    pub fn log(&self) -> Result<String> {
+        let path = log_path(self.home.path());
+        std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))
+    }
+}
+
+fn log_path(home: &Path) -> PathBuf {
+    home.join("prometheus.log")
+}
