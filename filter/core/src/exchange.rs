@@ -16,7 +16,7 @@ use crate::guards::capture::Capture;
 use crate::guards::upstream::{Asking, Upstream};
 use crate::http::request::{RequestLine, ResponseHead};
 use crate::probe::{Call, Matched, Probe};
-use crate::state::{Cell, Cells, Change, Refusal, SharedStore, update};
+use crate::state::{Cell, Cells, Change, Context, Refusal, SharedStore, update};
 use fetch::Errand;
 use grpc_bridge::Translation;
 use response::Reason;
@@ -217,14 +217,9 @@ impl Exchange {
     }
 
     /// Ends the refresh, where this probe has it, in the way that `end` does.
-    fn settle_refresh(
-        &mut self,
-        store: &impl SharedStore,
-        now: Nanos,
-        end: impl Fn(&mut CacheEntry),
-    ) {
+    fn settle_refresh(&mut self, cx: Context<'_, impl SharedStore>, end: impl Fn(&mut CacheEntry)) {
         let Some(cell) = self.memory.as_ref().filter(|_| self.held.refresh) else { return };
-        let settled = update::<CacheEntry, _>(store, cell, now, |entry| {
+        let settled = update::<CacheEntry, _>(cx, cell, |entry| {
             end(entry);
             Change::Write(())
         });
@@ -232,9 +227,9 @@ impl Exchange {
     }
 
     /// Leaves the refresh to another probe, where this one has it.
-    fn release_refresh(&mut self, store: &impl SharedStore, now: Nanos) {
+    fn release_refresh(&mut self, cx: Context<'_, impl SharedStore>) {
         let token = self.token;
-        self.settle_refresh(store, now, |entry| entry.release(token));
+        self.settle_refresh(cx, |entry| entry.release(token));
     }
 
     /// Gives back what it still holds, and says what metrics take of it. `response` and
@@ -242,17 +237,16 @@ impl Exchange {
     pub fn on_end(
         &mut self,
         response: &impl ResponseHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         grpc_status: impl FnOnce() -> Option<Vec<u8>>,
     ) -> Counts {
-        self.release_refresh(store, now);
+        self.release_refresh(cx);
         if self.held.passed_breaker.is_some() {
             let begun = !matches!(self.progress, Progress::AwaitingHttp);
             let broke_off = begun && !self.held.complete && is_upstreams_fault(response);
-            self.settle_breaker(store, now, broke_off.then_some(true));
+            self.settle_breaker(cx, broke_off.then_some(true));
         }
-        self.release_upstream(store, now);
+        self.release_upstream(cx);
         let outcome = match &self.progress {
             Progress::Known(outcome) => *outcome,
             Progress::AwaitingHttp => Outcome::Error,
@@ -264,7 +258,7 @@ impl Exchange {
         let judged = matches!(outcome, Outcome::Pass | Outcome::Warn | Outcome::Fail);
         let http = matches!(self.progress, Progress::Known(_));
         let outcome = if http && judged && !whole { Outcome::Error } else { outcome };
-        let took_ms = rounded_ms(now.saturating_sub(self.arrived));
+        let took_ms = rounded_ms(cx.now.saturating_sub(self.arrived));
         Counts([
             self.cached.map(|result| (self.probe.cache_metric(result), 1)),
             Some((self.probe.metric(outcome), 1)),
@@ -275,20 +269,20 @@ impl Exchange {
 
     /// Tells the breaker how a probe ended that passed it; `None` says nothing
     /// about the application.
-    fn settle_breaker(&mut self, store: &impl SharedStore, now: Nanos, failed: Option<bool>) {
+    fn settle_breaker(&mut self, cx: Context<'_, impl SharedStore>, failed: Option<bool>) {
         let Some(passed) = self.held.passed_breaker.take() else { return };
         let Some((rule, cells)) = &self.probe.breaker else { return };
         let cell = self.breaker_cell(cells);
-        let settled = update::<Breaker, _>(store, &cell, now, |breaker| {
+        let settled = update::<Breaker, _>(cx, &cell, |breaker| {
             let before = breaker.position();
             let changed = match failed {
-                Some(failed) => breaker.record(rule, now, self.token, passed, failed),
+                Some(failed) => breaker.record(rule, cx.now, self.token, passed, failed),
                 None => breaker.release(self.token),
             };
             Change::write_if(changed, (before, breaker.position()))
         });
         if settled == Err(Refusal::Occupied) {
-            self.note_breakers_are_full(store, now);
+            self.note_breakers_are_full(cx);
         }
         let Ok((before, after)) = settled else { return };
         self.signals.set.push((self.probe.breaker_metric(), after as u64));
@@ -302,10 +296,10 @@ impl Exchange {
         }
     }
 
-    fn note_breakers_are_full(&mut self, store: &impl SharedStore, now: Nanos) {
+    fn note_breakers_are_full(&mut self, cx: Context<'_, impl SharedStore>) {
         let probe = &self.probe;
         let Some((_, cells)) = &probe.breaker else { return };
-        if probe.breakers_full.is_due(&cells.said("full"), HOUR, store, now) {
+        if probe.breakers_full.is_due(&cells.said("full"), HOUR, cx) {
             self.signals.log.push(format!(
                 "probe {:?}: there is no room for more breakers, and some clusters or services go without: name the services that matter in its match",
                 probe.name

@@ -18,7 +18,9 @@ use crate::http::completed::Completed;
 use crate::http::headers::{PROBE, UPSTREAM_HEALTH_CHECK};
 use crate::http::request::{Ending, RequestHead, without_query};
 use crate::probe::{Matched, Router};
-use crate::state::{Cell as StateCell, Change, Lease, Notice, SharedStore, fingerprint, update};
+use crate::state::{
+    Cell as StateCell, Change, Context, Lease, Notice, SharedStore, fingerprint, update,
+};
 use loads::ConfigLoads;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -65,11 +67,11 @@ impl Policy {
 
     /// What whoever wrote the configuration should know of it. Of all VMs that load
     /// it at the same time, one is to say so.
-    pub fn notes(&self, store: &impl SharedStore, now: Nanos) -> &[String] {
+    pub fn notes(&self, cx: Context<'_, impl SharedStore>) -> &[String] {
         const AT_THE_SAME_TIME: Nanos = 10_000_000_000;
-        let said = update::<Lease, _>(store, &self.noted, now, |lease| {
-            let said = lease.is_held(now);
-            lease.grant(0, now, AT_THE_SAME_TIME);
+        let said = update::<Lease, _>(cx, &self.noted, |lease| {
+            let said = lease.is_held(cx.now);
+            lease.grant(0, cx.now, AT_THE_SAME_TIME);
             Change::write_if(!said, said)
         });
         if self.notes.is_empty() || said == Ok(true) { &[] } else { &self.notes }
@@ -77,13 +79,12 @@ impl Policy {
 
     /// What is to be said, once in an hour of all workers, where the last request was a
     /// health call in gRPC-Web: `grpc_web` stands behind this filter, or nowhere.
-    pub fn note_on_grpc_web(
+    pub fn note_on_grpc_web<'a, S: SharedStore + 'a>(
         &self,
-        store: &impl SharedStore,
-        now: impl FnOnce() -> Nanos,
+        cx: impl FnOnce() -> Context<'a, S>,
     ) -> Option<&'static str> {
         let (notice, said) = &self.grpc_web;
-        let due = self.router.take_grpc_web() && notice.is_due(said, HOUR, store, now());
+        let due = self.router.take_grpc_web() && notice.is_due(said, HOUR, cx());
         due.then_some(
             "a health call in gRPC-Web is ordinary traffic here: put envoy.filters.http.grpc_web before this filter",
         )

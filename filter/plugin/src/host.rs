@@ -19,7 +19,7 @@ use crate::dispatch::{RootId, StreamId};
 use heartbeat_core::base::metric::{Metric, MetricKind};
 use heartbeat_core::base::time::{Nanos, WallTime};
 use heartbeat_core::http::headers::GRPC_STATUS;
-use heartbeat_core::state::{SharedStore, Version};
+use heartbeat_core::state::{Context, SharedStore, Version};
 use heartbeat_core::{HeaderEdits, Reply};
 use imports::*;
 use std::ptr::null_mut;
@@ -292,6 +292,11 @@ impl SharedStore for SharedData {
         };
         status == Status::OK
     }
+}
+
+/// Shared data as it is now.
+pub fn shared() -> Context<'static, SharedData> {
+    Context::at(&SharedData, now())
 }
 
 /// The monotonic clock: one for the process, whatever becomes of wall time.

@@ -3,7 +3,7 @@
 use crate::body_access::BodyAccess;
 use crate::bounds::Bounds;
 use crate::dispatch::RootId;
-use crate::host::{self, Clusters, MetricId, SharedData};
+use crate::host::{self, Clusters, MetricId};
 use crate::stream::SharedExchange;
 use crate::waiting::Waiting;
 use heartbeat_core::background::Background;
@@ -79,13 +79,13 @@ impl Plugin {
         let policy = Policy::from_bytes(&host::plugin_configuration(), &environment)
             .inspect_err(|_| count_refusal())?;
         let metrics = policy.metrics().iter().map(host::define).collect();
-        let now = host::now();
-        for note in policy.notes(&SharedData, now) {
+        let cx = host::shared();
+        for note in policy.notes(cx) {
             log::warn!("heartbeat-filter: {note}");
         }
         let result = SEEN.with(|seen| {
             let Ok(mut seen) = seen.try_borrow_mut() else { return LoadResult::default() };
-            policy.loads().register(&environment.plugin, &mut seen, &SharedData, now)
+            policy.loads().register(&environment.plugin, &mut seen, cx)
         });
         if result.load {
             log::info!("heartbeat-filter: {}", policy.summary());
@@ -93,7 +93,7 @@ impl Plugin {
         if result.build {
             log::info!("heartbeat-filter: version {}, revision {}", BUILD.version, BUILD.revision);
         }
-        let token = RandomState::new().hash_one(now);
+        let token = RandomState::new().hash_one(cx.now);
         let background =
             Background::new(Rc::clone(policy.evidence()), Rc::clone(policy.loads()), token);
         host::tick_every(background.next_tick(0));
@@ -126,41 +126,41 @@ impl Plugin {
     /// [`host::is_calling`]).
     pub fn on_tick(&self) {
         let Ok(mut background) = self.background.try_borrow_mut() else { return };
-        let now = host::now();
-        let is_due = background.next_tick(now) == Some(Duration::ZERO);
+        let cx = host::shared();
+        let is_due = background.next_tick(cx.now) == Some(Duration::ZERO);
         let nobody_waits = self.waiting.is_empty() && self.bounds.is_empty();
         let calls = is_due && (!self.called.get() || nobody_waits);
         self.called.set(calls);
         let waiters = if calls {
-            background.on_tick(&Clusters, &SharedData, now);
+            background.on_tick(&Clusters, cx);
             self.show(background.take_signals());
             [self.waiting.soon(), self.bounds.soon()]
         } else {
-            [self.waiting.wake(self), self.bounds.look(self, now)]
+            [self.waiting.wake(self), self.bounds.look(self, cx.now)]
         };
-        let next = waiters.into_iter().flatten().chain(background.next_tick(now));
+        let next = waiters.into_iter().flatten().chain(background.next_tick(cx.now));
         host::tick_every(next.min());
     }
 
     /// The answer to a call of the background is there.
     pub fn on_answer(&self, token: CallToken, answer: &host::Answer) {
         let Ok(mut background) = self.background.try_borrow_mut() else { return };
-        let now = host::now();
-        background.on_answer(token, answer, &SharedData, now);
+        let cx = host::shared();
+        background.on_answer(token, answer, cx);
         self.show(background.take_signals());
     }
 
     /// A Watch of the background's has something to say.
     pub fn on_watch_message(&self, stream: StreamToken, message: &[u8]) {
         let Ok(mut background) = self.background.try_borrow_mut() else { return };
-        background.on_message(stream, message, &SharedData, host::now());
+        background.on_message(stream, message, host::shared());
         self.show(background.take_signals());
     }
 
     /// A Watch of the background's is closed.
     pub fn on_watch_close(&self, stream: StreamToken, status: u32, message: &[u8]) {
         let Ok(mut background) = self.background.try_borrow_mut() else { return };
-        background.on_close(stream, status, message, &SharedData, host::now());
+        background.on_close(stream, status, message, host::shared());
         self.show(background.take_signals());
         // The next tick may come too late to open it again; it is set anew in a
         // tick, which knows who waits.
@@ -180,7 +180,7 @@ impl Plugin {
         redirected.push_back(Rc::clone(exchange));
         let lost = lost.iter().filter_map(|exchange| exchange.try_borrow_mut().ok());
         let ends = lost.map(|mut exchange| {
-            exchange.on_end(&host::Response::default(), &SharedData, host::now(), || None)
+            exchange.on_end(&host::Response::default(), host::shared(), || None)
         });
         ends.flatten().for_each(|value| self.record(value));
     }

@@ -8,6 +8,7 @@ use heartbeat_core::base::time::Nanos;
 use heartbeat_core::exchange::Overdue;
 use heartbeat_core::grpc::{LONGEST_CALL, parse_status};
 use heartbeat_core::policy::forged_markers;
+use heartbeat_core::state::Context;
 use heartbeat_core::{BodyEdit, Completed, Decision, Exchange, RequestHead};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -41,7 +42,7 @@ pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool)
         return stream.apply(decision);
     }
     let Some(matched) = plugin.policy.match_request(&request) else {
-        if let Some(note) = plugin.policy.note_on_grpc_web(&SharedData, host::now) {
+        if let Some(note) = plugin.policy.note_on_grpc_web(host::shared) {
             log::warn!("heartbeat-filter: {note}");
         }
         if plugin.follows_ordinary() {
@@ -50,10 +51,10 @@ pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool)
         }
         return leave_alone(&request);
     };
-    let now = host::now();
-    plugin.policy.evidence().clock.keep(now, host::wall_time);
-    let exchange = plugin.policy.exchange(matched, plugin.token(), now);
-    Arrival { id, plugin, exchange, now }.decide(&request, end_of_stream)
+    let cx = host::shared();
+    plugin.policy.evidence().clock.keep(cx.now, host::wall_time);
+    let exchange = plugin.policy.exchange(matched, plugin.token(), cx.now);
+    Arrival { id, plugin, exchange, cx }.decide(&request, end_of_stream)
 }
 
 /// A probe whose headers have come. Most that the proxy answers are over at once; only
@@ -62,18 +63,18 @@ struct Arrival {
     id: StreamId,
     plugin: Rc<Plugin>,
     exchange: Exchange,
-    now: Nanos,
+    cx: Context<'static, SharedData>,
 }
 
 impl Arrival {
     /// What becomes of it.
     fn decide(mut self, request: &Request, end_of_stream: bool) -> Action {
-        let (exchange, now) = (&mut self.exchange, self.now);
+        let (exchange, cx) = (&mut self.exchange, self.cx);
         let waits = exchange.wants_message() || (!end_of_stream && exchange.wants_end(request));
         let decision = if !waits {
-            exchange.on_request_headers(request, &SharedData, now, end_of_stream)
+            exchange.on_request_headers(request, cx, end_of_stream)
         } else if end_of_stream {
-            let decision = exchange.on_message(&[], true, request, &SharedData, now);
+            let decision = exchange.on_message(&[], true, request, cx);
             decision.unwrap_or(Decision::NotAProbe)
         } else {
             exchange.await_message();
@@ -91,7 +92,7 @@ impl Arrival {
         match decision {
             Decision::Reply(reply) if self.is_over() => {
                 host::reply(&reply);
-                let counts = self.exchange.on_end(&Response::default(), &SharedData, now, || None);
+                let counts = self.exchange.on_end(&Response::default(), cx, || None);
                 self.plugin.show_signals_of(&mut self.exchange);
                 counts.into_iter().for_each(|value| self.plugin.record(value));
                 Action::Pause
@@ -163,10 +164,9 @@ impl Stream {
         }
         self.plugin.body_access.note_visible();
         let body = host::request_body(size.min(LONGEST_CALL));
-        let (request, now) = (Request::default(), host::now());
-        let decision = self.with_exchange(|exchange| {
-            exchange.on_message(&body, end_of_stream, &request, &SharedData, now)
-        });
+        let (request, cx) = (Request::default(), host::shared());
+        let decision =
+            self.with_exchange(|exchange| exchange.on_message(&body, end_of_stream, &request, cx));
         match decision {
             Some(None) => Action::Pause,
             decision => {
@@ -223,8 +223,9 @@ impl Stream {
 
     /// It may be overdue; says when to look again.
     pub fn on_overdue(&self, now: Nanos) -> Option<Nanos> {
-        let overdue = self
-            .with_exchange(|exchange| exchange.on_overdue(&Request::default(), &SharedData, now));
+        let overdue = self.with_exchange(|exchange| {
+            exchange.on_overdue(&Request::default(), Context::at(&SharedData, now))
+        });
         match overdue? {
             Overdue::Free => {}
             Overdue::Later(until) => return Some(until),
@@ -239,12 +240,8 @@ impl Stream {
     /// The response's headers pass by, unless they are held back.
     pub fn on_response_headers(&self, end_of_stream: bool) -> Action {
         let edits = self.with_answer(|exchange| {
-            let edits = exchange.on_response_headers(
-                &Response::default(),
-                &SharedData,
-                host::now(),
-                end_of_stream,
-            );
+            let edits =
+                exchange.on_response_headers(&Response::default(), host::shared(), end_of_stream);
             (edits, exchange.holds_head())
         });
         let Some((edits, held)) = edits else { return Action::Continue };
@@ -256,7 +253,7 @@ impl Stream {
     pub fn on_response_body(&self, size: usize, end_of_stream: bool) {
         let edit = self.with_answer(|exchange| {
             let read = || host::response_body(size);
-            exchange.on_response_body(read, &SharedData, host::now(), end_of_stream)
+            exchange.on_response_body(read, host::shared(), end_of_stream)
         });
         match edit {
             None | Some(BodyEdit::Keep) => {}
@@ -276,7 +273,7 @@ impl Stream {
             dispatch::keep(Self { grpc_status, ..self.clone() });
         }
         let status = self.with_answer(|exchange| {
-            exchange.on_response_trailers(&SharedData, host::now(), host::grpc_status_trailer);
+            exchange.on_response_trailers(host::shared(), host::grpc_status_trailer);
             exchange.translated_status()
         });
         if let Some(Some(status)) = status {
@@ -287,10 +284,9 @@ impl Stream {
     /// The stream is over, however it ended.
     pub fn on_log(&self) {
         let probe = self.with_exchange(|exchange| {
-            let (response, now) = (Response::default(), host::now());
+            let (response, cx) = (Response::default(), host::shared());
             let goes_on = exchange.is_redirected(&response);
-            (!goes_on)
-                .then(|| exchange.on_end(&response, &SharedData, now, host::grpc_status_trailer))
+            (!goes_on).then(|| exchange.on_end(&response, cx, host::grpc_status_trailer))
         });
         if let (Some(None), Some(exchange)) = (&probe, &self.exchange) {
             self.plugin.keep_redirected(exchange);

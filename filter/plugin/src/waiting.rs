@@ -5,7 +5,7 @@
 //! answer, however many wait for it.
 
 use crate::dispatch::StreamId;
-use crate::host::{self, Request, SharedData};
+use crate::host::{self, Request};
 use crate::plugin::Plugin;
 use crate::stream::SharedExchange;
 use heartbeat_core::policy::forged_markers;
@@ -135,18 +135,20 @@ impl Waiter {
         let Some(exchange) = self.exchange.upgrade() else { return false };
         let Ok(mut exchange) = exchange.try_borrow_mut() else { return false };
         let woken = host::on_behalf_of(self.stream, plugin.root, || {
-            let (request, now) = (Request::default(), host::now());
+            let (request, cx) = (Request::default(), host::shared());
             let decision = match &self.what {
-                What::Answer => exchange.on_wake(&request, &SharedData, now),
+                What::Answer => exchange.on_wake(&request, cx),
                 // Its own callback goes on with it.
                 What::Message(_) if plugin.body_access.is_visible() => return false,
-                What::Message(_) if !exchange.is_call() && exchange.is_patient(now) => return true,
+                What::Message(_) if !exchange.is_call() && exchange.is_patient(cx.now) => {
+                    return true;
+                }
                 What::Message(head)
                     if exchange.is_call() && !plugin.body_access.is_hidden(*head) =>
                 {
                     return true;
                 }
-                What::Message(_) => exchange.without_message(&request, &SharedData, now),
+                What::Message(_) => exchange.without_message(&request, cx),
                 What::Turn(reply) => {
                     drop(exchange);
                     host::reply(reply);

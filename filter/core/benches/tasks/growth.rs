@@ -6,6 +6,7 @@ use heartbeat_core::facts::admin;
 use heartbeat_core::grpc::GrpcAnswer;
 use heartbeat_core::grpc::GrpcMethod;
 use heartbeat_core::http::header_map::{HeaderMap, serialize};
+use heartbeat_core::state::Context;
 use heartbeat_core::{Completed, Decision};
 
 use super::fakes::{CompletedStream, Request, Store};
@@ -85,7 +86,7 @@ fn page(pair: &'static str, size: usize) -> Box<dyn FnMut()> {
     let (policy, request, store) = (policy(config), Request::get(&target), Store::default());
     Box::new(move || {
         let mut exchange = arrival(&policy, &request);
-        let decision = exchange.on_request_headers(&request, &store, NOW, true);
+        let decision = exchange.on_request_headers(&request, Context::at(&store, NOW), true);
         assert!(matches!(black_box(decision), Decision::Reply(_)));
     })
 }
@@ -122,7 +123,7 @@ fn cached(host: &str) -> Box<dyn FnMut()> {
     let (request, store) = (Request::get("/p").at_host(host), Store::default());
     Box::new(move || {
         let mut exchange = arrival(&policy, &request);
-        drop(black_box(exchange.on_request_headers(&request, &store, NOW, true)));
+        drop(black_box(exchange.on_request_headers(&request, Context::at(&store, NOW), true)));
     })
 }
 

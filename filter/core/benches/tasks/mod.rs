@@ -8,6 +8,7 @@ use fakes::{Request, Response, Store};
 use heartbeat_core::grpc::GrpcMethod;
 use heartbeat_core::grpc::{FrameReader, GrpcAnswer, read_service};
 use heartbeat_core::http::header_map;
+use heartbeat_core::state::Context;
 use heartbeat_core::{Decision, Environment, Exchange, Policy};
 
 /// Something that the core does: its name, and what makes it ready to be done again
@@ -101,18 +102,18 @@ fn decide(rule: &str, more: &str) -> Box<dyn FnMut()> {
     fetch(&policy, &request, &store);
     Box::new(move || {
         let mut exchange = arrival(&policy, &request);
-        drop(black_box(exchange.on_request_headers(&request, &store, NOW, true)));
+        drop(black_box(exchange.on_request_headers(&request, Context::at(&store, NOW), true)));
     })
 }
 
 /// Lets a probe through to its end: what a cache keeps is there afterwards.
 fn fetch(policy: &Policy, request: &Request, store: &Store) {
     let mut exchange = arrival(policy, request);
-    let decision = exchange.on_request_headers(request, store, NOW, true);
+    let decision = exchange.on_request_headers(request, Context::at(store, NOW), true);
     let forwarded = matches!(decision, Decision::Forward(_));
-    drop(exchange.on_response_headers(&Response, store, NOW, false));
-    drop(exchange.on_response_body(|| b"fine".to_vec(), store, NOW, true));
-    let counts = exchange.on_end(&Response, store, NOW, || None);
+    drop(exchange.on_response_headers(&Response, Context::at(store, NOW), false));
+    drop(exchange.on_response_body(|| b"fine".to_vec(), Context::at(store, NOW), true));
+    let counts = exchange.on_end(&Response, Context::at(store, NOW), || None);
     drop(black_box((counts, exchange.take_signals(), forwarded)));
 }
 

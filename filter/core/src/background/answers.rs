@@ -8,7 +8,7 @@ use crate::facts::check::{
     Check, CheckCall, CheckResult, CheckRule, CheckState, Observation, Position,
 };
 use crate::score::Sample;
-use crate::state::{Change, SharedStore};
+use crate::state::{Change, Context, SharedStore};
 
 /// What an observation made of a check.
 #[derive(Clone, Copy, Default)]
@@ -25,8 +25,7 @@ impl Background {
         &mut self,
         token: CallToken,
         answer: &impl CallAnswer,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) {
         let Some(place) = self.under_way.iter().position(|call| call.token == token) else {
             return;
@@ -37,20 +36,20 @@ impl Background {
             _ => None,
         };
         let response = CheckResponse::read(answer, service);
-        let took = now.saturating_sub(asked);
+        let took = cx.now.saturating_sub(asked);
         let timeout = self.polls.get(poll).map_or(0, |poll| poll.timeout);
         if late {
-            self.on_late_response(poll, &response, took, store, now);
+            self.on_late_response(poll, &response, took, cx);
         } else if took > timeout
             && matches!(response, CheckResponse::Answer(_) | CheckResponse::Health(_))
         {
             // This VM was too busy to notice in time that it is late.
-            self.on_response(poll, &CheckResponse::Timeout, Vec::new, took, store, now);
-            self.on_late_response(poll, &response, took, store, now);
+            self.on_response(poll, &CheckResponse::Timeout, Vec::new, took, cx);
+            self.on_late_response(poll, &response, took, cx);
         } else {
-            self.on_response(poll, &response, || answer.body(), took, store, now);
+            self.on_response(poll, &response, || answer.body(), took, cx);
         }
-        self.judge(store, now);
+        self.judge(cx);
     }
 
     /// The rule of a poll of a check.
@@ -69,23 +68,22 @@ impl Background {
         response: &CheckResponse,
         body: impl FnOnce() -> Vec<u8>,
         took: Nanos,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> bool {
         let evidence = std::rc::Rc::clone(&self.evidence);
         match self.polls.get(poll).map(|poll| poll.subject) {
             Some(Subject::Check(place)) => {
                 let Some(check) = evidence.checks.get(place) else { return false };
                 let rule = &check.rule;
-                let observation = Observation::judge(rule, response, took, now);
+                let observation = Observation::judge(rule, response, took, cx.now);
                 self.tally(check, CheckResult::of(response, observation.healthy));
                 if let Some(score) = &evidence.score {
                     let good = observation.healthy;
                     let sample = if good { Sample::answered(took) } else { Sample::lost() };
-                    score.record_check(place, &sample, store, now);
+                    score.record_check(place, &sample, cx);
                 }
                 let change = |state: &mut CheckState| state.record(rule, observation.clone());
-                let settled = self.settle(check, &observation, change, store, now);
+                let settled = self.settle(check, &observation, change, cx);
                 let fell = settled.before == Position::Up && settled.after == Position::Down;
                 if fell && *response == CheckResponse::Timeout {
                     self.distrust_watch(place);
@@ -93,9 +91,9 @@ impl Background {
                 settled.was_up
             }
             Some(Subject::Admin) => evidence.admin.as_ref().is_some_and(|admin| {
-                let asked = now.saturating_sub(took);
-                let view = self.view(admin, response, body, asked, (store, now));
-                self.settle_admin(admin, &view, store, now)
+                let asked = cx.now.saturating_sub(took);
+                let view = self.view(admin, response, body, asked, cx);
+                self.settle_admin(admin, &view, cx)
             }),
             None => false,
         }
@@ -113,11 +111,10 @@ impl Background {
         check: &Check,
         observation: &Observation,
         mut change: impl FnMut(&mut CheckState),
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> Settled {
         let Check { rule, state, metric, .. } = check;
-        let settled = state.update(store, now, |state| {
+        let settled = state.update(cx, |state| {
             let before = state.position(rule.initial);
             change(state);
             let after = state.position(rule.initial);
@@ -126,7 +123,7 @@ impl Background {
         let Ok(settled) = settled else { return Settled::default() };
         let Settled { before, after, .. } = settled;
         if before != after {
-            self.judge_at = now;
+            self.judge_at = cx.now;
         }
         self.signals.set.push((*metric, u64::from(after == Position::Up)));
         let name = &rule.name;
@@ -151,7 +148,7 @@ impl Background {
         response: &CheckResponse,
         body: impl FnOnce() -> Vec<u8>,
         asked: Nanos,
-        (store, now): (&impl SharedStore, Nanos),
+        cx: Context<'_, impl SharedStore>,
     ) -> Result<View, String> {
         let stats = match response {
             CheckResponse::Answer(200) => Stats::read(&body())?,
@@ -171,7 +168,7 @@ impl Background {
             (cluster, protocols)
         });
         let shown: Vec<_> = shown.collect();
-        self.evidence.upstreams.learn(&shown, asked, (store, now), &mut self.signals);
+        self.evidence.upstreams.learn(&shown, asked, cx, &mut self.signals);
         stats.view(&admin.clusters)
     }
 
@@ -179,17 +176,16 @@ impl Background {
         &mut self,
         admin: &Admin,
         view: &Result<View, String>,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> bool {
         let mut earlier = None;
-        let settled = admin.state.update(store, now, |state| {
+        let settled = admin.state.update(cx, |state| {
             let before = state.failures;
-            let kept = self.evidence.score.as_ref().and_then(|_| state.fresh(&admin.rule, now));
+            let kept = self.evidence.score.as_ref().and_then(|_| state.fresh(&admin.rule, cx.now));
             earlier = kept.cloned();
             match view {
                 Ok(view) => {
-                    state.seen = Some((view.clone(), now));
+                    state.seen = Some((view.clone(), cx.now));
                     state.failures = 0;
                 }
                 Err(_) => state.failures = before.saturating_add(1),
@@ -198,9 +194,9 @@ impl Background {
             Change::Write((before, state.failures, state.seen.is_some()))
         });
         if let (Some(score), Some(earlier), Ok(view)) = (&self.evidence.score, &earlier, view) {
-            score.record_view(earlier, view, store, now);
+            score.record_view(earlier, view, cx);
         }
-        self.judge_at = now;
+        self.judge_at = cx.now;
         if let Ok((_, failures, _)) = settled
             && (failures == 0 || failures >= UNREACHABLE)
         {
@@ -225,8 +221,7 @@ impl Background {
         poll: usize,
         response: &CheckResponse,
         took: Nanos,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) {
         let subject = self.polls.get(poll).map(|poll| poll.subject);
         let Some(Subject::Check(place)) = subject else { return };
@@ -237,8 +232,8 @@ impl Background {
         };
         let Some(check) = self.evidence.checks.get(place) else { return };
         // Where it can't be written, only the words are less telling.
-        let _ = check.state.update(store, now, |state| {
-            state.amend(Observation::judge_late(&check.rule, &status, took, now));
+        let _ = check.state.update(cx, |state| {
+            state.amend(Observation::judge_late(&check.rule, &status, took, cx.now));
             Change::Write(())
         });
     }

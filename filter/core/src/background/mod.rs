@@ -20,7 +20,7 @@ use crate::facts::admin;
 use crate::facts::check::{CheckCall, CheckRule};
 use crate::grpc::{CHECK_PATH, framed, request};
 use crate::policy::loads::ConfigLoads;
-use crate::state::{Cell, Change, Lease, SharedStore, update};
+use crate::state::{Cell, Change, Context, Lease, SharedStore, update};
 use round::{Jitter, Round};
 use std::rc::Rc;
 use std::time::Duration;
@@ -136,28 +136,28 @@ impl Background {
     }
 
     /// Does what is due.
-    pub fn on_tick(&mut self, caller: &impl Caller, store: &impl SharedStore, now: Nanos) {
+    pub fn on_tick(&mut self, caller: &impl Caller, cx: Context<'_, impl SharedStore>) {
         if let Some(period) = self.evidence.share_every().map(nanos)
-            && self.share_at <= now
+            && self.share_at <= cx.now
         {
-            self.evidence.share(store, now);
-            self.share_at = now.saturating_add(period);
+            self.evidence.share(cx);
+            self.share_at = cx.now.saturating_add(period);
         }
-        self.keep_score(store, now);
+        self.keep_score(cx);
         if self.polls.is_empty() {
-            self.judge(store, now);
+            self.judge(cx);
             return;
         }
-        self.give_up_late_calls(store, now);
-        if self.look_at <= now {
-            self.look_at_lease(store, now);
+        self.give_up_late_calls(cx);
+        if self.look_at <= cx.now {
+            self.look_at_lease(cx);
         }
-        self.judge(store, now);
+        self.judge(cx);
         // One call in each callback: Envoy keeps what comes of it at once until the end
         // of the callback, and never gets over that where another call then leads back
         // into the module, as a filter of the cluster that is called.
-        if !self.ask_one(caller, store, now) {
-            self.tend_watches(caller, now);
+        if !self.ask_one(caller, cx) {
+            self.tend_watches(caller, cx.now);
         }
     }
 
@@ -188,21 +188,21 @@ impl Background {
         std::mem::take(&mut self.signals)
     }
 
-    fn look_at_lease(&mut self, store: &impl SharedStore, now: Nanos) {
+    fn look_at_lease(&mut self, cx: Context<'_, impl SharedStore>) {
         let (token, length) = (self.token, self.lease);
-        let held = update::<Lease, _>(store, &self.evidence.gatherer, now, |lease| {
-            let free = lease.belongs_to(token) || !lease.is_held(now);
+        let held = update::<Lease, _>(cx, &self.evidence.gatherer, |lease| {
+            let free = lease.belongs_to(token) || !lease.is_held(cx.now);
             if free {
-                lease.grant(token, now, length);
+                lease.grant(token, cx.now, length);
             }
             Change::write_if(free, (free, lease.until()))
         });
-        let (holds, until) = held.unwrap_or((false, now.saturating_add(length)));
+        let (holds, until) = held.unwrap_or((false, cx.now.saturating_add(length)));
         self.holds_lease = holds;
         // Its holder renews it at half time; the others come a little after its end,
         // each at a moment of its own.
         self.look_at = if holds {
-            now.saturating_add(length / 2)
+            cx.now.saturating_add(length / 2)
         } else {
             until.saturating_add(self.jitter.below(length / 10))
         };
@@ -214,10 +214,10 @@ impl Background {
     }
 
     /// Sends the first poll that is due, by turns; `false` where none is.
-    fn ask_one(&mut self, caller: &impl Caller, store: &impl SharedStore, now: Nanos) -> bool {
+    fn ask_one(&mut self, caller: &impl Caller, cx: Context<'_, impl SharedStore>) -> bool {
         let count = self.polls.len();
         let mut places = (self.turn..count).chain(0..self.turn.min(count));
-        let asked = self.holds_lease.then(|| places.find(|it| self.ask(*it, caller, store, now)));
+        let asked = self.holds_lease.then(|| places.find(|it| self.ask(*it, caller, cx)));
         let Some(Some(place)) = asked else { return false };
         self.turn = place + 1;
         true
@@ -228,17 +228,16 @@ impl Background {
         &mut self,
         place: usize,
         caller: &impl Caller,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> bool {
         let waiting = self.awaits_answer(place);
         let Some(poll) = self.polls.get_mut(place) else { return false };
-        if waiting || poll.due > now {
+        if waiting || poll.due > cx.now {
             return false;
         }
         let Some(round) = poll.subject.round(&self.evidence) else { return false };
         let jitter = self.jitter.below(poll.interval / 10);
-        let claimed = round::claim(store, round, poll.interval, jitter, now);
+        let claimed = round::claim(cx, round, poll.interval, jitter);
         let Ok((claimed, due)) = claimed else { return false };
         poll.due = due;
         if !claimed {
@@ -247,17 +246,17 @@ impl Background {
         if poll.subject == Subject::Admin
             && let Some(admin) = &self.evidence.admin
         {
-            self.unknown = self.evidence.upstreams.waiting(store);
+            self.unknown = self.evidence.upstreams.waiting(cx.store);
             poll.call.path = admin::with_unknown(&admin.path, &self.unknown);
         }
         match caller.http_call(&poll.call) {
             Ok(token) => {
-                self.under_way.push(UnderWay { token, poll: place, asked: now, late: false });
+                self.under_way.push(UnderWay { token, poll: place, asked: cx.now, late: false });
             }
             Err(refusal) => {
                 let response = CheckResponse::Refused(refusal);
-                if !self.on_response(place, &response, Vec::new, 0, store, now) {
-                    self.hurry(place, store, now);
+                if !self.on_response(place, &response, Vec::new, 0, cx) {
+                    self.hurry(place, cx);
                 }
             }
         }
@@ -265,11 +264,11 @@ impl Background {
     }
 
     /// Nothing was asked, so the next round may come sooner.
-    fn hurry(&mut self, place: usize, store: &impl SharedStore, now: Nanos) {
+    fn hurry(&mut self, place: usize, cx: Context<'_, impl SharedStore>) {
         let Some(poll) = self.polls.get_mut(place) else { return };
         let Some(round) = poll.subject.round(&self.evidence) else { return };
-        let soon = now.saturating_add(AFTER_REFUSAL.min(poll.interval));
-        let hurried = update::<Round, _>(store, round, now, |round| {
+        let soon = cx.now.saturating_add(AFTER_REFUSAL.min(poll.interval));
+        let hurried = update::<Round, _>(cx, round, |round| {
             round.hurry(soon);
             Change::Write(())
         });
@@ -280,10 +279,10 @@ impl Background {
 
     /// Counts calls as failed that have taken too long. Their answers may still
     /// come, and tell a slow one from a dead one.
-    fn give_up_late_calls(&mut self, store: &impl SharedStore, now: Nanos) {
+    fn give_up_late_calls(&mut self, cx: Context<'_, impl SharedStore>) {
         // Envoy answers every call; if it should ever forget one, the poll is
         // asked again all the same.
-        self.under_way.retain(|call| now.saturating_sub(call.asked) < FORGOTTEN);
+        self.under_way.retain(|call| cx.now.saturating_sub(call.asked) < FORGOTTEN);
         for place in 0..self.polls.len() {
             let Some(timeout) = self.polls.get(place).map(|poll| poll.timeout) else {
                 continue;
@@ -291,11 +290,11 @@ impl Background {
             let late = self
                 .under_way
                 .iter_mut()
-                .find(|call| call.poll == place && !call.late && call.asked + timeout <= now);
+                .find(|call| call.poll == place && !call.late && call.asked + timeout <= cx.now);
             if let Some(call) = late {
                 call.late = true;
-                let took = now.saturating_sub(call.asked);
-                self.on_response(place, &CheckResponse::Timeout, Vec::new, took, store, now);
+                let took = cx.now.saturating_sub(call.asked);
+                self.on_response(place, &CheckResponse::Timeout, Vec::new, took, cx);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The rounds of a poll, which all VMs of the process share.
 
 use crate::base::time::Nanos;
-use crate::state::{Cell, Change, Decoder, Encoder, Refusal, SharedStore, State, update};
+use crate::state::{Cell, Change, Context, Decoder, Encoder, Refusal, SharedStore, State, update};
 
 /// When a poll is to be asked next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,14 +44,13 @@ const LATEST: Nanos = 60_000_000_000;
 /// # Errors
 /// It could not be written.
 pub(super) fn claim(
-    store: &impl SharedStore,
+    cx: Context<'_, impl SharedStore>,
     cell: &Cell,
     interval: Nanos,
     sooner: Nanos,
-    now: Nanos,
 ) -> Result<(bool, Nanos), Refusal> {
-    update::<Round, _>(store, cell, now, |round| {
-        let claimed = round.claim(interval, sooner, now);
+    update::<Round, _>(cx, cell, |round| {
+        let claimed = round.claim(interval, sooner, cx.now);
         Change::write_if(claimed, (claimed, round.due()))
     })
 }

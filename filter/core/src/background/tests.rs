@@ -12,6 +12,7 @@ use crate::guards::upstream::{Asking, Upstream};
 use crate::http::request::ResponseHead;
 use crate::policy::Policy;
 use crate::policy::loads::Seen;
+use crate::state::Context;
 use crate::state::fake::FakeStore;
 use std::cell::{Cell, RefCell};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -172,7 +173,7 @@ impl Process {
     fn start_vm(&mut self) {
         let environment = Environment { plugin: "hb".into(), ..Environment::default() };
         let policy = Policy::from_bytes(self.policy_text.as_bytes(), &environment).unwrap();
-        policy.loads().register("hb", &mut Seen::default(), &self.store, self.now);
+        policy.loads().register("hb", &mut Seen::default(), Context::at(&self.store, self.now));
         let token = 7_919 * (self.vms.len() as u64 + 1);
         let background =
             Background::new(Rc::clone(policy.evidence()), Rc::clone(policy.loads()), token);
@@ -199,11 +200,11 @@ impl Process {
         vm.coming = later;
         let due: Vec<_> = due;
         for (_, token, answer) in due {
-            vm.background.on_answer(token, &answer, &self.store, now);
+            vm.background.on_answer(token, &answer, Context::at(&self.store, now));
         }
         if vm.ticks_at.is_some_and(|at| at <= now) {
             let taker = Taker { process: self, begun: RefCell::default() };
-            vm.background.on_tick(&taker, &self.store, now);
+            vm.background.on_tick(&taker, Context::at(&self.store, now));
             vm.coming.extend(taker.begun.into_inner());
             // Envoy's timer counts whole milliseconds.
             let wait =
@@ -356,7 +357,8 @@ fn a_slow_one_is_told_from_a_dead_one() {
     process.run(SECOND);
     assert!(process.log[0].contains("down: no answer within 200 ms"), "{:?}", process.log);
     let evidence = &process.vms[0].as_ref().unwrap().background.evidence;
-    let last = evidence.checks[0].state.read(&process.store, process.now).last.unwrap();
+    let last =
+        evidence.checks[0].state.read(Context::at(&process.store, process.now)).last.unwrap();
     assert_eq!(last.output, "answered 200 after 300 ms, beyond its 200 ms");
     assert!(!last.healthy);
 }
@@ -424,7 +426,7 @@ fn ordinary_requests_are_shared_by_every_vm_on_its_tick() {
     let config = crate::config::Config::parse(text.as_bytes()).unwrap();
     let evidence = policy.unwrap().evidence().clone();
     let items = evidence.items(&config.probes[0], &config);
-    let report = evidence.report(&items, Detail::Full, &process.store, process.now);
+    let report = evidence.report(&items, Detail::Full, Context::at(&process.store, process.now));
     assert_eq!(report.findings[0].output, "100 of 100 requests failed in 10.0 s: 100 %");
 }
 
@@ -444,8 +446,8 @@ fn clusters_that_wait_to_be_known_are_asked_about_once_they_are_there() {
     let cells = ["old", "new"].map(|cluster| upstreams.cell(cluster.as_bytes(), b'1'));
     for (cell, cluster) in cells.iter().zip(["old", "new"]) {
         let list = |it: &mut Upstream| Change::write_if(it.list(process.now), ());
-        update::<Upstream, _>(&process.store, cell, process.now, list).unwrap();
-        upstreams.list(cluster.as_bytes(), &process.store, process.now);
+        update::<Upstream, _>(Context::at(&process.store, process.now), cell, list).unwrap();
+        upstreams.list(cluster.as_bytes(), Context::at(&process.store, process.now));
     }
     process.run(2 * SECOND);
     assert_eq!(

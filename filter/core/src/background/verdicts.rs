@@ -6,7 +6,7 @@ use crate::base::outcome::Verdict;
 use crate::base::time::Nanos;
 use crate::evidence::Detail;
 use crate::evidence::report::{Finding, Report};
-use crate::state::{Change, Lease, SharedStore, update};
+use crate::state::{Change, Context, Lease, SharedStore, update};
 use std::rc::Rc;
 
 /// How often they are looked at; a check that changes and the admin interface have them
@@ -24,13 +24,13 @@ impl Background {
 
     /// Looks at them where that is due. Whoever asks also judges: another VM may have read
     /// the evidence a moment earlier, and would tell of a change back.
-    pub(super) fn judge(&mut self, store: &impl SharedStore, now: Nanos) {
-        if self.next_judging().is_none_or(|due| due > now) {
+    pub(super) fn judge(&mut self, cx: Context<'_, impl SharedStore>) {
+        if self.next_judging().is_none_or(|due| due > cx.now) {
             return;
         }
-        self.judge_at = now.saturating_add(EVERY);
+        self.judge_at = cx.now.saturating_add(EVERY);
         if self.polls.is_empty() {
-            let claimed = round::claim(store, &self.evidence.verdict_round, EVERY, 0, now);
+            let claimed = round::claim(cx, &self.evidence.verdict_round, EVERY, 0);
             let (claimed, due) = claimed.unwrap_or((false, self.judge_at));
             self.judge_at = due;
             if !claimed {
@@ -38,15 +38,15 @@ impl Background {
             }
         }
         // An older configuration may still be at work beside the latest.
-        if self.loads.is_latest(store) {
-            self.tell_verdicts(store, now);
+        if self.loads.is_latest(cx.store) {
+            self.tell_verdicts(cx);
         }
     }
 
-    fn tell_verdicts(&mut self, store: &impl SharedStore, now: Nanos) {
+    fn tell_verdicts(&mut self, cx: Context<'_, impl SharedStore>) {
         let evidence = Rc::clone(&self.evidence);
         for rule in &evidence.rules {
-            let Report { findings, .. } = evidence.report(&rule.items, Detail::Omitted, store, now);
+            let Report { findings, .. } = evidence.report(&rule.items, Detail::Omitted, cx);
             let verdict = worst(&findings);
             let mut pending = true;
             for (place, finding) in findings.iter().enumerate() {
@@ -61,15 +61,15 @@ impl Background {
             }
             // The verdict that was told last has it for good; before that, the rule passes.
             let number = verdict as u64;
-            let changed = update::<Lease, _>(store, &rule.told, now, |told| {
-                let first = !told.is_held(now) && verdict == Verdict::Pass;
+            let changed = update::<Lease, _>(cx, &rule.told, |told| {
+                let first = !told.is_held(cx.now) && verdict == Verdict::Pass;
                 let changed = !first && !told.belongs_to(number);
-                told.grant(number, now, Nanos::MAX);
+                told.grant(number, cx.now, Nanos::MAX);
                 Change::write_if(changed, changed)
             });
             // Where it can't be written nobody would know it for the first.
             if changed == Ok(true) {
-                let report = evidence.report(&rule.items, Detail::Full, store, now);
+                let report = evidence.report(&rule.items, Detail::Full, cx);
                 self.signals.log.push(tell(&rule.name, &report.findings));
             }
         }

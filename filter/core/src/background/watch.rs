@@ -11,7 +11,7 @@ use crate::callout::{Caller, StreamToken, UNREADABLE, WatchCall, own_words};
 use crate::evidence::Evidence;
 use crate::facts::check::{CheckCall, CheckResult, CheckState, Observation};
 use crate::grpc::{LONGEST_MESSAGE, ServingStatus, code};
-use crate::state::SharedStore;
+use crate::state::{Context, SharedStore};
 
 /// The Watch of a check.
 #[derive(Debug)]
@@ -129,8 +129,7 @@ impl Background {
         &mut self,
         stream: StreamToken,
         message: &[u8],
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) {
         let Some(watch) = self.watches.iter_mut().find(|watch| watch.stream == Some(stream)) else {
             return;
@@ -141,7 +140,7 @@ impl Background {
         let output = status.map_or(UNREADABLE, ServingStatus::word).to_owned();
         let healthy = status == Some(ServingStatus::Serving);
         let check = watch.check;
-        self.decide(check, &Observation::watched(healthy, output, now), store, now);
+        self.decide(check, &Observation::watched(healthy, output, cx.now), cx);
     }
 
     /// A stream is closed, with a gRPC status and Envoy's words or the service's.
@@ -150,8 +149,7 @@ impl Background {
         stream: StreamToken,
         status: u32,
         message: &[u8],
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) {
         let Some(watch) = self.watches.iter_mut().find(|watch| watch.stream == Some(stream)) else {
             return;
@@ -159,9 +157,9 @@ impl Background {
         watch.stream = None;
         watch.distrusted = false;
         let (check, has_spoken) = (watch.check, watch.has_spoken);
-        let lasted = now.saturating_sub(watch.opened) >= watch.interval;
+        let lasted = cx.now.saturating_sub(watch.opened) >= watch.interval;
         if status == code::UNIMPLEMENTED {
-            watch.open_at = now.saturating_add(watch.interval.saturating_mul(MISSING_FOR));
+            watch.open_at = cx.now.saturating_add(watch.interval.saturating_mul(MISSING_FOR));
             if !std::mem::replace(&mut watch.is_known_missing, true)
                 && let Some(check) = self.evidence.checks.get(check)
             {
@@ -175,7 +173,7 @@ impl Background {
         if lasted {
             watch.failures = 0;
         }
-        watch.retry(&mut self.jitter, now);
+        watch.retry(&mut self.jitter, cx.now);
         // A stream that never got through says nothing that the Checks don't, unless
         // nobody is there. One that says how things are and ends is no Watch, but
         // nothing is wrong.
@@ -187,7 +185,7 @@ impl Background {
             let reason =
                 own_words(message).unwrap_or_else(|| format!("closed with {}", code::name(status)));
             let output = format!("the Watch is broken: {reason}");
-            self.decide(check, &Observation::watched(false, output, now), store, now);
+            self.decide(check, &Observation::watched(false, output, cx.now), cx);
         }
     }
 
@@ -195,8 +193,7 @@ impl Background {
         &mut self,
         check: usize,
         observation: &Observation,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) {
         // A Check that is under way was asked before this was known.
         self.under_way.retain(|call| call.poll != check);
@@ -207,8 +204,8 @@ impl Background {
             };
             let good = observation.healthy;
             self.tally(check, if good { CheckResult::Pass } else { CheckResult::Fail });
-            self.settle(check, observation, change, store, now);
-            self.judge(store, now);
+            self.settle(check, observation, change, cx);
+            self.judge(cx);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::facts::admin::{self, Admin, AdminState, Membership};
 use crate::facts::check::{Check, CheckState, Position};
 use crate::facts::traffic::{Reading, Window};
 use crate::score::{AxisName, Scored};
-use crate::state::SharedStore;
+use crate::state::{Context, SharedStore};
 
 /// Whether a fact speaks for health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,25 +57,25 @@ impl Evidence {
         item: &Item,
         seen: Option<&(&Admin, AdminState)>,
         detail: Detail,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> Finding {
-        let statement = match &item.source {
-            Source::Check(place) => self
-                .checks
-                .get(*place)
-                .map(|check| check.state.look(store, now, |it| check.statement(it, detail, now))),
-            Source::Server => seen.map(|(admin, state)| admin.server(state, detail, now)),
-            Source::Cluster(places, rule) => {
-                seen.map(|(admin, state)| admin.clusters(places, rule, state, detail, now))
-            }
-            Source::Traffic(place) => self.traffic.get(*place).map(|traffic| {
-                traffic.window.look(store, now, |it| traffic.statement(it, detail, now))
-            }),
-            Source::Score(min) => self.score.as_ref().map(|score| {
-                score.scored.look(store, now, |it| score_statement(*min, it, detail, now))
-            }),
-        };
+        let statement =
+            match &item.source {
+                Source::Check(place) => self
+                    .checks
+                    .get(*place)
+                    .map(|check| check.state.look(cx, |it| check.statement(it, detail, cx.now))),
+                Source::Server => seen.map(|(admin, state)| admin.server(state, detail, cx.now)),
+                Source::Cluster(places, rule) => {
+                    seen.map(|(admin, state)| admin.clusters(places, rule, state, detail, cx.now))
+                }
+                Source::Traffic(place) => self.traffic.get(*place).map(|traffic| {
+                    traffic.window.look(cx, |it| traffic.statement(it, detail, cx.now))
+                }),
+                Source::Score(min) => self.score.as_ref().map(|score| {
+                    score.scored.look(cx, |it| score_statement(*min, it, detail, cx.now))
+                }),
+            };
         item.weigh(statement.unwrap_or_else(Statement::nothing), detail, &self.clock)
     }
 }

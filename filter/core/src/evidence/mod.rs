@@ -12,7 +12,7 @@ pub mod report;
 pub(crate) use findings::Detail;
 
 use crate::base::metric::MetricIndex;
-use crate::base::time::{Nanos, WallClock};
+use crate::base::time::WallClock;
 use crate::evidence::condition::{ClusterRule, OnStale, Severity};
 use crate::evidence::report::Report;
 use crate::facts::admin::Admin;
@@ -20,7 +20,7 @@ use crate::facts::check::Check;
 use crate::facts::traffic::{Count, Tally, TrafficRule, Window};
 use crate::guards::upstream::{UpstreamMetrics, Upstreams};
 use crate::score::{self, ScoreKeeper};
-use crate::state::{Cell, Change, Shared, SharedStore};
+use crate::state::{Cell, Change, Context, Shared, SharedStore};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -112,18 +112,17 @@ impl Evidence {
         &self,
         items: &[Item],
         detail: Detail,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> Report {
         let from_admin = |item: &Item| matches!(item.source, Source::Server | Source::Cluster(..));
         let admin = self.admin.as_ref().filter(|_| items.iter().any(from_admin));
-        let seen = admin.map(|admin| (admin, admin.state.read(store, now)));
+        let seen = admin.map(|admin| (admin, admin.state.read(cx)));
         // Where a score is kept it is shown, also by rules that don't rest on it.
         let rests_on_score = items.iter().any(|item| matches!(item.source, Source::Score(_)));
         let score = self.score.as_ref().filter(|_| !rests_on_score).map(|_| Item::score());
         let items = items.iter().chain(&score);
-        let findings = items.map(|item| self.finding(item, seen.as_ref(), detail, store, now));
-        Report { at: self.clock.at(now), findings: findings.collect() }
+        let findings = items.map(|item| self.finding(item, seen.as_ref(), detail, cx));
+        Report { at: self.clock.at(cx.now), findings: findings.collect() }
     }
 
     /// Whether ordinary requests are to be counted.
@@ -139,9 +138,9 @@ impl Evidence {
     }
 
     /// Shares what this worker has counted.
-    pub fn share(&self, store: &impl SharedStore, now: Nanos) {
+    pub fn share(&self, cx: Context<'_, impl SharedStore>) {
         if let Some(score) = &self.score {
-            score.share(store, now);
+            score.share(cx);
         }
         let count = self.tally.take();
         if count == Count::default() {
@@ -149,8 +148,8 @@ impl Evidence {
         }
         for traffic in &self.traffic {
             // What can't be written is lost: a few requests of many.
-            let _ = traffic.window.update(store, now, |window| {
-                window.add(&traffic.rule, count, now);
+            let _ = traffic.window.update(cx, |window| {
+                window.add(&traffic.rule, count, cx.now);
                 Change::Write(())
             });
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::outcome::Verdict;
+use crate::base::time::Nanos;
 use crate::callout::CheckResponse;
 use crate::config::Config;
 use crate::evidence::condition::Basis;
@@ -12,7 +13,7 @@ use crate::facts::traffic::{Reading, Window, judge};
 use crate::guards::upstream::Protocols;
 use crate::probe::Action;
 use crate::state::fake::FakeStore;
-use crate::state::{Change, Decoder, Encoder, State};
+use crate::state::{Change, Context, Decoder, Encoder, State};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -52,7 +53,7 @@ impl Scene {
     fn gets(&self, response: &CheckResponse, now: Nanos) {
         let check = &self.evidence.checks[0];
         let observation = Observation::judge(&check.rule, response, 12 * MS, now);
-        let recorded = check.state.update(&self.store, now, |state| {
+        let recorded = check.state.update(Context::at(&self.store, now), |state| {
             state.record(&check.rule, observation.clone());
             Change::Write(())
         });
@@ -61,7 +62,7 @@ impl Scene {
 
     fn sees(&self, view: View, now: Nanos) {
         let admin = self.evidence.admin.as_ref().unwrap();
-        let seen = admin.state.update(&self.store, now, |state| {
+        let seen = admin.state.update(Context::at(&self.store, now), |state| {
             state.seen = Some((view.clone(), now));
             Change::Write(())
         });
@@ -70,7 +71,7 @@ impl Scene {
 
     fn misses(&self, failures: u64, hidden: bool, now: Nanos) {
         let admin = self.evidence.admin.as_ref().unwrap();
-        let missed = admin.state.update(&self.store, now, |state| {
+        let missed = admin.state.update(Context::at(&self.store, now), |state| {
             *state = AdminState { seen: None, failures, hidden };
             Change::Write(())
         });
@@ -80,13 +81,14 @@ impl Scene {
     fn counts(&self, requests: usize, errors: usize, now: Nanos) {
         (0..requests - errors).for_each(|_| self.evidence.tally.count(false));
         (0..errors).for_each(|_| self.evidence.tally.count(true));
-        self.evidence.share(&self.store, now);
+        self.evidence.share(Context::at(&self.store, now));
     }
 
     fn finds(&self, now: Nanos) -> Finding {
-        let report = self.evidence.report(&self.items, Detail::Full, &self.store, now);
+        let report = self.evidence.report(&self.items, Detail::Full, Context::at(&self.store, now));
         assert_eq!(report.verdict(), report.findings[0].verdict);
-        let unread = self.evidence.report(&self.items, Detail::Omitted, &self.store, now);
+        let unread =
+            self.evidence.report(&self.items, Detail::Omitted, Context::at(&self.store, now));
         assert_eq!(unread.verdict(), report.verdict(), "whoever reads it");
         report.findings.into_iter().next().unwrap()
     }
@@ -310,7 +312,8 @@ fn a_window_keeps_no_more_than_its_slots() {
     for second in 0..100 {
         scene.counts(30, 3, NOW + second * SECOND);
     }
-    let window = scene.evidence.traffic[0].window.read(&scene.store, NOW + 100 * SECOND);
+    let window =
+        scene.evidence.traffic[0].window.read(Context::at(&scene.store, NOW + 100 * SECOND));
     let mut encoder = Encoder::default();
     window.encode(&mut encoder);
     let bytes = encoder.finish();
@@ -422,7 +425,7 @@ fn a_worker_reads_shared_data_at_most_every_few_milliseconds() {
     let other = Scene { store: FakeStore::default(), ..Scene::new(r#"{"check":"db"}"#) };
     let check = &other.evidence.checks[0];
     let observation = Observation::judge(&check.rule, &GOOD, 0, NOW);
-    let written = check.state.update(&scene.store, NOW, |state| {
+    let written = check.state.update(Context::at(&scene.store, NOW), |state| {
         state.record(&check.rule, observation.clone());
         Change::Write(())
     });

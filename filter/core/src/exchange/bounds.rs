@@ -7,7 +7,7 @@ use crate::base::time::{Nanos, nanos};
 use crate::exchange::decision::Decision;
 use crate::http::headers::GRPC_STATUS;
 use crate::http::request::{RequestHead, ResponseHead};
-use crate::state::SharedStore;
+use crate::state::{Context, SharedStore};
 use std::time::Duration;
 
 /// What happens to a call that was looked at when it may be overdue.
@@ -51,22 +51,21 @@ impl Exchange {
     pub fn on_overdue(
         &mut self,
         request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> Overdue {
         let Some(limit) = self.bound() else { return Overdue::Free };
         let until = self.arrived.saturating_add(nanos(limit));
-        if now < until {
+        if cx.now < until {
             return Overdue::Later(until);
         }
         let silent = self.message_read.then_some(true);
         self.awaits_message = false;
         self.progress = Progress::Known(Outcome::Timeout);
-        self.settle_breaker(store, now, silent);
+        self.settle_breaker(cx, silent);
         if self.held.begun && !self.held.head_waits {
             return Overdue::Close;
         }
-        let reply = Decision::Reply(self.probe.reply_overdue(self.wall(now)));
+        let reply = Decision::Reply(self.probe.reply_overdue(self.wall(cx.now)));
         Overdue::Decided(self.heed_bridge(reply, request))
     }
 

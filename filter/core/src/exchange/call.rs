@@ -9,7 +9,7 @@ use crate::grpc::{GrpcMethod, read_service};
 use crate::http::headers::CONTENT_LENGTH;
 use crate::http::request::{Method, RequestHead};
 use crate::probe::{Admission, GrpcRule, reply_violation};
-use crate::state::SharedStore;
+use crate::state::{Context, SharedStore};
 use std::rc::Rc;
 
 impl Exchange {
@@ -62,8 +62,7 @@ impl Exchange {
         body: &[u8],
         end_stream: bool,
         request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> Option<Decision> {
         if self.call.is_none() {
             let whole = body.is_empty();
@@ -71,7 +70,7 @@ impl Exchange {
                 return None;
             }
             self.awaits_message = false;
-            return Some(self.on_request_headers(request, store, now, whole));
+            return Some(self.on_request_headers(request, cx, whole));
         }
         let service = read_service(body, end_stream)?;
         // Servers answer when the call's own end has come, which a client may put off:
@@ -85,13 +84,13 @@ impl Exchange {
                 self.message_read = true;
                 let list = self.method() == Some(GrpcMethod::List);
                 self.service = (!list).then_some(service);
-                Some(self.on_request_headers(request, store, now, true))
+                Some(self.on_request_headers(request, cx, true))
             }
             Err(violation) => {
                 // Where no rule is for all, the first one has its say.
                 self.choose_rule();
                 let decision = match self.probe.admission(request) {
-                    _ if self.is_denied_unread(request) => self.deny(now),
+                    _ if self.is_denied_unread(request) => self.deny(cx.now),
                     Admission::NotAProbe => Decision::NotAProbe,
                     _ => self.answer(reply_violation(violation), Outcome::Error),
                 };
@@ -104,16 +103,15 @@ impl Exchange {
     pub fn without_message(
         &mut self,
         request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> Decision {
         self.awaits_message = false;
         self.blind = self.call.is_some();
         if self.is_denied_unread(request) {
-            let decision = self.deny(now);
+            let decision = self.deny(cx.now);
             return self.heed_bridge(decision, request);
         }
-        self.on_request_headers(request, store, now, false)
+        self.on_request_headers(request, cx, false)
     }
 
     /// Whether a rule denies the sender that may be the call's, as far as that can be known

@@ -3,12 +3,11 @@
 
 use super::Exchange;
 use super::response::Reason;
-use crate::base::time::Nanos;
 use crate::guards::upstream::{Asking, CloseResult, Upstream};
 use crate::http::headers::{CONNECTION, OF_HTTP1};
 use crate::http::request::{RequestHead, ResponseHead};
 use crate::probe::Connection;
-use crate::state::{Cell, Change, Refusal, SharedStore, update};
+use crate::state::{Cell, Change, Context, Refusal, SharedStore, update};
 
 impl Exchange {
     /// What is known of the cluster, for clients of the same protocol.
@@ -20,8 +19,7 @@ impl Exchange {
     pub(super) fn ask_upstream(
         &mut self,
         request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> bool {
         self.held.asking = match self.probe.connection() {
             Connection::Keep => Asking::No,
@@ -31,8 +29,8 @@ impl Exchange {
                 let version = request.protocol().and_then(|it| it.get(5).copied());
                 self.client = version.unwrap_or_default();
                 let lease_for = self.probe.lease_for();
-                let asked = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
-                    let asking = upstream.ask(now, self.token, lease_for);
+                let asked = update::<Upstream, _>(cx, &self.upstream(), |upstream| {
+                    let asking = upstream.ask(cx.now, self.token, lease_for);
                     Change::write_if(asking == Asking::Trial, (asking, *upstream))
                 });
                 self.held.upstream = asked.ok().map(|(_, upstream)| upstream);
@@ -46,14 +44,13 @@ impl Exchange {
     pub(super) fn learn_upstream(
         &mut self,
         response: &impl ResponseHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         reason: Reason,
     ) {
         let (asking, known) = (self.held.asking, self.held.upstream);
         let result = match (reason, asking, known) {
             (Reason::Application, Asking::No, Some(known)) if known.is_unknown() => {
-                return self.learn_protocol(response, known, store, now);
+                return self.learn_protocol(response, known, cx);
             }
             (Reason::Application, Asking::Trial | Asking::Yes, Some(_)) => {
                 if announces_close(response) {
@@ -72,7 +69,7 @@ impl Exchange {
         if all_is_well && known.is_none_or(|known| !known.is_suspect()) {
             return;
         }
-        let news = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
+        let news = update::<Upstream, _>(cx, &self.upstream(), |upstream| {
             Change::Write(upstream.record(result))
         });
         if news == Ok(true) {
@@ -86,31 +83,30 @@ impl Exchange {
         &mut self,
         response: &impl ResponseHead,
         known: Upstream,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) {
         let evidence = &self.context.evidence;
         let speaks_http1 = OF_HTTP1.iter().any(|name| response.header(name).is_some());
-        let lists = evidence.admin.is_some() && known.is_to_be_listed(now);
+        let lists = evidence.admin.is_some() && known.is_to_be_listed(cx.now);
         if !speaks_http1 && !lists {
             return;
         }
-        if !speaks_http1 && !evidence.upstreams.list(&self.cluster, store, now) {
+        if !speaks_http1 && !evidence.upstreams.list(&self.cluster, cx) {
             return;
         }
-        let learnt = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
-            let news = if speaks_http1 { upstream.learn_http1() } else { upstream.list(now) };
+        let learnt = update::<Upstream, _>(cx, &self.upstream(), |upstream| {
+            let news = if speaks_http1 { upstream.learn_http1() } else { upstream.list(cx.now) };
             Change::write_if(news, ())
         });
         if learnt == Err(Refusal::Occupied) {
-            evidence.upstreams.note_full(&self.cluster, (store, now), &mut self.signals);
+            evidence.upstreams.note_full(&self.cluster, cx, &mut self.signals);
         }
     }
 
     /// Leaves the trial to another probe, where this one has it still.
-    pub(super) fn release_upstream(&self, store: &impl SharedStore, now: Nanos) {
+    pub(super) fn release_upstream(&self, cx: Context<'_, impl SharedStore>) {
         if self.held.asking == Asking::Trial {
-            let _ = update::<Upstream, _>(store, &self.upstream(), now, |upstream| {
+            let _ = update::<Upstream, _>(cx, &self.upstream(), |upstream| {
                 Change::write_if(upstream.release(self.token), ())
             });
         }

@@ -3,7 +3,7 @@
 
 use super::Exchange;
 use super::request::notice_every;
-use crate::base::time::{HOUR, Nanos};
+use crate::base::time::HOUR;
 use crate::guards::cache::{CacheEntry, CachedResponse, Destination};
 use crate::guards::capture::Capture;
 use crate::guards::sharing::{DROPPED, is_for_everyone};
@@ -11,7 +11,9 @@ use crate::http::edits::HeaderEdits;
 use crate::http::headers::{CONTENT_TYPE, METHOD, PATH};
 use crate::http::request::{Method, RequestHead, ResponseHead};
 use crate::probe::Action;
-use crate::state::{Change, Refusal, SharedStore, fingerprint, update, update_and_displace};
+use crate::state::{
+    Change, Context, Refusal, SharedStore, fingerprint, update, update_and_displace,
+};
 
 /// What a probe that goes to the application does for others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,8 +73,7 @@ impl Exchange {
     pub(super) fn look_where_it_went(
         &mut self,
         response: &impl ResponseHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) {
         let errand = self.held.errand;
         if !matches!(errand, Errand::Fetch | Errand::Scout) {
@@ -87,9 +88,9 @@ impl Exchange {
         }
         let (Some((rule, cells)), Some(cell)) = (&self.probe.memory, &self.memory) else { return };
         let (token, asked) = (self.token, self.arrived);
-        let at_home = update::<CacheEntry, _>(store, cell, now, |entry| {
+        let at_home = update::<CacheEntry, _>(cx, cell, |entry| {
             if errand == Errand::Scout {
-                Change::Write(entry.scouted(rule, token, reached, now))
+                Change::Write(entry.scouted(rule, token, reached, cx.now))
             } else {
                 let at_home = entry.fetched_from(token, asked, reached);
                 Change::write_if(!at_home, at_home)
@@ -104,7 +105,7 @@ impl Exchange {
         let probe = &self.probe;
         if at_home == Ok(false)
             && errand == Errand::Scout
-            && probe.astray.is_due(&cells.said("astray"), HOUR, store, now)
+            && probe.astray.is_due(&cells.said("astray"), HOUR, cx)
         {
             let [cluster, route] = [&cluster, &route].map(|name| String::from_utf8_lossy(name));
             self.signals.log.push(format!(
@@ -136,7 +137,7 @@ impl Exchange {
     }
 
     /// Keeps the answer, which is whole.
-    pub(super) fn keep_captured(&mut self, store: &impl SharedStore, now: Nanos) {
+    pub(super) fn keep_captured(&mut self, cx: Context<'_, impl SharedStore>) {
         let Some(capture) = self.held.capture.take() else { return };
         let probe = &self.probe;
         let (Some((rule, cells)), Some(cell)) = (&probe.memory, &self.memory) else { return };
@@ -146,19 +147,19 @@ impl Exchange {
         }
         if !keepable
             && !probe.is_grpc()
-            && probe.not_kept.is_due(&cells.said("not_kept"), notice_every(rule), store, now)
+            && probe.not_kept.is_due(&cells.said("not_kept"), notice_every(rule), cx)
         {
             self.signals.log.push(format!(
-                "probe {:?}: the application's answer can't be kept: it is private, no-store or varies, encoded, partial, a redirect, or larger than max_body ({} bytes)",
+                "probe {:?}: the application's answer can't be kept: it is private, no-cx.store or varies, encoded, partial, a redirect, or larger than max_body ({} bytes)",
                 probe.name, rule.max_body
             ));
         }
         let mut full = false;
         let kept = loop {
-            let kept = update_and_displace::<CacheEntry, _>(store, cell, now, |entry| {
-                match capture.finish(now, entry.answer.as_ref()).filter(|_| keepable) {
+            let kept = update_and_displace::<CacheEntry, _>(cx, cell, |entry| {
+                match capture.finish(cx.now, entry.answer.as_ref()).filter(|_| keepable) {
                     Some(answer) => entry.keep(rule, self.token, self.arrived, answer),
-                    None => entry.keep_nothing(rule, self.token, self.arrived, now),
+                    None => entry.keep_nothing(rule, self.token, self.arrived, cx.now),
                 }
                 Change::Write(())
             });
@@ -169,7 +170,7 @@ impl Exchange {
             }
         };
         if full {
-            self.note_answers_are_full(store, now);
+            self.note_answers_are_full(cx);
         }
         if kept.is_ok() {
             self.held.refresh = false;

@@ -21,7 +21,7 @@ use crate::http::headers::{
 };
 use crate::http::request::{RequestHead, ResponseHead};
 use crate::probe::{Action, Probe};
-use crate::state::SharedStore;
+use crate::state::{Context, SharedStore};
 
 /// What comes back is made into an answer of gRPC.
 #[derive(Debug)]
@@ -39,15 +39,14 @@ impl Exchange {
     pub(super) fn respond_to_call(
         &mut self,
         request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> Decision {
         let Some(method) = self.method() else { return Decision::NotAProbe };
         if self.context.grpc_replies.is_some() && method == GrpcMethod::Watch {
             // After one message the stream would end, and its client ask again at once.
             return self.refuse_method("Watch is not answered here");
         }
-        let verdict = self.verdict_of(&self.probe, store, now);
+        let verdict = self.verdict_of(&self.probe, cx);
         let said =
             if self.knows_service() { verdict.into() } else { ServingStatus::ServiceUnknown };
         if method == GrpcMethod::Check && said == ServingStatus::ServiceUnknown {
@@ -57,7 +56,7 @@ impl Exchange {
         let head = self.probe.annotation(verdict);
         if self.context.grpc_replies.is_some() {
             let body = match method {
-                GrpcMethod::List => self.list(store, now),
+                GrpcMethod::List => self.list(cx),
                 GrpcMethod::Check | GrpcMethod::Watch => check_answer(said),
             };
             return self.send(body, code::OK, head, verdict.outcome());
@@ -67,18 +66,18 @@ impl Exchange {
             let headers = head.set.into();
             return self.answer(Reply { headers, ..reply }, Outcome::Fail);
         }
-        self.forward(request, store, now, Errand::None)
+        self.forward(request, cx, Errand::None)
     }
 
-    fn verdict_of(&self, probe: &Probe, store: &impl SharedStore, now: Nanos) -> Verdict {
-        self.context.evidence.report(&probe.items, Detail::Omitted, store, now).verdict()
+    fn verdict_of(&self, probe: &Probe, cx: Context<'_, impl SharedStore>) -> Verdict {
+        self.context.evidence.report(&probe.items, Detail::Omitted, cx).verdict()
     }
 
     /// The answer to a List: all services that the proxy answers for.
-    fn list(&self, store: &impl SharedStore, now: Nanos) -> Vec<u8> {
+    fn list(&self, cx: Context<'_, impl SharedStore>) -> Vec<u8> {
         let rules = self.call.iter().flat_map(|call| call.rules.iter());
         list_answer(rules.filter(|rule| rule.probe.responds()).flat_map(|rule| {
-            let status = self.verdict_of(&rule.probe, store, now).into();
+            let status = self.verdict_of(&rule.probe, cx).into();
             rule.known_services().map(move |service| (service, status))
         }))
     }
@@ -184,8 +183,7 @@ impl Exchange {
         &mut self,
         translation: Translation,
         response: &impl ResponseHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         end_of_stream: bool,
     ) -> Option<HeaderEdits> {
         let bridged = self.held.bridged.is_some();
@@ -208,7 +206,7 @@ impl Exchange {
             }
             _ => {
                 let status = response.status().unwrap_or_default();
-                self.judge_for_breaker(store, now, Reason::Application, status);
+                self.judge_for_breaker(cx, Reason::Application, status);
                 let verdict = CachedResponse::begun(response, status).verdict();
                 (check_answer(verdict.into()), code::OK, self.conclude(verdict.outcome()))
             }
@@ -229,7 +227,7 @@ impl Exchange {
             if !failed {
                 self.progress = Progress::Known(Outcome::Error);
             }
-            self.complete(store, now);
+            self.complete(cx);
         } else {
             if bridged {
                 self.set_status(&mut edits, status);

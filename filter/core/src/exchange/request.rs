@@ -14,7 +14,7 @@ use crate::http::edits::Reply;
 use crate::http::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
 use crate::http::request::{Method, RequestHead};
 use crate::probe::{Action, Admission, RespondRule};
-use crate::state::{Cell, Change, Refusal, SharedStore, update, update_and_displace};
+use crate::state::{Cell, Change, Context, Refusal, SharedStore, update, update_and_displace};
 use std::rc::Rc;
 
 impl Exchange {
@@ -22,19 +22,17 @@ impl Exchange {
     pub fn on_request_headers(
         &mut self,
         request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         whole: bool,
     ) -> Decision {
-        let decision = self.decide(request, store, now, whole);
+        let decision = self.decide(request, cx, whole);
         self.heed_bridge(decision, request).only_what_is_there(request)
     }
 
     fn decide(
         &mut self,
         request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         whole: bool,
     ) -> Decision {
         if !self.choose_rule() {
@@ -51,26 +49,26 @@ impl Exchange {
             Admission::Granted if request.header(UPGRADE).is_some() => return Decision::NotAProbe,
             Admission::Granted => {}
             Admission::NotAProbe => return Decision::NotAProbe,
-            Admission::Denied => return self.deny(now),
+            Admission::Denied => return self.deny(cx.now),
         }
         if self.probe.needs_cluster() {
             self.cluster = request.cluster().unwrap_or_default();
         }
         self.look_whose_it_is(request);
         self.memory = self.place_in_memory(request);
-        if let Some(decision) = self.limit(store, now) {
+        if let Some(decision) = self.limit(cx) {
             return decision;
         }
         match &self.probe.action {
-            Action::Respond(_) if self.probe.is_grpc() => self.respond_to_call(request, store, now),
+            Action::Respond(_) if self.probe.is_grpc() => self.respond_to_call(request, cx),
             Action::Respond(rule) => {
-                let (reply, verdict) = self.respond(rule, store, now);
+                let (reply, verdict) = self.respond(rule, cx);
                 self.answer(reply, verdict.outcome())
             }
-            Action::Cache(_) => self.consult_cache(request, store, now),
+            Action::Cache(_) => self.consult_cache(request, cx),
             Action::Forward => {
                 let errand = self.memory.as_ref().map_or(Errand::None, |_| Errand::Report);
-                self.forward(request, store, now, errand)
+                self.forward(request, cx, errand)
             }
         }
     }
@@ -105,36 +103,35 @@ impl Exchange {
     pub fn on_wake(
         &mut self,
         request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> Decision {
-        let decision = self.decide_again(request, store, now);
+        let decision = self.decide_again(request, cx);
         self.heed_bridge(decision, request).only_what_is_there(request)
     }
 
     fn decide_again(
         &mut self,
         request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> Decision {
         self.waits = false;
-        let entry = self.memory.as_ref().map(|cell| cell.read::<CacheEntry>(store));
+        let entry = self.memory.as_ref().map(|cell| cell.read::<CacheEntry>(cx.store));
         let CacheEntry { answer, failure, .. } = entry.unwrap_or_default();
         // What came after the question is an answer to it, however long it took
         // to wake everyone.
         if let Some(answer) = answer.filter(|answer| answer.at >= self.arrived) {
-            return self.serve(answer, details::CACHED, now);
+            return self.serve(answer, details::CACHED, cx.now);
         }
         if let Some(failure) = failure.filter(|failure| failure.at >= self.arrived) {
             let outcome = if failure.status == 504 { Outcome::Timeout } else { Outcome::Fail };
-            let reply = self.probe.reply_cache_unreachable(failure.status, self.wall(now));
+            let reply = self.probe.reply_cache_unreachable(failure.status, self.wall(cx.now));
             return self.answer(reply, outcome);
         }
-        if now.saturating_sub(self.arrived) >= self.probe.longest_wait() {
-            return self.answer(self.probe.reply_cache_timeout(self.wall(now)), Outcome::Timeout);
+        if cx.now.saturating_sub(self.arrived) >= self.probe.longest_wait() {
+            return self
+                .answer(self.probe.reply_cache_timeout(self.wall(cx.now)), Outcome::Timeout);
         }
-        self.consult_cache(request, store, now)
+        self.consult_cache(request, cx)
     }
 
     pub(super) fn answer(&mut self, reply: Reply, outcome: Outcome) -> Decision {
@@ -147,19 +144,14 @@ impl Exchange {
     }
 
     /// `respond`: the answer to a probe, by what is known.
-    fn respond(
-        &self,
-        rule: &RespondRule,
-        store: &impl SharedStore,
-        now: Nanos,
-    ) -> (Reply, Verdict) {
+    fn respond(&self, rule: &RespondRule, cx: Context<'_, impl SharedStore>) -> (Reply, Verdict) {
         let detail = if self.details { Detail::Full } else { Detail::Omitted };
-        let report = self.context.evidence.report(&self.probe.items, detail, store, now);
+        let report = self.context.evidence.report(&self.probe.items, detail, cx);
         self.probe.reply_respond(rule, report, &self.line, self.details)
     }
 
     /// `limit`: the decision for a probe that is beyond it.
-    fn limit(&mut self, store: &impl SharedStore, now: Nanos) -> Option<Decision> {
+    fn limit(&mut self, cx: Context<'_, impl SharedStore>) -> Option<Decision> {
         let probe = Rc::clone(&self.probe);
         let (rule, cells) = probe.limit.as_ref()?;
         let mut service = self.named_service();
@@ -168,9 +160,9 @@ impl Exchange {
                 Some(service) => cells.scope(&[service.as_bytes()]),
                 None => cells.scope(&[]),
             };
-            let taken = update::<Bucket, _>(store, &cell, now, |bucket| {
+            let taken = update::<Bucket, _>(cx, &cell, |bucket| {
                 let before = *bucket;
-                let taken = bucket.take(rule, now);
+                let taken = bucket.take(rule, cx.now);
                 Change::write_if(*bucket != before, taken)
             });
             // Those for which there is no room are counted together.
@@ -184,22 +176,22 @@ impl Exchange {
             (OnLimit::Reject, _) => None,
             (OnLimit::LastVerdict, _) if probe.is_grpc() => None,
             (OnLimit::LastVerdict, Action::Respond(rule)) => {
-                let (reply, _) = self.respond(rule, store, now);
+                let (reply, _) = self.respond(rule, cx);
                 Some(Reply { details: details::LIMITED_LAST_VERDICT, ..reply })
             }
             (OnLimit::LastVerdict, _) => self
-                .last_answer(store, now)
-                .map(|answer| self.reply_kept(answer, details::LIMITED_LAST_VERDICT, now)),
+                .last_answer(cx)
+                .map(|answer| self.reply_kept(answer, details::LIMITED_LAST_VERDICT, cx.now)),
         };
-        let reply = reply.unwrap_or_else(|| probe.reply_limited(retry_in, self.wall(now)));
+        let reply = reply.unwrap_or_else(|| probe.reply_limited(retry_in, self.wall(cx.now)));
         Some(self.answer(reply, Outcome::Limited))
     }
 
-    fn last_answer(&self, store: &impl SharedStore, now: Nanos) -> Option<CachedResponse> {
+    fn last_answer(&self, cx: Context<'_, impl SharedStore>) -> Option<CachedResponse> {
         let (rule, _) = self.probe.memory.as_ref()?;
-        let last = update::<CacheEntry, _>(store, self.memory.as_ref()?, now, |entry| {
-            let last = entry.last(rule, now).cloned();
-            let used = last.is_some() && entry.note_use(rule, now);
+        let last = update::<CacheEntry, _>(cx, self.memory.as_ref()?, |entry| {
+            let last = entry.last(rule, cx.now).cloned();
+            let used = last.is_some() && entry.note_use(rule, cx.now);
             Change::write_if(used, last)
         });
         last.ok().flatten()
@@ -208,21 +200,20 @@ impl Exchange {
     fn consult_cache(
         &mut self,
         request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> Decision {
         let probe = Rc::clone(&self.probe);
         let (Action::Cache(rule), Some(cell)) = (&probe.action, &self.memory) else {
-            return self.forward(request, store, now, Errand::None);
+            return self.forward(request, cx, Errand::None);
         };
         let looked = if self.own {
             Ok(((Lookup::Pass, None), false))
         } else {
-            update_and_displace::<CacheEntry, _>(store, cell, now, |entry| {
-                let lookup = entry.look(rule, now, self.token, probe.lease_for());
-                let answer = entry.servable(rule, now).cloned();
+            update_and_displace::<CacheEntry, _>(cx, cell, |entry| {
+                let lookup = entry.look(rule, cx.now, self.token, probe.lease_for());
+                let answer = entry.servable(rule, cx.now).cloned();
                 let write = match lookup {
-                    Lookup::Fresh | Lookup::Stale => entry.note_use(rule, now),
+                    Lookup::Fresh | Lookup::Stale => entry.note_use(rule, cx.now),
                     lookup => matches!(lookup, Lookup::Refresh | Lookup::Scout),
                 };
                 Change::write_if(write, (lookup, answer))
@@ -230,16 +221,16 @@ impl Exchange {
         };
         let full = matches!(looked, Ok((_, true)) | Err(Refusal::Occupied));
         if full {
-            self.note_answers_are_full(store, now);
+            self.note_answers_are_full(cx);
         }
         let errand = match looked.map(|(looked, _)| looked) {
             Ok((Lookup::Fresh, Some(answer))) => {
                 self.cached.get_or_insert(CacheResult::Fresh);
-                return self.serve(answer, details::CACHED, now);
+                return self.serve(answer, details::CACHED, cx.now);
             }
             Ok((Lookup::Stale, Some(answer))) => {
                 self.cached.get_or_insert(CacheResult::Stale);
-                return self.serve(answer, details::CACHED_STALE, now);
+                return self.serve(answer, details::CACHED_STALE, cx.now);
             }
             // Whoever loses every race waits for one of the winners.
             Ok((Lookup::Wait | Lookup::Fresh | Lookup::Stale, _)) | Err(Refusal::Contended) => {
@@ -260,14 +251,14 @@ impl Exchange {
             Errand::Fetch => CacheResult::Fetched,
             _ => CacheResult::Bypassed,
         });
-        self.forward(request, store, now, errand)
+        self.forward(request, cx, errand)
     }
 
     /// Says that the rule has more scopes than room, and what is to be done about it.
-    pub(super) fn note_answers_are_full(&mut self, store: &impl SharedStore, now: Nanos) {
+    pub(super) fn note_answers_are_full(&mut self, cx: Context<'_, impl SharedStore>) {
         let probe = &self.probe;
         let Some((rule, cells)) = &probe.memory else { return };
-        if probe.answers_full.is_due(&cells.said("full"), notice_every(rule), store, now) {
+        if probe.answers_full.is_due(&cells.said("full"), notice_every(rule), cx) {
             let mend = match probe.action {
                 Action::Cache(_) => {
                     r#"; where the application answers all hosts alike, write "key": ["path"] into its "cache""#
@@ -298,15 +289,14 @@ impl Exchange {
     pub(super) fn forward(
         &mut self,
         request: &impl RequestHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         errand: Errand,
     ) -> Decision {
-        if let Some(decision) = self.ask_breaker(store, now) {
+        if let Some(decision) = self.ask_breaker(cx) {
             return decision;
         }
         self.held.forwarded = true;
-        let closes = self.ask_upstream(request, store, now);
+        let closes = self.ask_upstream(request, cx);
         // An answer for everyone isn't bounded by the deadline of one.
         let deadline = if errand == Errand::Fetch {
             self.probe.own_deadline()
@@ -330,20 +320,20 @@ impl Exchange {
     }
 
     /// `breaker`: the decision for a probe that doesn't pass it.
-    fn ask_breaker(&mut self, store: &impl SharedStore, now: Nanos) -> Option<Decision> {
+    fn ask_breaker(&mut self, cx: Context<'_, impl SharedStore>) -> Option<Decision> {
         let probe = Rc::clone(&self.probe);
         let (_, cells) = probe.breaker.as_ref()?;
         let cell = self.breaker_cell(cells);
-        let asked = update::<Breaker, _>(store, &cell, now, |breaker| {
+        let asked = update::<Breaker, _>(cx, &cell, |breaker| {
             let before = *breaker;
             let may_hang = !self.whole && !self.blind;
-            let passage = breaker.ask(now, self.token, probe.lease_for(), may_hang);
+            let passage = breaker.ask(cx.now, self.token, probe.lease_for(), may_hang);
             Change::write_if(*breaker != before, (passage, breaker.position()))
         });
         let (passage, position) = asked.ok()?;
         let (retry_in, details) = match passage {
             Passage::Closed | Passage::Trial => {
-                self.held.passed_breaker = Some(now);
+                self.held.passed_breaker = Some(cx.now);
                 if passage == Passage::Trial {
                     self.signals.set.push((probe.breaker_metric(), position as u64));
                 }
@@ -352,13 +342,13 @@ impl Exchange {
             Passage::Open(retry_in) => (retry_in, details::BREAKER_OPEN),
             Passage::HalfOpen => (0, details::BREAKER_HALF_OPEN),
         };
-        self.release_refresh(store, now);
+        self.release_refresh(cx);
         // It was to fetch the answer, and doesn't.
         self.cached = self.held.fallback.as_ref().map(|_| CacheResult::Stale);
         Some(match self.held.fallback.take() {
-            Some(answer) => self.serve(answer, details::CACHED_STALE, now),
+            Some(answer) => self.serve(answer, details::CACHED_STALE, cx.now),
             None => {
-                let reply = probe.reply_broken(retry_in, details, self.wall(now));
+                let reply = probe.reply_broken(retry_in, details, self.wall(cx.now));
                 self.answer(reply, Outcome::Broken)
             }
         })

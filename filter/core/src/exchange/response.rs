@@ -15,7 +15,7 @@ use crate::http::headers::{
 use crate::http::request::ResponseHead;
 use crate::probe::Action;
 use crate::score::ScoreKeeper;
-use crate::state::{Notice, SharedStore};
+use crate::state::{Context, Notice, SharedStore};
 
 impl Exchange {
     /// Judges the head of the answer, and says what the prober is told.
@@ -25,12 +25,11 @@ impl Exchange {
     pub fn on_response_headers(
         &mut self,
         response: &impl ResponseHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         end_of_stream: bool,
     ) -> HeaderEdits {
-        let mut edits = self.judge(response, store, now, end_of_stream);
-        if let Some(score) = self.shown_score(store, now) {
+        let mut edits = self.judge(response, cx, end_of_stream);
+        if let Some(score) = self.shown_score(cx) {
             edits.set(SCORE, score.to_string());
         }
         if self.held.untyped {
@@ -40,9 +39,9 @@ impl Exchange {
     }
 
     /// The score, where there is one and the prober may see it.
-    fn shown_score(&self, store: &impl SharedStore, now: Nanos) -> Option<u16> {
+    fn shown_score(&self, cx: Context<'_, impl SharedStore>) -> Option<u16> {
         let scored = &self.score_to_show()?.scored;
-        scored.look(store, now, |scored| scored.score.filter(|_| scored.is_fresh(now)))
+        scored.look(cx, |scored| scored.score.filter(|_| scored.is_fresh(cx.now)))
     }
 
     /// Who keeps the score, where one is kept and the prober may see it.
@@ -55,25 +54,24 @@ impl Exchange {
     fn judge(
         &mut self,
         response: &impl ResponseHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         end_of_stream: bool,
     ) -> HeaderEdits {
         self.held.complete = end_of_stream;
         self.held.begun = true;
         self.held.head_waits = self.may_hold_head(response) && !end_of_stream;
-        self.look_where_it_went(response, store, now);
+        self.look_where_it_went(response, cx);
         if let Some(translation) = self.held.translation.take() {
-            let edits = self.translate_head(translation, response, store, now, end_of_stream);
+            let edits = self.translate_head(translation, response, cx, end_of_stream);
             if let Some(edits) = edits {
                 return edits;
             }
         }
-        self.notice_prefix(response, store, now);
+        self.notice_prefix(response, cx);
         match &self.progress {
             Progress::Known(_) => self.own_status(),
-            Progress::AwaitingHttp => self.judge_http(response, store, now, end_of_stream),
-            Progress::AwaitingGrpc(_) => self.judge_call(response, store, now, end_of_stream),
+            Progress::AwaitingHttp => self.judge_http(response, cx, end_of_stream),
+            Progress::AwaitingGrpc(_) => self.judge_call(response, cx, end_of_stream),
         }
     }
 
@@ -90,12 +88,7 @@ impl Exchange {
     /// that, one of which stands on every answer of an upstream, and knows none that the
     /// filter sets.
     /// <https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/bootstrap/v3/bootstrap.proto>
-    fn notice_prefix(
-        &mut self,
-        response: &impl ResponseHead,
-        store: &impl SharedStore,
-        now: Nanos,
-    ) {
+    fn notice_prefix(&mut self, response: &impl ResponseHead, cx: Context<'_, impl SharedStore>) {
         const OF_ROUTER: &str = "-upstream-service-time";
         let known = &self.context.prefix_known;
         if known.get() || !self.held.forwarded {
@@ -105,7 +98,7 @@ impl Exchange {
         let other = (!usual).then(|| response.name_ending(OF_ROUTER)).flatten();
         known.set(usual || other.is_some());
         let Some(name) = other else { return };
-        if Notice::default().is_due(&self.context.prefix_told, Nanos::MAX, store, now) {
+        if Notice::default().is_due(&self.context.prefix_told, Nanos::MAX, cx) {
             let prefix = name.strip_suffix(OF_ROUTER).unwrap_or_default();
             self.signals.log.push(format!(
                 "the bootstrap's header_prefix is {prefix}: Envoy's router knows no x-envoy-* header, so timeout and retries of probes are without effect, and the headers for them reach the application; leave header_prefix out"
@@ -116,8 +109,7 @@ impl Exchange {
     fn judge_call(
         &mut self,
         response: &impl ResponseHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         end_of_stream: bool,
     ) -> HeaderEdits {
         // What isn't gRPC's own, and sound, is nobody's health.
@@ -144,13 +136,13 @@ impl Exchange {
             Reason::Elsewhere => None,
             _ => grpc::is_servers_fault(status).then_some(true),
         };
-        self.settle_breaker(store, now, failed);
+        self.settle_breaker(cx, failed);
         if reason != Reason::Application {
-            self.fail_refresh(store, now, http_status(status));
+            self.fail_refresh(cx, http_status(status));
         }
         if end_of_stream {
             self.capture_call(status);
-            self.keep_captured(store, now);
+            self.keep_captured(cx);
         } else if let Some(capture) = &mut self.held.capture {
             capture.forget(); // A status at both ends: which of them holds is nobody's to say.
         }
@@ -165,52 +157,51 @@ impl Exchange {
     fn judge_http(
         &mut self,
         response: &impl ResponseHead,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         end_of_stream: bool,
     ) -> HeaderEdits {
         let reason = reason(response);
         let status = status(response, reason);
         let answer = CachedResponse::begun(response, status);
-        self.learn_upstream(response, store, now, reason);
-        self.judge_for_breaker(store, now, reason, status);
+        self.learn_upstream(response, cx, reason);
+        self.judge_for_breaker(cx, reason, status);
 
         let outcome = match reason {
             Reason::Timeout | Reason::Overlong => Outcome::Timeout,
             _ => answer.verdict().outcome(),
         };
         if reason != Reason::Application && matches!(self.probe.action, Action::Cache(_)) {
-            self.fail_refresh(store, now, status);
+            self.fail_refresh(cx, status);
             // Without a body to replace, only an answer without one can stand there.
             let bodiless = self.held.replacement.is_some();
             let covers = |kept: &CachedResponse| !end_of_stream || bodiless || kept.body.is_empty();
             if let Some(kept) = self.held.fallback.take().filter(covers) {
-                return self.replace_by(kept, now, end_of_stream);
+                return self.replace_by(kept, cx.now, end_of_stream);
             }
         }
         self.begin_capture(answer, self.tells_failure(reason, status), response);
         if end_of_stream {
-            self.complete(store, now);
+            self.complete(cx);
         }
         self.conclude(outcome)
     }
 
     /// Envoy's own answer is not the application's: tells those who wait that there is
     /// none, only this HTTP status.
-    fn fail_refresh(&mut self, store: &impl SharedStore, now: Nanos, status: u16) {
+    fn fail_refresh(&mut self, cx: Context<'_, impl SharedStore>, status: u16) {
         self.held.capture = None;
-        let (token, failure) = (self.token, Failure { status, at: now });
-        self.settle_refresh(store, now, |entry| entry.fail(token, failure));
+        let (token, failure) = (self.token, Failure { status, at: cx.now });
+        self.settle_refresh(cx, |entry| entry.fail(token, failure));
     }
 
     /// All of the answer is there.
-    pub(super) fn complete(&mut self, store: &impl SharedStore, now: Nanos) {
+    pub(super) fn complete(&mut self, cx: Context<'_, impl SharedStore>) {
         self.held.complete = true;
-        self.keep_captured(store, now);
+        self.keep_captured(cx);
         // What would have been a failure has been told already; a call of gRPC that
         // ends without a status is neither.
         let in_grpc = matches!(self.progress, Progress::AwaitingGrpc(_));
-        self.settle_breaker(store, now, (!in_grpc).then_some(false));
+        self.settle_breaker(cx, (!in_grpc).then_some(false));
     }
 
     /// What the head of an answer tells the breaker: a failure at once, a success
@@ -218,14 +209,13 @@ impl Exchange {
     /// and must not let a client open or close it.
     pub(super) fn judge_for_breaker(
         &mut self,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         reason: Reason,
         status: u16,
     ) {
         match self.tells_failure(reason, status) {
             Some(false) => {}
-            failed => self.settle_breaker(store, now, failed),
+            failed => self.settle_breaker(cx, failed),
         }
     }
 
@@ -279,14 +269,13 @@ impl Exchange {
     pub fn on_response_body(
         &mut self,
         read: impl FnOnce() -> Vec<u8>,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         end_of_stream: bool,
     ) -> BodyEdit {
         self.held.head_waits = false;
         if let Some(edit) = self.translate_body(end_of_stream) {
             if end_of_stream {
-                self.complete(store, now);
+                self.complete(cx);
             }
             return edit;
         }
@@ -303,8 +292,8 @@ impl Exchange {
             answer.on_body(&bytes, |said| raise.extend(watch.then(|| probe.watch_metric(said))));
             // A Watch may go on for long after its first message.
             match answer.said() {
-                Some(Outcome::Pass) => self.settle_breaker(store, now, Some(false)),
-                Some(Outcome::Fail) => self.settle_breaker(store, now, Some(true)),
+                Some(Outcome::Pass) => self.settle_breaker(cx, Some(false)),
+                Some(Outcome::Fail) => self.settle_breaker(cx, Some(true)),
                 _ => {}
             }
         } else if let (Some(capture), Some((rule, _))) =
@@ -313,7 +302,7 @@ impl Exchange {
             capture.feed(&read(), rule.max_body);
         }
         if end_of_stream {
-            self.complete(store, now);
+            self.complete(cx);
         }
         match &mut self.held.replacement {
             Some(body) if end_of_stream => BodyEdit::Replace(std::mem::take(body)),
@@ -326,8 +315,7 @@ impl Exchange {
     /// it matters.
     pub fn on_response_trailers(
         &mut self,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         grpc_status: impl FnOnce() -> Option<Vec<u8>>,
     ) {
         self.held.head_waits = false;
@@ -345,9 +333,9 @@ impl Exchange {
                 Some(status) if grpc::is_servers_fault(status) => Some(true),
                 _ => None,
             };
-            self.settle_breaker(store, now, failed);
+            self.settle_breaker(cx, failed);
         }
-        self.complete(store, now);
+        self.complete(cx);
         outcome.into_iter().for_each(|outcome| self.progress = Progress::Known(outcome));
     }
 }

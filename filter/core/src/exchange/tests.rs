@@ -7,6 +7,7 @@ use crate::http::edits::{BodyEdit, HeaderEdits, Reply};
 use crate::http::headers::CLIENT_OVERRIDES;
 use crate::http::request::{FakeRequest, ResponseHead};
 use crate::policy::Policy;
+use crate::state::Context;
 use crate::state::fake::FakeStore;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -96,7 +97,8 @@ impl Proxy {
         self.probes += 1;
         let matched = self.policy.match_request(request).unwrap();
         let mut exchange = self.policy.exchange(matched, self.probes, self.now);
-        let decision = exchange.on_request_headers(request, &self.store, self.now, whole);
+        let decision =
+            exchange.on_request_headers(request, Context::at(&self.store, self.now), whole);
         (exchange, decision)
     }
 
@@ -116,13 +118,15 @@ impl Proxy {
 
     /// The prober's markers on an answer without a body.
     fn answered(&self, exchange: &mut Exchange, response: &Response) -> Vec<String> {
-        let edits = exchange.on_response_headers(response, &self.store, self.now, true);
+        let edits =
+            exchange.on_response_headers(response, Context::at(&self.store, self.now), true);
         edits.set.iter().map(|(name, value)| format!("{name}: {}", text(value))).collect()
     }
 
     /// The series that is raised when the stream ends, without what precedes `label`.
     fn ends_with(&self, exchange: &mut Exchange, label: &str) -> Vec<String> {
-        let counts = exchange.on_end(&Response::default(), &self.store, self.now, || None);
+        let counts =
+            exchange.on_end(&Response::default(), Context::at(&self.store, self.now), || None);
         let raised =
             counts.into_iter().map(|(metric, _)| metric).chain(exchange.take_signals().raise);
         let names = raised.map(|metric| self.policy.metrics()[metric].name.clone());
@@ -132,7 +136,8 @@ impl Proxy {
     /// The outcome that is counted when the stream ends with this trailer.
     fn ends(&self, exchange: &mut Exchange, grpc_status: Option<&str>) -> String {
         let trailer = || grpc_status.map(Into::into);
-        let counts = exchange.on_end(&Response::default(), &self.store, self.now, trailer);
+        let counts =
+            exchange.on_end(&Response::default(), Context::at(&self.store, self.now), trailer);
         self.outcome(counts)
     }
 
@@ -173,9 +178,9 @@ const CACHE: &str =
 /// The application answers with a body.
 fn well(proxy: &Proxy, exchange: &mut Exchange) {
     let response = Response::status("200").with("content-type", "text/plain");
-    exchange.on_response_headers(&response, &proxy.store, proxy.now, false);
-    exchange.on_response_body(|| b"we".to_vec(), &proxy.store, proxy.now, false);
-    exchange.on_response_body(|| b"ll".to_vec(), &proxy.store, proxy.now, true);
+    exchange.on_response_headers(&response, Context::at(&proxy.store, proxy.now), false);
+    exchange.on_response_body(|| b"we".to_vec(), Context::at(&proxy.store, proxy.now), false);
+    exchange.on_response_body(|| b"ll".to_vec(), Context::at(&proxy.store, proxy.now), true);
 }
 
 fn unreachable() -> Response {
@@ -363,10 +368,17 @@ fn a_grpc_answer_is_judged_by_its_message_and_trailer() {
     for (status, outcome) in [(1, "pass"), (2, "fail")] {
         let mut proxy = Proxy::with_probe(GRPC);
         let (mut exchange, _) = proxy.forwards(&FakeRequest::grpc("Check"));
-        let edits =
-            exchange.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
+        let edits = exchange.on_response_headers(
+            &Response::status("200"),
+            Context::at(&proxy.store, NOW),
+            false,
+        );
         assert_eq!(edits.set.len(), 1, "the verdict is still to come");
-        exchange.on_response_body(|| vec![0, 0, 0, 0, 2, 8, status], &proxy.store, NOW, false);
+        exchange.on_response_body(
+            || vec![0, 0, 0, 0, 2, 8, status],
+            Context::at(&proxy.store, NOW),
+            false,
+        );
         assert_eq!(proxy.ends(&mut exchange, Some("0")), outcome);
     }
 }
@@ -401,7 +413,8 @@ fn an_answer_of_the_proxy_itself_is_not_annotated_again() {
 fn durations(proxy: &mut Proxy, request: &FakeRequest, took: Nanos) -> Vec<(String, u64)> {
     let (mut exchange, _) = proxy.arrives(request);
     let end = proxy.now + took;
-    let counts = exchange.on_end(&Response::default(), &proxy.store, end, || None).into_iter();
+    let counts =
+        exchange.on_end(&Response::default(), Context::at(&proxy.store, end), || None).into_iter();
     let counts = counts.map(|(metric, ms)| (proxy.policy.metrics()[metric].name.clone(), ms));
     counts.filter(|(name, _)| name.contains("duration")).collect()
 }

@@ -18,7 +18,7 @@ use crate::base::metric::MetricIndex;
 use crate::base::signals::Signals;
 use crate::base::time::{HOUR, Nanos};
 use crate::state::{
-    Cell, Cells, Change, Decoder, Encoder, Lease, Notice, SharedStore, State, update,
+    Cell, Cells, Change, Context, Decoder, Encoder, Lease, Notice, SharedStore, State, update,
 };
 
 /// The protocols that a cluster has been spoken to in.
@@ -320,10 +320,10 @@ impl Upstreams {
     pub(crate) fn note_full(
         &self,
         cluster: &[u8],
-        (store, now): (&impl SharedStore, Nanos),
+        cx: Context<'_, impl SharedStore>,
         signals: &mut Signals,
     ) {
-        if self.full.is_due(&self.cells.said("full"), HOUR, store, now) {
+        if self.full.is_due(&self.cells.said("full"), HOUR, cx) {
             signals.log.push(format!(
                 "there is no room to learn what more clusters speak: probes to {:?} and others go without connection: close",
                 String::from_utf8_lossy(cluster)
@@ -332,9 +332,9 @@ impl Upstreams {
     }
 
     /// Has the admin interface asked about a cluster, and says whether there is room to.
-    pub fn list(&self, cluster: &[u8], store: &impl SharedStore, now: Nanos) -> bool {
+    pub fn list(&self, cluster: &[u8], cx: Context<'_, impl SharedStore>) -> bool {
         let Ok(cluster) = std::str::from_utf8(cluster) else { return false };
-        let listed = update::<Waiting, _>(store, &self.waiting, now, |list| {
+        let listed = update::<Waiting, _>(cx, &self.waiting, |list| {
             let added = list.add(cluster);
             Change::write_if(added, added || list.holds(cluster))
         });
@@ -352,13 +352,13 @@ impl Upstreams {
         &self,
         clusters: &[(String, Option<Protocols>)],
         asked: Nanos,
-        (store, now): (&impl SharedStore, Nanos),
+        cx: Context<'_, impl SharedStore>,
         signals: &mut Signals,
     ) {
         if clusters.is_empty() {
             return;
         }
-        let _ = update::<Waiting, _>(store, &self.waiting, now, |list| {
+        let _ = update::<Waiting, _>(cx, &self.waiting, |list| {
             list.0.retain(|waiting| clusters.iter().all(|(cluster, _)| cluster != waiting));
             Change::Write(())
         });
@@ -367,7 +367,7 @@ impl Upstreams {
             let (mut news, mut spared) = (false, false);
             for client in CLIENTS {
                 let cell = self.cell(cluster.as_bytes(), client);
-                let _ = update::<Upstream, _>(store, &cell, now, |upstream| {
+                let _ = update::<Upstream, _>(cx, &cell, |upstream| {
                     spared |= upstream.stage == Stage::Spared;
                     let learnt = upstream.learn(protocols, asked);
                     news |= learnt;

@@ -6,7 +6,7 @@
 //! after others have loaded the next one.
 
 use crate::base::time::Nanos;
-use crate::state::{Cell, Change, Decoder, Encoder, SharedStore, State, update};
+use crate::state::{Cell, Change, Context, Decoder, Encoder, SharedStore, State, update};
 use std::collections::BTreeMap;
 
 /// The loads of one plugin, in all VMs together.
@@ -63,14 +63,13 @@ impl ConfigLoads {
         &self,
         plugin: &str,
         seen: &mut Seen,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> LoadResult {
         let before = seen.0.get(plugin).copied();
-        let noted = update::<Register, _>(store, &self.cell, now, |register| {
+        let noted = update::<Register, _>(cx, &self.cell, |register| {
             register.latest = self.print;
             let build = std::mem::replace(&mut register.build, self.build) != self.build;
-            let (number, load) = register.note(self.print, before, now);
+            let (number, load) = register.note(self.print, before, cx.now);
             Change::Write((number, LoadResult { load, build }))
         });
         // Where it can't be written nobody would know it for the first.
@@ -154,7 +153,7 @@ mod tests {
     impl Process {
         fn load(&mut self, vm: &mut Seen, print: u64, now: Nanos) {
             let loads = ConfigLoads::new("p", print, self.build);
-            let result = loads.register("p", vm, &self.store, now);
+            let result = loads.register("p", vm, Context::at(&self.store, now));
             self.counted += usize::from(result.load);
             self.builds += usize::from(result.build);
         }

@@ -11,7 +11,9 @@ use crate::http::completed::Completed;
 use crate::http::request::{Ending, RequestHead};
 use crate::score::{Alpn, ProtocolRule, ScoreRule, TlsVersion};
 use crate::state::sliding::{Sliding, Sums, count_at};
-use crate::state::{self, Change, Decoder, Encoder, Shared, SharedStore, State, fingerprint};
+use crate::state::{
+    self, Change, Context, Decoder, Encoder, Shared, SharedStore, State, fingerprint,
+};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -113,28 +115,22 @@ impl ScoreKeeper {
 
     /// Shares what this worker has counted. What can't be written is lost: a few
     /// requests of many.
-    pub fn share(&self, store: &impl SharedStore, now: Nanos) {
+    pub fn share(&self, cx: Context<'_, impl SharedStore>) {
         let tally = self.tally.take();
         if tally != Live::default() {
-            self.add(&self.live, &tally, store, now);
+            self.add(&self.live, &tally, cx);
         }
     }
 
     /// Takes note of the answer to a check, or that there was none.
-    pub fn record_check(
-        &self,
-        place: usize,
-        sample: &Sample,
-        store: &impl SharedStore,
-        now: Nanos,
-    ) {
+    pub fn record_check(&self, place: usize, sample: &Sample, cx: Context<'_, impl SharedStore>) {
         if let Some(check) = self.checks.get(place) {
-            self.add(check, sample, store, now);
+            self.add(check, sample, cx);
         }
     }
 
     /// Takes note of what the admin interface has shown since the view before.
-    pub fn record_view(&self, before: &View, view: &View, store: &impl SharedStore, now: Nanos) {
+    pub fn record_view(&self, before: &View, view: &View, cx: Context<'_, impl SharedStore>) {
         let requests = |view: &View, place: usize| {
             view.clusters.get(place).copied().flatten().map_or(0, |cluster| cluster.requests)
         };
@@ -146,35 +142,29 @@ impl ScoreKeeper {
         };
         let handshakes = handshakes.and(&view.connections().since(before.connections()));
         let upstream = Upstream { handshakes, used: used.collect() };
-        self.add(&self.upstream, &upstream, store, now);
+        self.add(&self.upstream, &upstream, cx);
     }
 
-    fn add(
-        &self,
-        window: &Shared<Sliding>,
-        sums: &impl Sums,
-        store: &impl SharedStore,
-        now: Nanos,
-    ) {
-        let _ = window.update(store, now, |window| {
-            window.add(self.rule.window, sums, now);
+    fn add(&self, window: &Shared<Sliding>, sums: &impl Sums, cx: Context<'_, impl SharedStore>) {
+        let _ = window.update(cx, |window| {
+            window.add(self.rule.window, sums, cx.now);
             Change::Write(())
         });
     }
 
     /// Works the score out. `view` is what the admin interface shows, where it was
     /// seen lately.
-    pub fn work_out(&self, view: Option<&View>, store: &impl SharedStore, now: Nanos) -> Scored {
+    pub fn work_out(&self, view: Option<&View>, cx: Context<'_, impl SharedStore>) -> Scored {
         let window = self.rule.window;
-        let live: Live = self.live.read(store, now).total(window, now);
-        let upstream: Upstream = self.upstream.read(store, now).total(window, now);
+        let live: Live = self.live.read(cx).total(window, cx.now);
+        let upstream: Upstream = self.upstream.read(cx).total(window, cx.now);
         let min_volume = u64::from(self.rule.min_volume);
         let clusters = view.map(|view| {
             let used = upstream.used.iter().copied().chain(std::iter::repeat(0));
             let known = view.clusters.iter().zip(used);
             known.map(|(hosts, used)| Cluster { hosts: *hosts, used }).collect()
         });
-        let checks = self.checks.iter().map(|check| check.read(store, now).total(window, now));
+        let checks = self.checks.iter().map(|check| check.read(cx).total(window, cx.now));
         let stability = Stability { sources: checks.chain([live.answers]).collect(), min_volume };
         let protocol = Protocol {
             handshakes: view.map(|_| upstream.handshakes),
@@ -186,7 +176,7 @@ impl ScoreKeeper {
         Scored {
             score: combine(&self.rule.weights, &readings),
             axes: readings.map(|reading| reading.map(thousandths)),
-            at: now,
+            at: cx.now,
         }
     }
 

@@ -1,8 +1,7 @@
 //! Places in shared data.
 
 use super::record::{self, Record, records};
-use super::{Decoder, Encoder, SharedStore, State, Version};
-use crate::base::time::Nanos;
+use super::{Context, Decoder, Encoder, SharedStore, State, Version};
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
@@ -170,14 +169,13 @@ impl Cell {
     #[inline(never)]
     fn write(
         &self,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         value: &Value,
         mut bytes: Vec<u8>,
     ) -> Written {
         let others = records(&value.bytes);
         let mut others: Vec<Record<'_>> =
-            others.filter(|other| other.expires > now && other.seal != self.seal).collect();
+            others.filter(|other| other.expires > cx.now && other.seal != self.seal).collect();
         let mut displaced = false;
         while others.len() >= MOST_TOGETHER
             || others.iter().fold(bytes.len(), |size, other| size + other.bytes.len()) > self.room
@@ -195,7 +193,7 @@ impl Cell {
             displaced |= ours(&others.swap_remove(place));
         }
         others.iter().for_each(|other| bytes.extend_from_slice(other.bytes));
-        match store.write(&self.key, &bytes, value.version) {
+        match cx.store.write(&self.key, &bytes, value.version) {
             true => Written::Done { displaced },
             false => Written::Overtaken,
         }
@@ -215,12 +213,12 @@ impl Value {
 }
 
 impl<S: State> Slot<'_, S> {
-    pub(super) fn store(&self, store: &impl SharedStore, now: Nanos) -> Written {
+    pub(super) fn store(&self, cx: Context<'_, impl SharedStore>) -> Written {
         let mut state = Encoder::default();
         self.state.encode(&mut state);
         let (expires, yields) = (self.state.expires(), self.state.yields());
         let record = record::write(expires, yields, &self.cell.seal, state);
-        self.cell.write(store, now, &self.value, record)
+        self.cell.write(cx, &self.value, record)
     }
 }
 

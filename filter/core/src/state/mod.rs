@@ -43,6 +43,31 @@ pub trait SharedStore {
     fn write(&self, key: &str, value: &[u8], version: Version) -> bool;
 }
 
+/// Shared data as it is met at one moment.
+#[derive(Debug)]
+pub struct Context<'a, S> {
+    /// Where the states are.
+    pub store: &'a S,
+    /// The moment, by the clock that all VMs of the process share.
+    pub now: Nanos,
+}
+
+impl<'a, S> Context<'a, S> {
+    /// Shared data at this moment.
+    pub fn at(store: &'a S, now: Nanos) -> Self {
+        Self { store, now }
+    }
+}
+
+// Derived they would ask the same of `S`.
+impl<S> Clone for Context<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Context<'_, S> {}
+
 /// What a rule keeps in shared data.
 pub trait State: Default {
     /// Its bytes.
@@ -96,12 +121,11 @@ impl<T> Change<T> {
 /// # Errors
 /// The state can't be kept, or could not be written however often it was tried.
 pub fn update<S: State, T>(
-    store: &impl SharedStore,
+    cx: Context<'_, impl SharedStore>,
     cell: &Cell,
-    now: Nanos,
     change: impl FnMut(&mut S) -> Change<T>,
 ) -> Result<T, Refusal> {
-    update_and_displace(store, cell, now, change).map(|(decision, _)| decision)
+    update_and_displace(cx, cell, change).map(|(decision, _)| decision)
 }
 
 /// The same; says also whether the state of another scope had to give way.
@@ -109,18 +133,17 @@ pub fn update<S: State, T>(
 /// # Errors
 /// As [`update`].
 pub fn update_and_displace<S: State, T>(
-    store: &impl SharedStore,
+    cx: Context<'_, impl SharedStore>,
     cell: &Cell,
-    now: Nanos,
     mut change: impl FnMut(&mut S) -> Change<T>,
 ) -> Result<(T, bool), Refusal> {
     for _ in 0..ATTEMPTS {
-        let mut slot = cell.load::<S>(store);
+        let mut slot = cell.load::<S>(cx.store);
         let decision = match change(&mut slot.state) {
             Change::Keep(decision) => return Ok((decision, false)),
             Change::Write(decision) => decision,
         };
-        match slot.store(store, now) {
+        match slot.store(cx) {
             Written::Done { displaced } => return Ok((decision, displaced)),
             Written::Overtaken => {}
             Written::NoRoom => return Err(Refusal::Occupied),

@@ -1,6 +1,6 @@
 //! Lines of the log that would come again with every request.
 
-use super::{Cell as StateCell, Change, Lease, SharedStore, update};
+use super::{Cell as StateCell, Change, Context, Lease, SharedStore, update};
 use crate::base::time::Nanos;
 use std::cell::Cell;
 
@@ -19,18 +19,17 @@ impl Notice {
         &self,
         cell: &StateCell,
         every: Nanos,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
     ) -> bool {
         // Under a storm most of those who ask are to read nothing.
-        if self.next.get() > now {
+        if self.next.get() > cx.now {
             return false;
         }
-        self.next.set(now.saturating_add(every));
-        let claimed = update::<Lease, _>(store, cell, now, |lease| {
-            let free = !lease.is_held(now);
+        self.next.set(cx.now.saturating_add(every));
+        let claimed = update::<Lease, _>(cx, cell, |lease| {
+            let free = !lease.is_held(cx.now);
             if free {
-                lease.grant(0, now, every);
+                lease.grant(0, cx.now, every);
             }
             Change::write_if(free, free)
         });

@@ -1,7 +1,7 @@
 //! A state of the process, looked at by a worker again and again.
 
 use crate::base::time::Nanos;
-use crate::state::{Cell, Change, Refusal, SharedStore, State, update};
+use crate::state::{Cell, Change, Context, Refusal, SharedStore, State, update};
 use std::cell::RefCell;
 
 /// How long a worker relies on what it has read, in nanoseconds: thousands of
@@ -22,15 +22,15 @@ impl<S: State + Clone> Shared<S> {
     }
 
     /// The present state, or that of a moment ago.
-    pub fn read(&self, store: &impl SharedStore, now: Nanos) -> S {
-        self.look(store, now, S::clone)
+    pub fn read(&self, cx: Context<'_, impl SharedStore>) -> S {
+        self.look(cx, S::clone)
     }
 
     /// What `act` sees in the present state, or in that of a moment ago.
-    pub fn look<T>(&self, store: &impl SharedStore, now: Nanos, act: impl FnOnce(&S) -> T) -> T {
+    pub fn look<T>(&self, cx: Context<'_, impl SharedStore>, act: impl FnOnce(&S) -> T) -> T {
         let Ok(mut copy) = self.copy.try_borrow_mut() else { return act(&S::default()) };
-        let fresh = copy.take().filter(|(at, _)| *at <= now && now - at < FRESH);
-        let (_, state) = copy.insert(fresh.unwrap_or_else(|| (now, self.cell.read(store))));
+        let fresh = copy.take().filter(|(at, _)| *at <= cx.now && cx.now - at < FRESH);
+        let (_, state) = copy.insert(fresh.unwrap_or_else(|| (cx.now, self.cell.read(cx.store))));
         act(state)
     }
 
@@ -40,13 +40,12 @@ impl<S: State + Clone> Shared<S> {
     /// It could not be written.
     pub fn update<T>(
         &self,
-        store: &impl SharedStore,
-        now: Nanos,
+        cx: Context<'_, impl SharedStore>,
         change: impl FnMut(&mut S) -> Change<T>,
     ) -> Result<T, Refusal> {
         if let Ok(mut copy) = self.copy.try_borrow_mut() {
             *copy = None;
         }
-        update(store, &self.cell, now, change)
+        update(cx, &self.cell, change)
     }
 }

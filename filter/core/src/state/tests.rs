@@ -27,7 +27,7 @@ fn count(store: &FakeStore, cell: &Cell) -> Option<u64> {
 }
 
 fn try_to_count(store: &FakeStore, cell: &Cell) -> Result<u64, Refusal> {
-    update::<Count, _>(store, cell, 0, |count| {
+    update::<Count, _>(Context::at(store, 0), cell, |count| {
         count.0 += 1;
         Change::Write(count.0)
     })
@@ -57,8 +57,8 @@ fn two_that_create_a_state_at_once_dont_overwrite_each_other() {
     let cell = Cells::new("a".into(), 1).scope(&[]);
     let mine = cell.load::<Count>(&store);
     let theirs = cell.load::<Count>(&store);
-    assert_eq!(mine.store(&store, 0), Written::Done { displaced: false });
-    assert_eq!(theirs.store(&store, 0), Written::Overtaken);
+    assert_eq!(mine.store(Context::at(&store, 0)), Written::Done { displaced: false });
+    assert_eq!(theirs.store(Context::at(&store, 0)), Written::Overtaken);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn keep(
     until: Nanos,
     yields: bool,
 ) -> Result<bool, Refusal> {
-    let kept = update_and_displace::<Lasting, _>(store, cell, now, |state| {
+    let kept = update_and_displace::<Lasting, _>(Context::at(store, now), cell, |state| {
         *state = Lasting { until, yields };
         Change::Write(())
     });
@@ -297,9 +297,13 @@ fn of_all_workers_one_says_a_thing_and_not_again_before_a_time() {
     let store = FakeStore::default();
     let workers = [(); 3].map(|()| Notice::default());
     let cell = Cells::new("a".into(), 1).said("full");
-    let said =
-        |now| workers.iter().filter(|notice| notice.is_due(&cell, 1_000, &store, now)).count();
+    let said = |now| {
+        workers
+            .iter()
+            .filter(|notice| notice.is_due(&cell, 1_000, Context::at(&store, now)))
+            .count()
+    };
     assert_eq!([5_000, 5_001, 5_999, 6_000, 6_500, 7_000].map(said), [1, 0, 0, 1, 0, 1]);
     let other = Cells::new("a".into(), 1).said("other");
-    assert!(Notice::default().is_due(&other, 1_000, &store, 7_000), "another thing");
+    assert!(Notice::default().is_due(&other, 1_000, Context::at(&store, 7_000)), "another thing");
 }

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::evidence::Detail;
 use crate::evidence::report::Report;
 use crate::score::Scored;
+use crate::state::Context;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -26,14 +27,14 @@ const WEIGHTS: &str = r#"{"topology":0.4,"stability":0.35,"protocol":0.25}"#;
 impl Process {
     fn scored(&self) -> Scored {
         let evidence = self.vms.iter().flatten().next().unwrap().background.evidence.clone();
-        evidence.score.as_ref().unwrap().scored.read(&self.store, self.now)
+        evidence.score.as_ref().unwrap().scored.read(Context::at(&self.store, self.now))
     }
 
     fn report(&self) -> Report {
         let config = Config::parse(self.policy_text.as_bytes()).unwrap();
         let evidence = self.vms.iter().flatten().next().unwrap().background.evidence.clone();
         let items = evidence.items(&config.probes[0], &config);
-        evidence.report(&items, Detail::Full, &self.store, self.now)
+        evidence.report(&items, Detail::Full, Context::at(&self.store, self.now))
     }
 
     fn finding(&self) -> (Verdict, String) {

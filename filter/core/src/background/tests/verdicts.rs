@@ -1,6 +1,7 @@
 //! Each change of a rule's verdict is told once, and why.
 
 use super::*;
+use crate::state::Context;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -74,7 +75,7 @@ fn only_the_latest_configuration_tells() {
     let mut process = Process::new(RULES, 1);
     process.run(5 * SECOND);
     let later = ConfigLoads::new("hb", 1, 0);
-    later.register("hb", &mut Seen::default(), &process.store, process.now);
+    later.register("hb", &mut Seen::default(), Context::at(&process.store, process.now));
     process.manner = Manner::Answers("500", MS);
     process.run(20 * SECOND);
     assert_eq!(verdicts(&process), [""; 0]);

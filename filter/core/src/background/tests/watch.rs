@@ -1,6 +1,7 @@
 //! Watches, and the Checks beside them.
 
 use super::*;
+use crate::state::Context;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -29,9 +30,9 @@ impl Process {
         open[0]
     }
 
-    fn each_vm(&mut self, mut act: impl FnMut(&mut Background, &FakeStore, Nanos)) {
+    fn each_vm(&mut self, mut act: impl FnMut(&mut Background, Context<'_, FakeStore>)) {
         for vm in self.vms.iter_mut().flatten() {
-            act(&mut vm.background, &self.store, self.now);
+            act(&mut vm.background, Context::at(&self.store, self.now));
             // As after every end of a stream.
             vm.ticks_at = Some(self.now + MS);
         }
@@ -39,20 +40,20 @@ impl Process {
 
     fn says(&mut self, message: &[u8]) {
         let stream = self.stream();
-        self.each_vm(|vm, store, now| vm.on_message(stream, message, store, now));
+        self.each_vm(|vm, cx| vm.on_message(stream, message, cx));
         self.run(MS);
     }
 
     fn ends(&mut self, status: u32) {
         let stream = self.stream();
         self.open.borrow_mut().clear();
-        self.each_vm(|vm, store, now| vm.on_close(stream, status, b"", store, now));
+        self.each_vm(|vm, cx| vm.on_close(stream, status, b"", cx));
         self.run(MS);
     }
 
     fn last(&self) -> (bool, String) {
         let vm = self.vms.iter().flatten().next().unwrap();
-        let state = vm.background.evidence.checks[0].state.read(&self.store, self.now);
+        let state = vm.background.evidence.checks[0].state.read(Context::at(&self.store, self.now));
         let up = state.position(crate::facts::check::Initial::Unknown)
             == crate::facts::check::Position::Up;
         (up, state.last.map(|last| last.output).unwrap_or_default())
@@ -196,7 +197,7 @@ fn a_quiet_watch_does_not_go_stale() {
     let state = |process: &Process| {
         let vm = process.vms[0].as_ref().unwrap();
         let check = &vm.background.evidence.checks[0];
-        let last = check.state.read(&process.store, process.now).last.unwrap();
+        let last = check.state.read(Context::at(&process.store, process.now)).last.unwrap();
         (check.rule.clone(), last)
     };
     let (rule, last) = state(&process);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::environment::Environment;
 use crate::exchange::decision::Decision;
+use crate::state::Context;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -12,9 +13,9 @@ fn one_probe_fetches_the_others_wait_and_all_get_its_answer() {
     let (mut first, _) = proxy.forwards(&get());
     let (mut second, decision) = proxy.arrives(&get());
     assert_eq!(decision, Decision::Wait);
-    assert_eq!(second.on_wake(&get(), &proxy.store, NOW), Decision::Wait);
+    assert_eq!(second.on_wake(&get(), Context::at(&proxy.store, NOW)), Decision::Wait);
     well(&proxy, &mut first);
-    match second.on_wake(&get(), &proxy.store, NOW) {
+    match second.on_wake(&get(), Context::at(&proxy.store, NOW)) {
         Decision::Reply(reply) => assert_eq!(text(&reply.body), "well"),
         other => panic!("{other:?}"),
     }
@@ -42,7 +43,7 @@ fn who_has_waited_gets_the_answer_though_it_has_expired_meanwhile() {
     well(&proxy, &mut first);
     let late = NOW + 20 * SECOND;
     assert!(
-        matches!(second.on_wake(&get(), &proxy.store, late), Decision::Reply(reply) if reply.status == 200)
+        matches!(second.on_wake(&get(), Context::at(&proxy.store, late)), Decision::Reply(reply) if reply.status == 200)
     );
 }
 
@@ -52,15 +53,15 @@ fn a_refresh_that_ends_without_an_answer_is_taken_over() {
     let (mut first, _) = proxy.forwards(&get());
     let (mut second, _) = proxy.arrives(&get());
     proxy.ends(&mut first, None);
-    assert!(matches!(second.on_wake(&get(), &proxy.store, NOW), Decision::Forward(_)));
+    assert!(matches!(second.on_wake(&get(), Context::at(&proxy.store, NOW)), Decision::Forward(_)));
 }
 
 #[test]
 fn an_answer_that_breaks_off_is_not_kept() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut first, _) = proxy.forwards(&get());
-    first.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
-    first.on_response_body(|| b"wel".to_vec(), &proxy.store, NOW, false);
+    first.on_response_headers(&Response::status("200"), Context::at(&proxy.store, NOW), false);
+    first.on_response_body(|| b"wel".to_vec(), Context::at(&proxy.store, NOW), false);
     proxy.ends(&mut first, None);
     proxy.forwards(&get());
 }
@@ -70,8 +71,11 @@ fn who_waits_too_long_is_told_so() {
     let mut proxy = Proxy::with_probe(CACHE);
     proxy.forwards(&get());
     let (mut second, _) = proxy.arrives(&get());
-    assert_eq!(second.on_wake(&get(), &proxy.store, NOW + 3 * SECOND - 1), Decision::Wait);
-    match second.on_wake(&get(), &proxy.store, NOW + 3 * SECOND) {
+    assert_eq!(
+        second.on_wake(&get(), Context::at(&proxy.store, NOW + 3 * SECOND - 1)),
+        Decision::Wait
+    );
+    match second.on_wake(&get(), Context::at(&proxy.store, NOW + 3 * SECOND)) {
         Decision::Reply(reply) => {
             assert_eq!((reply.status, reply.details), (504, "heartbeat_cache_timeout"))
         }
@@ -87,14 +91,22 @@ fn a_stale_answer_covers_an_application_that_cannot_be_reached() {
     well(&proxy, &mut exchange);
     proxy.now += 2 * SECOND;
     let (mut exchange, _) = proxy.forwards(&get());
-    let edits = exchange.on_response_headers(&unreachable(), &proxy.store, proxy.now, false);
+    let edits =
+        exchange.on_response_headers(&unreachable(), Context::at(&proxy.store, proxy.now), false);
     assert_eq!(value(&edits, ":status"), Some("200"));
     assert_eq!(value(&edits, "age"), Some("2"));
     assert!(edits.remove.contains(&"content-length"));
-    let piece =
-        exchange.on_response_body(|| b"upstream connect".to_vec(), &proxy.store, proxy.now, false);
+    let piece = exchange.on_response_body(
+        || b"upstream connect".to_vec(),
+        Context::at(&proxy.store, proxy.now),
+        false,
+    );
     assert_eq!(piece, BodyEdit::Replace(vec![]));
-    let piece = exchange.on_response_body(|| b" error".to_vec(), &proxy.store, proxy.now, true);
+    let piece = exchange.on_response_body(
+        || b" error".to_vec(),
+        Context::at(&proxy.store, proxy.now),
+        true,
+    );
     assert_eq!(piece, BodyEdit::Replace(b"well".to_vec()));
     assert_eq!(proxy.ends(&mut exchange, None), "cached");
 }
@@ -106,7 +118,8 @@ fn nothing_covers_it_for_longer_than_it_may() {
     well(&proxy, &mut exchange);
     proxy.now += 10 * SECOND;
     let (mut exchange, _) = proxy.forwards(&get());
-    let edits = exchange.on_response_headers(&unreachable(), &proxy.store, proxy.now, false);
+    let edits =
+        exchange.on_response_headers(&unreachable(), Context::at(&proxy.store, proxy.now), false);
     assert_eq!(value(&edits, ":status"), None);
     assert_eq!(value(&edits, "x-heartbeat-status"), Some("not-ready"));
 }
@@ -116,8 +129,9 @@ fn a_head_is_sent_on_as_a_get_and_answered_without_a_body() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut exchange, edits) = proxy.forwards(&FakeRequest::new("HEAD", "/h"));
     assert_eq!(value(&edits, ":method"), Some("GET"));
-    exchange.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
-    let piece = exchange.on_response_body(|| b"well".to_vec(), &proxy.store, NOW, true);
+    exchange.on_response_headers(&Response::status("200"), Context::at(&proxy.store, NOW), false);
+    let piece =
+        exchange.on_response_body(|| b"well".to_vec(), Context::at(&proxy.store, NOW), true);
     assert_eq!(piece, BodyEdit::Replace(vec![]));
     assert_eq!(text(&proxy.replies(&get()).body), "well");
 }
@@ -160,9 +174,9 @@ fn what_says_nothing_by_itself_is_not_kept() {
 fn an_answer_that_ends_with_trailers_is_kept() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut exchange, _) = proxy.forwards(&get());
-    exchange.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
-    exchange.on_response_body(|| b"well".to_vec(), &proxy.store, NOW, false);
-    exchange.on_response_trailers(&proxy.store, NOW, || None);
+    exchange.on_response_headers(&Response::status("200"), Context::at(&proxy.store, NOW), false);
+    exchange.on_response_body(|| b"well".to_vec(), Context::at(&proxy.store, NOW), false);
+    exchange.on_response_trailers(Context::at(&proxy.store, NOW), || None);
     assert_eq!(text(&proxy.replies(&get()).body), "well");
 }
 
@@ -172,7 +186,7 @@ fn a_fetch_that_fails_fails_for_all_who_wait() {
     let (mut first, _) = proxy.forwards(&get());
     let (mut second, _) = proxy.arrives(&get());
     proxy.answered(&mut first, &unreachable());
-    match second.on_wake(&get(), &proxy.store, NOW) {
+    match second.on_wake(&get(), Context::at(&proxy.store, NOW)) {
         Decision::Reply(reply) => {
             assert_eq!((reply.status, reply.details), (503, "heartbeat_cache_unreachable"));
         }
@@ -190,10 +204,12 @@ fn an_error_without_a_body_is_not_covered_by_half_an_answer() {
     well(&proxy, &mut exchange);
     proxy.now += 2 * SECOND;
     let (mut exchange, _) = proxy.forwards(&get());
-    let edits = exchange.on_response_headers(&unreachable(), &proxy.store, proxy.now, true);
+    let edits =
+        exchange.on_response_headers(&unreachable(), Context::at(&proxy.store, proxy.now), true);
     assert_eq!(value(&edits, ":status"), None);
     let (mut exchange, _) = proxy.forwards(&FakeRequest::new("HEAD", "/h"));
-    let edits = exchange.on_response_headers(&unreachable(), &proxy.store, proxy.now, true);
+    let edits =
+        exchange.on_response_headers(&unreachable(), Context::at(&proxy.store, proxy.now), true);
     assert_eq!(value(&edits, ":status"), Some("200"), "which has none either");
 }
 
@@ -249,7 +265,7 @@ fn what_the_cache_did_is_counted_once_for_each_probe() {
     let (mut second, _) = proxy.arrives(&get());
     let (mut gone, _) = proxy.arrives(&get());
     well(&proxy, &mut first);
-    second.on_wake(&get(), &proxy.store, NOW);
+    second.on_wake(&get(), Context::at(&proxy.store, NOW));
     assert_eq!(result(&proxy, &mut first), ["fetched;.;heartbeat_cache_total"]);
     assert_eq!(result(&proxy, &mut second), ["waited;.;heartbeat_cache_total"]);
     assert_eq!(result(&proxy, &mut gone), ["waited;.;heartbeat_cache_total"]);
@@ -268,7 +284,7 @@ fn who_takes_over_a_fetch_has_fetched() {
     let (mut first, _) = proxy.forwards(&get());
     let (mut second, _) = proxy.arrives(&get());
     proxy.ends(&mut first, None);
-    second.on_wake(&get(), &proxy.store, NOW);
+    second.on_wake(&get(), Context::at(&proxy.store, NOW));
     assert_eq!(result(&proxy, &mut second), ["fetched;.;heartbeat_cache_total"]);
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::exchange::decision::Decision;
+use crate::state::Context;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -21,16 +22,24 @@ impl Proxy {
         let matched = self.policy.match_request(&request).unwrap();
         let mut exchange = self.policy.exchange(matched, self.probes, self.now);
         if !exchange.wants_message() {
-            let decision = exchange.on_request_headers(&request, &self.store, self.now, false);
+            let decision =
+                exchange.on_request_headers(&request, Context::at(&self.store, self.now), false);
             return (exchange, decision);
         }
         exchange.await_message();
         let body = message(service);
         // Not before the call's own end, which a client may put off.
-        assert_eq!(exchange.on_message(&body, false, &request, &self.store, self.now), None);
-        assert_eq!(exchange.on_message(&body[..4], false, &request, &self.store, self.now), None);
+        assert_eq!(
+            exchange.on_message(&body, false, &request, Context::at(&self.store, self.now)),
+            None
+        );
+        assert_eq!(
+            exchange.on_message(&body[..4], false, &request, Context::at(&self.store, self.now)),
+            None
+        );
         assert!(exchange.awaits_message());
-        let decision = exchange.on_message(&body, true, &request, &self.store, self.now);
+        let decision =
+            exchange.on_message(&body, true, &request, Context::at(&self.store, self.now));
         assert!(!exchange.awaits_message());
         (exchange, decision.unwrap())
     }
@@ -38,11 +47,11 @@ impl Proxy {
     /// The series that counts how the call ended.
     fn answered_call(&mut self, exchange: &mut Exchange, body: &[u8], status: u32) -> String {
         let head = Response::status("200");
-        exchange.on_response_headers(&head, &self.store, self.now, false);
-        exchange.on_response_body(|| body.to_vec(), &self.store, self.now, false);
+        exchange.on_response_headers(&head, Context::at(&self.store, self.now), false);
+        exchange.on_response_body(|| body.to_vec(), Context::at(&self.store, self.now), false);
         let trailer = || Some(status.to_string().into());
-        exchange.on_response_trailers(&self.store, self.now, trailer);
-        self.counted(exchange.on_end(&head, &self.store, self.now, trailer))
+        exchange.on_response_trailers(Context::at(&self.store, self.now), trailer);
+        self.counted(exchange.on_end(&head, Context::at(&self.store, self.now), trailer))
     }
 }
 
@@ -93,7 +102,7 @@ fn a_call_whose_message_cant_be_read_in_time_gets_the_first_rule_for_all() {
     let matched = proxy.policy.match_request(&request).unwrap();
     let mut exchange = proxy.policy.exchange(matched, 1, proxy.now);
     assert!(exchange.wants_message());
-    let decision = exchange.without_message(&request, &proxy.store, proxy.now);
+    let decision = exchange.without_message(&request, Context::at(&proxy.store, proxy.now));
     assert!(matches!(decision, Decision::Forward(_)));
     let counted = proxy.answered_call(&mut exchange, &NOT_SERVING, 0);
     assert!(counted.contains("probe=.=b;"), "{counted}");

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::signals::Signals;
 use crate::guards::upstream::Protocols;
+use crate::state::Context;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -40,7 +41,7 @@ impl Proxy {
     fn asks_and_says(&mut self, request: &FakeRequest, response: &Response) -> (bool, Signals) {
         let (mut exchange, edits) = self.forwards(request);
         self.answered(&mut exchange, response);
-        let _ = exchange.on_end(response, &self.store, self.now, || None);
+        let _ = exchange.on_end(response, Context::at(&self.store, self.now), || None);
         (value(&edits, "connection").is_some(), exchange.take_signals())
     }
 
@@ -49,7 +50,12 @@ impl Proxy {
         let upstreams = &self.policy.evidence().upstreams;
         let waiting = upstreams.waiting(&self.store);
         let shown: Vec<_> = waiting.iter().map(|it| (it.clone(), Some(protocols))).collect();
-        upstreams.learn(&shown, self.now, (&self.store, self.now), &mut Signals::default());
+        upstreams.learn(
+            &shown,
+            self.now,
+            Context::at(&self.store, self.now),
+            &mut Signals::default(),
+        );
         waiting
     }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::exchange::decision::Decision;
 use crate::grpc::{ServingStatus, check_answer, list_answer};
 use crate::http::headers::RESPONDER;
+use crate::state::Context;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -21,8 +22,8 @@ impl Proxy {
         let Decision::Forward(edits) = decision else { panic!("{decision:?}") };
         assert_eq!(value(&edits, ":path"), Some("/replies"));
         let head = Response::status("200").with(RESPONDER, "1");
-        exchange.on_response_headers(&head, &self.store, self.now, false);
-        match exchange.on_response_body(Vec::new, &self.store, self.now, true) {
+        exchange.on_response_headers(&head, Context::at(&self.store, self.now), false);
+        match exchange.on_response_body(Vec::new, Context::at(&self.store, self.now), true) {
             BodyEdit::End(body, 0) => body,
             other => panic!("{other:?}"),
         }
@@ -79,10 +80,13 @@ fn a_client_behind_a_transcoder_gets_the_status_in_the_head_and_no_trailers() {
         let mut proxy =
             Proxy::new(r#"{"probes":[{"name":"p","match":{"grpc":{}},"via_http":"/h"}]}"#);
         let (mut exchange, _) = proxy.forwards(&request);
-        let edits =
-            exchange.on_response_headers(&Response::status("200"), &proxy.store, NOW, false);
+        let edits = exchange.on_response_headers(
+            &Response::status("200"),
+            Context::at(&proxy.store, NOW),
+            false,
+        );
         assert_eq!(value(&edits, "grpc-status"), bridged.then_some("0"));
-        let ends = exchange.on_response_body(Vec::new, &proxy.store, NOW, true);
+        let ends = exchange.on_response_body(Vec::new, Context::at(&proxy.store, NOW), true);
         assert_eq!(matches!(ends, BodyEdit::Replace(_)), bridged, "{ends:?}");
         assert_eq!(exchange.take_signals().log.len(), usize::from(bridged));
     }
@@ -109,10 +113,10 @@ fn a_list_names_the_services_whose_names_are_known() {
 fn the_answer_to_a_call_is_kept_with_its_status() {
     let mut proxy = Proxy::with_responder(CACHED_CALLS);
     let (mut exchange, _) = proxy.called("Check", "cart");
-    exchange.on_response_headers(&begun(), &proxy.store, NOW, false);
+    exchange.on_response_headers(&begun(), Context::at(&proxy.store, NOW), false);
     let serving = check_answer(ServingStatus::Serving);
-    exchange.on_response_body(|| serving.clone(), &proxy.store, NOW, false);
-    exchange.on_response_trailers(&proxy.store, NOW, || Some(b"0".into()));
+    exchange.on_response_body(|| serving.clone(), Context::at(&proxy.store, NOW), false);
+    exchange.on_response_trailers(Context::at(&proxy.store, NOW), || Some(b"0".into()));
     assert!(proxy.is_kept("cart"));
     assert_eq!(proxy.said("Check", "cart"), serving);
     assert!(!proxy.is_kept("orders"));
@@ -122,15 +126,15 @@ fn the_answer_to_a_call_is_kept_with_its_status() {
 fn a_call_that_ends_without_a_status_is_kept_for_nobody() {
     let mut proxy = Proxy::with_responder(CACHED_CALLS);
     let (mut exchange, _) = proxy.called("Check", "cart");
-    exchange.on_response_headers(&begun(), &proxy.store, NOW, false);
+    exchange.on_response_headers(&begun(), Context::at(&proxy.store, NOW), false);
     let serving = check_answer(ServingStatus::Serving);
-    exchange.on_response_body(|| serving, &proxy.store, NOW, true);
+    exchange.on_response_body(|| serving, Context::at(&proxy.store, NOW), true);
     assert_eq!(proxy.ends(&mut exchange, None), "error");
     assert!(!proxy.is_kept("cart"));
 
     let (mut exchange, _) = proxy.called("Check", "orders");
-    exchange.on_response_headers(&begun(), &proxy.store, NOW, false);
-    exchange.on_response_trailers(&proxy.store, NOW, || None);
+    exchange.on_response_headers(&begun(), Context::at(&proxy.store, NOW), false);
+    exchange.on_response_trailers(Context::at(&proxy.store, NOW), || None);
     assert_eq!(proxy.ends(&mut exchange, None), "error");
     assert!(!proxy.is_kept("orders"));
 }
@@ -140,9 +144,9 @@ fn an_answer_with_a_status_in_its_head_and_a_body_is_kept_for_nobody() {
     let mut proxy = Proxy::with_responder(CACHED_CALLS);
     let (mut exchange, _) = proxy.called("Check", "cart");
     let head = begun().with("grpc-status", "0");
-    exchange.on_response_headers(&head, &proxy.store, NOW, false);
+    exchange.on_response_headers(&head, Context::at(&proxy.store, NOW), false);
     let serving = check_answer(ServingStatus::Serving);
-    exchange.on_response_body(|| serving, &proxy.store, NOW, false);
-    exchange.on_response_trailers(&proxy.store, NOW, || Some(b"0".into()));
+    exchange.on_response_body(|| serving, Context::at(&proxy.store, NOW), false);
+    exchange.on_response_trailers(Context::at(&proxy.store, NOW), || Some(b"0".into()));
     assert!(!proxy.is_kept("cart"));
 }

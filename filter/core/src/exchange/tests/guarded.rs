@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::exchange::decision::Decision;
+use crate::state::Context;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -30,9 +31,9 @@ fn an_answer_that_breaks_off_is_an_error_and_the_breaker_knows_whose() {
         for _ in 0..2 {
             let (mut exchange, _) = proxy.forwards(&get());
             let begun = Response::status("200");
-            exchange.on_response_headers(&begun, &proxy.store, NOW, false);
+            exchange.on_response_headers(&begun, Context::at(&proxy.store, NOW), false);
             let end = Response::default().because(details);
-            let counts = exchange.on_end(&end, &proxy.store, NOW, || None);
+            let counts = exchange.on_end(&end, Context::at(&proxy.store, NOW), || None);
             assert_eq!(proxy.outcome(counts), "error");
         }
         proxy.arrives(&get()).1
@@ -157,7 +158,7 @@ fn the_last_answer_may_be_envoys_own_failure() {
     let (mut exchange, _) = proxy.forwards(&get());
     well(&proxy, &mut exchange);
     let (mut exchange, _) = proxy.forwards(&get());
-    exchange.on_response_headers(&unreachable(), &proxy.store, NOW, true);
+    exchange.on_response_headers(&unreachable(), Context::at(&proxy.store, NOW), true);
     assert_eq!(proxy.replies(&get()).status, 503);
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::exchange::decision::Decision;
 use crate::guards::sharing::DROPPED;
+use crate::state::Context;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -10,8 +11,8 @@ const LIMIT: &str = r#""match":{"path":"/h"},"limit":{"rate":"2/m"}"#;
 
 /// The application answers with this body.
 fn says(proxy: &Proxy, exchange: &mut Exchange, response: Response, body: &str) {
-    exchange.on_response_headers(&response, &proxy.store, proxy.now, false);
-    exchange.on_response_body(|| body.into(), &proxy.store, proxy.now, true);
+    exchange.on_response_headers(&response, Context::at(&proxy.store, proxy.now), false);
+    exchange.on_response_body(|| body.into(), Context::at(&proxy.store, proxy.now), true);
     proxy.ends(exchange, None);
 }
 
@@ -113,13 +114,13 @@ fn an_answer_from_another_route_is_nobodys() {
     let (mut third, _) = proxy.arrives(&canary());
     says(&proxy, &mut fetch, from_stable(), "well");
     // One looks whether it was the markers.
-    let decision = second.on_wake(&canary(), &proxy.store, proxy.now);
+    let decision = second.on_wake(&canary(), Context::at(&proxy.store, proxy.now));
     assert!(matches!(&decision, Decision::Forward(edits) if value(edits, ":path").is_none()));
-    assert_eq!(third.on_wake(&canary(), &proxy.store, proxy.now), Decision::Wait);
-    second.on_response_headers(&from_canary(), &proxy.store, proxy.now, false);
+    assert_eq!(third.on_wake(&canary(), Context::at(&proxy.store, proxy.now)), Decision::Wait);
+    second.on_response_headers(&from_canary(), Context::at(&proxy.store, proxy.now), false);
     assert!(second.take_signals().log[0].contains(r#"cluster "canary", route "canary""#));
     // And all others pass as they are, for long.
-    let decision = third.on_wake(&canary(), &proxy.store, proxy.now);
+    let decision = third.on_wake(&canary(), Context::at(&proxy.store, proxy.now));
     assert!(matches!(&decision, Decision::Forward(edits) if value(edits, ":path").is_none()));
     for _ in 0..500 {
         proxy.now += SECOND;
@@ -158,7 +159,10 @@ fn a_scout_that_does_not_come_back_is_followed_by_another() {
     let (mut next, decision) = proxy.arrives(&canary());
     assert_eq!(decision, Decision::Wait);
     proxy.ends(&mut scout, None);
-    assert!(matches!(next.on_wake(&canary(), &proxy.store, NOW), Decision::Forward(_)));
+    assert!(matches!(
+        next.on_wake(&canary(), Context::at(&proxy.store, NOW)),
+        Decision::Forward(_)
+    ));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::guards::cache::CacheRule;
 use crate::state::fake::FakeStore;
-use crate::state::{Cells, Change, update};
+use crate::state::{Cells, Change, Context, update};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -167,7 +167,7 @@ fn however_workers_race_one_refresh_is_under_way() {
                 0 if !under_way.is_empty() => {
                     let (owner, _) = under_way.remove(next(under_way.len() as u64) as usize);
                     let keeps = next(2) == 0;
-                    let done = update::<CacheEntry, _>(&store, &cell, now, |entry| {
+                    let done = update::<CacheEntry, _>(Context::at(&store, now), &cell, |entry| {
                         if keeps {
                             entry.keep(&rule(), owner, now, answer(now))
                         } else {
@@ -178,11 +178,12 @@ fn however_workers_race_one_refresh_is_under_way() {
                     assert_eq!(done, Ok(()));
                 }
                 _ => {
-                    let lookup = update::<CacheEntry, _>(&store, &cell, now, |entry| {
-                        let before = entry.clone();
-                        let lookup = look(entry, now, token);
-                        Change::write_if(*entry != before, lookup)
-                    });
+                    let lookup =
+                        update::<CacheEntry, _>(Context::at(&store, now), &cell, |entry| {
+                            let before = entry.clone();
+                            let lookup = look(entry, now, token);
+                            Change::write_if(*entry != before, lookup)
+                        });
                     if lookup == Ok(Lookup::Refresh) {
                         under_way.retain(|(_, until)| *until > now);
                         under_way.push((token, now + PATIENCE));

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::signals::Signals;
 use crate::guards::upstream::Protocols;
+use crate::state::Context;
 use crate::state::fake::FakeStore;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -147,17 +148,17 @@ fn a_bounded_number_of_clusters_waits_to_be_known() {
     let (upstreams, store) =
         (Upstreams::new("hb", UpstreamMetrics::default()), FakeStore::default());
     for cluster in 0..100 {
-        let listed = upstreams.list(format!("c{cluster}").as_bytes(), &store, NOW);
+        let listed = upstreams.list(format!("c{cluster}").as_bytes(), Context::at(&store, NOW));
         assert_eq!(listed, cluster < Waiting::MOST);
-        assert!(upstreams.list(b"c0", &store, NOW), "it is there");
+        assert!(upstreams.list(b"c0", Context::at(&store, NOW)), "it is there");
     }
-    assert!(!upstreams.list("x".repeat(1_000).as_bytes(), &store, NOW));
+    assert!(!upstreams.list("x".repeat(1_000).as_bytes(), Context::at(&store, NOW)));
     let waiting = upstreams.waiting(&store);
     assert_eq!(waiting.len(), Waiting::MOST);
     assert_eq!(waiting.first().map(String::as_str), Some("c0"));
     // Those that were asked about make room, whatever was told of them.
     let asked: Vec<_> = waiting.into_iter().map(|cluster| (cluster, None)).collect();
-    upstreams.learn(&asked, NOW, (&store, NOW), &mut Signals::default());
+    upstreams.learn(&asked, NOW, Context::at(&store, NOW), &mut Signals::default());
     assert!(upstreams.waiting(&store).is_empty());
 }
 
@@ -167,12 +168,15 @@ fn a_cluster_that_speaks_http2_is_told_of_once() {
         (Upstreams::new("hb", UpstreamMetrics { http2: 5, close: 6 }), FakeStore::default());
     for client in *b"12" {
         let cell = upstreams.cell(b"app", client);
-        update::<Upstream, _>(&store, &cell, NOW, |it| Change::write_if(it.list(NOW), ())).unwrap();
+        update::<Upstream, _>(Context::at(&store, NOW), &cell, |it| {
+            Change::write_if(it.list(NOW), ())
+        })
+        .unwrap();
     }
     let mut signals = Signals::default();
     let shown = [("app".to_owned(), Some(Protocols::Multiplexed))];
     for _ in 0..2 {
-        upstreams.learn(&shown, NOW, (&store, NOW), &mut signals);
+        upstreams.learn(&shown, NOW, Context::at(&store, NOW), &mut signals);
     }
     assert_eq!(signals.raise, [5]);
     assert_eq!(signals.log.len(), 1);
