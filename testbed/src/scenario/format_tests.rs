@@ -52,29 +52,6 @@ fn the_scenarios_of_a_table_are_scenarios() {
     );
 }
 
-/// The scenario that the module's documentation tells tables with.
-#[test]
-fn the_documented_table_is_one() {
-    let documentation = include_str!("mod.rs").split("```yaml\n").nth(2).unwrap();
-    let lines = documentation.lines().take_while(|line| !line.contains("```"));
-    let told: Vec<_> = lines.map(|line| line.trim_start_matches("//!")).collect();
-    let all = read(&format!("scenarios:\n{}", told.join("\n"))).unwrap();
-    let names: Vec<_> = all.iter().map(|told| &*told.name).collect();
-    // An axis told with what its words stand for has them in alphabetical order.
-    assert_eq!(names[..2], ["probe_cache_check_there", "probe_cache_check_gone"]);
-    assert_eq!((names.len(), names[4]), (8, "probe_forward_check_there"));
-}
-
-/// The scenario that the module's documentation tells hosts with.
-#[test]
-fn the_documented_scenario_about_hosts_is_one() {
-    let documentation = include_str!("mod.rs").split("```yaml\n").nth(3).unwrap();
-    let lines = documentation.lines().take_while(|line| !line.contains("```"));
-    let told: Vec<_> = lines.map(|line| line.trim_start_matches("//!")).collect();
-    let all = read(&format!("scenarios:\n{}", told.join("\n"))).unwrap();
-    assert_eq!(all.iter().filter(|told| told.hosts.is_some()).count(), 1);
-}
-
 #[test]
 fn hosts_and_processes_are_told_apart() {
     for (steps, reason) in [
