@@ -7,7 +7,7 @@
 use crate::base::metric::MetricIndex;
 use crate::base::outcome::Outcome;
 use crate::base::signals::Signals;
-use crate::base::time::{HOUR, Nanos, WallTime, rounded_ms};
+use crate::base::time::{HOUR, Instant, WallTime, rounded_ms};
 use crate::evidence::Evidence;
 use crate::grpc::{self, GrpcAnswer};
 use crate::guards::breaker::{Breaker, Position};
@@ -77,7 +77,7 @@ pub struct Exchange {
     context: Rc<ExchangeContext>,
     /// Tells it apart from every other probe of the process.
     token: u64,
-    arrived: Nanos,
+    arrived: Instant,
     /// Whether the request came without a body. Others rely only on such a one:
     /// a body may be slow to come, on purpose.
     whole: bool,
@@ -103,7 +103,7 @@ pub struct Exchange {
 #[derive(Debug, Default)]
 struct Held {
     /// When it passed the breaker, where it is to say how it ended.
-    passed_breaker: Option<Nanos>,
+    passed_breaker: Option<Instant>,
     /// It is bounded by the caller's own deadline.
     callers_deadline: bool,
     /// Whether it asks the application to close the connection.
@@ -169,7 +169,7 @@ enum Progress {
 impl Exchange {
     /// A probe that has just arrived. `token` must differ from that of every
     /// other probe of the process.
-    pub fn new(matched: Matched, context: Rc<ExchangeContext>, token: u64, now: Nanos) -> Self {
+    pub fn new(matched: Matched, context: Rc<ExchangeContext>, token: u64, now: Instant) -> Self {
         let progress = match &matched.call {
             Some(call) => Progress::AwaitingGrpc(GrpcAnswer::new(call.method)),
             None => Progress::AwaitingHttp,
@@ -202,7 +202,7 @@ impl Exchange {
     }
 
     /// What wall time shows at a moment.
-    fn wall(&self, moment: Nanos) -> WallTime {
+    fn wall(&self, moment: Instant) -> WallTime {
         self.context.evidence.clock.at(moment)
     }
 
@@ -258,7 +258,7 @@ impl Exchange {
         let judged = matches!(outcome, Outcome::Pass | Outcome::Warn | Outcome::Fail);
         let http = matches!(self.progress, Progress::Known(_));
         let outcome = if http && judged && !whole { Outcome::Error } else { outcome };
-        let took_ms = rounded_ms(cx.now.saturating_sub(self.arrived));
+        let took_ms = rounded_ms(cx.now.since(self.arrived));
         Counts([
             self.cached.map(|result| (self.probe.cache_metric(result), 1)),
             Some((self.probe.metric(outcome), 1)),

@@ -9,7 +9,7 @@ mod notes;
 
 use crate::base::environment::Environment;
 use crate::base::metric::{Metric, MetricIndex};
-use crate::base::time::{HOUR, Nanos};
+use crate::base::time::{HOUR, Instant, Nanos};
 use crate::config::{Config, ConfigErrors};
 use crate::counters::counter::Counter;
 use crate::evidence::Evidence;
@@ -112,7 +112,7 @@ impl Policy {
 
     /// Follows a probe. `token` must differ from that of every other probe of
     /// the process.
-    pub fn exchange(&self, matched: Matched, token: u64, now: Nanos) -> Exchange {
+    pub fn exchange(&self, matched: Matched, token: u64, now: Instant) -> Exchange {
         Exchange::new(matched, Rc::clone(&self.context), token, now)
     }
 

@@ -3,7 +3,7 @@
 use crate::dispatch::{self, StreamId};
 use crate::host;
 use crate::plugin::Plugin;
-use heartbeat_core::base::time::Nanos;
+use heartbeat_core::base::time::Instant;
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ const BATCH: usize = 32;
 
 /// When which stream may be overdue. Most of them are over by then, and known no more.
 #[derive(Default)]
-pub struct Bounds(RefCell<Vec<(Nanos, StreamId)>>);
+pub struct Bounds(RefCell<Vec<(Instant, StreamId)>>);
 
 impl Bounds {
     /// Has a stream looked at then.
-    pub fn add(&self, until: Nanos, stream: StreamId) {
+    pub fn add(&self, until: Instant, stream: StreamId) {
         let Ok(mut streams) = self.0.try_borrow_mut() else { return };
         if streams.is_empty() {
             host::tick_every(Some(SOON));
@@ -47,7 +47,7 @@ impl Bounds {
     }
 
     /// Looks at the streams that may be overdue, and says when to do so again.
-    pub fn look(&self, plugin: &Plugin, now: Nanos) -> Option<Duration> {
+    pub fn look(&self, plugin: &Plugin, now: Instant) -> Option<Duration> {
         let mut due = Vec::new();
         {
             let mut streams = self.0.try_borrow_mut().ok()?;
@@ -70,6 +70,6 @@ impl Bounds {
             }
         }
         let next = self.0.try_borrow().ok()?.iter().map(|(until, _)| *until).min()?;
-        Some(EVERY.max(Duration::from_nanos(next.saturating_sub(now))))
+        Some(EVERY.max(Duration::from_nanos(next.since(now))))
     }
 }

@@ -17,7 +17,7 @@ pub use memory::allocate;
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
 use crate::dispatch::{RootId, StreamId};
 use heartbeat_core::base::metric::{Metric, MetricKind};
-use heartbeat_core::base::time::{Nanos, WallTime};
+use heartbeat_core::base::time::{Instant, WallTime};
 use heartbeat_core::http::headers::GRPC_STATUS;
 use heartbeat_core::state::{Context, SharedStore, Version};
 use heartbeat_core::{HeaderEdits, Reply};
@@ -300,11 +300,11 @@ pub fn shared() -> Context<'static, SharedData> {
 }
 
 /// The monotonic clock: one for the process, whatever becomes of wall time.
-pub fn now() -> Nanos {
+pub fn now() -> Instant {
     let mut time = 0;
     // SAFETY: the output outlives the call; it stays 0 where the host refuses.
     unsafe { clock_time_get(CLOCK_MONOTONIC, 0, &mut time) };
-    time
+    Instant(time)
 }
 
 /// Wall time.

@@ -8,6 +8,7 @@ use crate::stream::SharedExchange;
 use crate::waiting::Waiting;
 use heartbeat_core::background::Background;
 use heartbeat_core::base::environment::Build;
+use heartbeat_core::base::time::Instant;
 use heartbeat_core::callout::{CallToken, StreamToken};
 use heartbeat_core::exchange::markers_of;
 use heartbeat_core::policy::loads::{LoadResult, Seen};
@@ -96,7 +97,7 @@ impl Plugin {
         let token = RandomState::new().hash_one(cx.now);
         let background =
             Background::new(Rc::clone(policy.evidence()), Rc::clone(policy.loads()), token);
-        host::tick_every(background.next_tick(0));
+        host::tick_every(background.next_tick(Instant::ZERO));
         let background = RefCell::new(background);
         host::declare_marks();
         let (waiting, body_access, bounds, redirected, called) = Default::default();

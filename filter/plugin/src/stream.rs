@@ -4,7 +4,7 @@ use crate::abi::Action;
 use crate::dispatch::{self, StreamId};
 use crate::host::{self, CompletedStream, Request, Response, SharedData};
 use crate::plugin::Plugin;
-use heartbeat_core::base::time::Nanos;
+use heartbeat_core::base::time::Instant;
 use heartbeat_core::exchange::Overdue;
 use heartbeat_core::grpc::{LONGEST_CALL, parse_status};
 use heartbeat_core::policy::forged_markers;
@@ -222,7 +222,7 @@ impl Stream {
     }
 
     /// It may be overdue; says when to look again.
-    pub fn on_overdue(&self, now: Nanos) -> Option<Nanos> {
+    pub fn on_overdue(&self, now: Instant) -> Option<Instant> {
         let overdue = self.with_exchange(|exchange| {
             exchange.on_overdue(&Request::default(), Context::at(&SharedData, now))
         });

@@ -5,6 +5,7 @@ mod growth;
 
 use divan::black_box;
 use fakes::{Request, Response, Store};
+use heartbeat_core::base::time::Instant;
 use heartbeat_core::grpc::GrpcMethod;
 use heartbeat_core::grpc::{FrameReader, GrpcAnswer, read_service};
 use heartbeat_core::http::header_map;
@@ -54,7 +55,7 @@ const OTHERS: &[Task] = &[
 ];
 
 /// Any moment.
-const NOW: u64 = 1_000_000_000_000;
+const NOW: Instant = Instant(1_000_000_000_000);
 
 /// A HealthCheckRequest for the service "orders", in its frame.
 const CHECK: &[u8] = b"\0\0\0\0\x08\x0a\x06orders";

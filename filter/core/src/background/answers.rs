@@ -1,7 +1,7 @@
 //! What the answers to background polls make of the evidence.
 
 use super::{Background, Subject, UnderWay};
-use crate::base::time::Nanos;
+use crate::base::time::{Instant, Nanos};
 use crate::callout::{CallAnswer, CallToken, CheckResponse};
 use crate::facts::admin::{Admin, HIDDEN, Stats, UNREACHABLE, View};
 use crate::facts::check::{
@@ -36,7 +36,7 @@ impl Background {
             _ => None,
         };
         let response = CheckResponse::read(answer, service);
-        let took = cx.now.saturating_sub(asked);
+        let took = cx.now.since(asked);
         let timeout = self.polls.get(poll).map_or(0, |poll| poll.timeout);
         if late {
             self.on_late_response(poll, &response, took, cx);
@@ -91,7 +91,7 @@ impl Background {
                 settled.was_up
             }
             Some(Subject::Admin) => evidence.admin.as_ref().is_some_and(|admin| {
-                let asked = cx.now.saturating_sub(took);
+                let asked = cx.now - took;
                 let view = self.view(admin, response, body, asked, cx);
                 self.settle_admin(admin, &view, cx)
             }),
@@ -147,7 +147,7 @@ impl Background {
         admin: &Admin,
         response: &CheckResponse,
         body: impl FnOnce() -> Vec<u8>,
-        asked: Nanos,
+        asked: Instant,
         cx: Context<'_, impl SharedStore>,
     ) -> Result<View, String> {
         let stats = match response {

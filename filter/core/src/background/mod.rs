@@ -12,7 +12,7 @@ mod verdicts;
 mod watch;
 
 use crate::base::signals::Signals;
-use crate::base::time::{Nanos, nanos};
+use crate::base::time::{Instant, Nanos, nanos};
 use crate::callout::{CallToken, Caller, CheckResponse, HttpCall};
 use crate::config::default_host;
 use crate::evidence::Evidence;
@@ -40,12 +40,12 @@ pub struct Background {
     /// How long the lease lasts; 0 where there is nothing to ask.
     lease: Nanos,
     /// When the lease is looked at again.
-    look_at: Nanos,
+    look_at: Instant,
     holds_lease: bool,
-    share_at: Nanos,
-    score_at: Nanos,
+    share_at: Instant,
+    score_at: Instant,
     /// When the verdicts of the rules are looked at again.
-    judge_at: Nanos,
+    judge_at: Instant,
     loads: Rc<ConfigLoads>,
     /// The poll that is sent first where several are due.
     turn: usize,
@@ -61,7 +61,7 @@ struct Poll {
     interval: Nanos,
     timeout: Nanos,
     /// When the next round is due, as far as this VM knows.
-    due: Nanos,
+    due: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ enum Subject {
 struct UnderWay {
     token: CallToken,
     poll: usize,
-    asked: Nanos,
+    asked: Instant,
     /// It is too late already, and counted as such.
     late: bool,
 }
@@ -121,11 +121,11 @@ impl Background {
             unknown: Vec::new(),
             watches,
             lease,
-            look_at: 0,
+            look_at: Instant::ZERO,
             holds_lease: false,
-            share_at: 0,
-            score_at: 0,
-            judge_at: 0,
+            share_at: Instant::ZERO,
+            score_at: Instant::ZERO,
+            judge_at: Instant::ZERO,
             loads,
             turn: 0,
             jitter: Jitter::new(token),
@@ -141,7 +141,7 @@ impl Background {
             && self.share_at <= cx.now
         {
             self.evidence.share(cx);
-            self.share_at = cx.now.saturating_add(period);
+            self.share_at = cx.now + period;
         }
         self.keep_score(cx);
         if self.polls.is_empty() {
@@ -162,7 +162,7 @@ impl Background {
     }
 
     /// How long nothing is due; zero where something is left to be done; `None` for ever.
-    pub fn next_tick(&self, now: Nanos) -> Option<Duration> {
+    pub fn next_tick(&self, now: Instant) -> Option<Duration> {
         let sharing = self.evidence.counts_traffic().then_some(self.share_at);
         let score = self.evidence.score.as_ref().map(|_| self.score_at);
         let lease = (!self.polls.is_empty()).then_some(self.look_at);
@@ -180,7 +180,7 @@ impl Background {
         let watches = self.watches.iter().filter(|_| self.holds_lease).filter_map(Watch::due);
         let next = sharing.into_iter().chain(score).chain(lease).chain(self.next_judging());
         let next = next.chain(rounds).chain(calls).chain(watches).min()?;
-        Some(Duration::from_nanos(next.saturating_sub(now)))
+        Some(Duration::from_nanos(next.since(now)))
     }
 
     /// What is to be shown to people, since the last call.
@@ -197,15 +197,12 @@ impl Background {
             }
             Change::write_if(free, (free, lease.until()))
         });
-        let (holds, until) = held.unwrap_or((false, cx.now.saturating_add(length)));
+        let (holds, until) = held.unwrap_or((false, cx.now + length));
         self.holds_lease = holds;
         // Its holder renews it at half time; the others come a little after its end,
         // each at a moment of its own.
-        self.look_at = if holds {
-            cx.now.saturating_add(length / 2)
-        } else {
-            until.saturating_add(self.jitter.below(length / 10))
-        };
+        self.look_at =
+            if holds { cx.now + length / 2 } else { until + self.jitter.below(length / 10) };
     }
 
     /// Whether a call is under way for a poll.
@@ -267,7 +264,7 @@ impl Background {
     fn hurry(&mut self, place: usize, cx: Context<'_, impl SharedStore>) {
         let Some(poll) = self.polls.get_mut(place) else { return };
         let Some(round) = poll.subject.round(&self.evidence) else { return };
-        let soon = cx.now.saturating_add(AFTER_REFUSAL.min(poll.interval));
+        let soon = cx.now + AFTER_REFUSAL.min(poll.interval);
         let hurried = update::<Round, _>(cx, round, |round| {
             round.hurry(soon);
             Change::Write(())
@@ -282,7 +279,7 @@ impl Background {
     fn give_up_late_calls(&mut self, cx: Context<'_, impl SharedStore>) {
         // Envoy answers every call; if it should ever forget one, the poll is
         // asked again all the same.
-        self.under_way.retain(|call| cx.now.saturating_sub(call.asked) < FORGOTTEN);
+        self.under_way.retain(|call| cx.now.since(call.asked) < FORGOTTEN);
         for place in 0..self.polls.len() {
             let Some(timeout) = self.polls.get(place).map(|poll| poll.timeout) else {
                 continue;
@@ -293,7 +290,7 @@ impl Background {
                 .find(|call| call.poll == place && !call.late && call.asked + timeout <= cx.now);
             if let Some(call) = late {
                 call.late = true;
-                let took = cx.now.saturating_sub(call.asked);
+                let took = cx.now.since(call.asked);
                 self.on_response(place, &CheckResponse::Timeout, Vec::new, took, cx);
             }
         }
@@ -302,7 +299,13 @@ impl Background {
 
 impl Poll {
     fn new(subject: Subject, call: HttpCall, interval: Duration, timeout: Duration) -> Self {
-        Self { subject, call, interval: nanos(interval), timeout: nanos(timeout), due: 0 }
+        Self {
+            subject,
+            call,
+            interval: nanos(interval),
+            timeout: nanos(timeout),
+            due: Instant::ZERO,
+        }
     }
 }
 

@@ -1,36 +1,35 @@
 //! The rounds of a poll, which all VMs of the process share.
 
-use crate::base::time::Nanos;
+use crate::base::time::{Instant, Nanos};
 use crate::state::{Cell, Change, Context, Decoder, Encoder, Refusal, SharedStore, State, update};
 
 /// When a poll is to be asked next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Round {
-    due: Nanos,
+    due: Instant,
 }
 
 impl Round {
     /// When the next round is due.
-    pub(super) fn due(self) -> Nanos {
+    pub(super) fn due(self) -> Instant {
         self.due
     }
 
     /// Whether the caller is to begin the round that is due, and nobody else. The
     /// next one is due in an `interval`, and `sooner` by some jitter: then the
     /// polls of many proxies don't come in step, and each still knows in time.
-    pub(super) fn claim(&mut self, interval: Nanos, sooner: Nanos, now: Nanos) -> bool {
+    pub(super) fn claim(&mut self, interval: Nanos, sooner: Nanos, now: Instant) -> bool {
         if self.due > now {
             return false;
         }
         // A tick comes a little late; the pace doesn't slow down by that.
-        let behind = now.checked_sub(self.due).filter(|behind| *behind < interval / 10);
-        let begun = now.saturating_sub(behind.unwrap_or_default());
-        self.due = begun.saturating_add(interval.saturating_sub(sooner));
+        let begun = if now.since(self.due) < interval / 10 { self.due } else { now };
+        self.due = begun + interval.saturating_sub(sooner);
         true
     }
 
     /// Has the next round begin sooner.
-    pub(super) fn hurry(&mut self, due: Nanos) {
+    pub(super) fn hurry(&mut self, due: Instant) {
         self.due = self.due.min(due);
     }
 }
@@ -48,7 +47,7 @@ pub(super) fn claim(
     cell: &Cell,
     interval: Nanos,
     sooner: Nanos,
-) -> Result<(bool, Nanos), Refusal> {
+) -> Result<(bool, Instant), Refusal> {
     update::<Round, _>(cx, cell, |round| {
         let claimed = round.claim(interval, sooner, cx.now);
         Change::write_if(claimed, (claimed, round.due()))
@@ -57,16 +56,16 @@ pub(super) fn claim(
 
 impl State for Round {
     /// It is waited for beyond the moment that it is due, by whoever is late.
-    fn expires(&self) -> Nanos {
-        self.due.saturating_add(LATEST)
+    fn expires(&self) -> Instant {
+        self.due + LATEST
     }
 
     fn encode(&self, to: &mut Encoder) {
-        to.number(self.due);
+        to.instant(self.due);
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
-        Some(Self { due: from.number()? })
+        Some(Self { due: from.instant()? })
     }
 }
 

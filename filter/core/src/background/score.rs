@@ -15,7 +15,7 @@ impl Background {
             return;
         }
         let claimed = round::claim(cx, &keeper.round, period, 0);
-        let (claimed, due) = claimed.unwrap_or((false, cx.now.saturating_add(period)));
+        let (claimed, due) = claimed.unwrap_or((false, cx.now + period));
         self.score_at = due;
         if !claimed {
             return;

@@ -5,6 +5,7 @@ mod watch;
 
 use super::*;
 use crate::base::environment::Environment;
+use crate::base::time::Instant;
 use crate::callout::{CallAnswer, Refusal, StreamToken, WatchCall};
 use crate::evidence::Detail;
 use crate::facts::check::{Check, CheckResult};
@@ -20,7 +21,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const MS: Nanos = 1_000_000;
 const SECOND: Nanos = 1_000 * MS;
-const START: Nanos = 1_000 * SECOND;
+const START: Instant = Instant(1_000 * SECOND);
 
 /// How the other side behaves.
 #[derive(Clone, Copy)]
@@ -40,11 +41,11 @@ struct Process {
     policy_text: &'static str,
     store: FakeStore,
     vms: Vec<Option<Vm>>,
-    now: Nanos,
+    now: Instant,
     manner: Manner,
     admin: &'static str,
     /// When each call was begun.
-    asked: RefCell<Vec<Nanos>>,
+    asked: RefCell<Vec<Instant>>,
     log: Vec<String>,
     gauges: Vec<u64>,
     /// How often asking has come to each result.
@@ -52,7 +53,7 @@ struct Process {
     /// Whether Envoy opens streams.
     takes_watches: bool,
     /// When it was to open one.
-    opened: RefCell<Vec<Nanos>>,
+    opened: RefCell<Vec<Instant>>,
     /// The streams that are open.
     open: RefCell<Vec<StreamToken>>,
     next_call: Cell<u32>,
@@ -60,9 +61,9 @@ struct Process {
 
 struct Vm {
     background: Background,
-    ticks_at: Option<Nanos>,
+    ticks_at: Option<Instant>,
     /// Answers on their way.
-    coming: Vec<(Nanos, CallToken, Answer)>,
+    coming: Vec<(Instant, CallToken, Answer)>,
 }
 
 #[derive(Clone)]
@@ -104,7 +105,7 @@ impl CallAnswer for Answer {
 /// Takes the calls of one tick.
 struct Taker<'a> {
     process: &'a Process,
-    begun: RefCell<Vec<(Nanos, CallToken, Answer)>>,
+    begun: RefCell<Vec<(Instant, CallToken, Answer)>>,
 }
 
 impl Caller for Taker<'_> {
@@ -177,7 +178,7 @@ impl Process {
         let token = 7_919 * (self.vms.len() as u64 + 1);
         let background =
             Background::new(Rc::clone(policy.evidence()), Rc::clone(policy.loads()), token);
-        let ticks_at = background.next_tick(0).map(|_| self.now);
+        let ticks_at = background.next_tick(Instant::ZERO).map(|_| self.now);
         self.vms.push(Some(Vm { background, ticks_at, coming: Vec::new() }));
     }
 
@@ -190,7 +191,7 @@ impl Process {
                 self.step(&mut vm);
                 self.vms[place] = Some(vm);
             }
-            self.now += MS;
+            self.now = self.now + MS;
         }
     }
 
@@ -226,7 +227,7 @@ impl Process {
     /// The times between the calls.
     fn gaps(&self) -> Vec<Nanos> {
         let asked = self.asked.borrow();
-        asked.iter().zip(asked.iter().skip(1)).map(|(one, next)| next - one).collect()
+        asked.iter().zip(asked.iter().skip(1)).map(|(one, next)| next.since(*one)).collect()
     }
 
     /// The VM that has asked.
@@ -245,7 +246,7 @@ impl Process {
             assert!(self.now < begun + 60 * SECOND, "{line}: {:?}", self.log);
             self.run(MS);
         }
-        self.now - begun
+        self.now.since(begun)
     }
 }
 

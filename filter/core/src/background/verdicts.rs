@@ -3,7 +3,7 @@
 
 use super::{Background, round};
 use crate::base::outcome::Verdict;
-use crate::base::time::Nanos;
+use crate::base::time::{Instant, Nanos};
 use crate::evidence::Detail;
 use crate::evidence::report::{Finding, Report};
 use crate::state::{Change, Context, Lease, SharedStore, update};
@@ -17,7 +17,7 @@ const MOST_REASONS: usize = 3;
 
 impl Background {
     /// When they are looked at next; `None` where there are none, or another VM does it.
-    pub(super) fn next_judging(&self) -> Option<Nanos> {
+    pub(super) fn next_judging(&self) -> Option<Instant> {
         let judges = self.polls.is_empty() || self.holds_lease;
         (judges && !self.evidence.rules.is_empty()).then_some(self.judge_at)
     }
@@ -28,7 +28,7 @@ impl Background {
         if self.next_judging().is_none_or(|due| due > cx.now) {
             return;
         }
-        self.judge_at = cx.now.saturating_add(EVERY);
+        self.judge_at = cx.now + EVERY;
         if self.polls.is_empty() {
             let claimed = round::claim(cx, &self.evidence.verdict_round, EVERY, 0);
             let (claimed, due) = claimed.unwrap_or((false, self.judge_at));

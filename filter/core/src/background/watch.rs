@@ -6,7 +6,7 @@
 
 use super::Background;
 use super::round::Jitter;
-use crate::base::time::{Nanos, nanos};
+use crate::base::time::{Instant, Nanos, nanos};
 use crate::callout::{Caller, StreamToken, UNREADABLE, WatchCall, own_words};
 use crate::evidence::Evidence;
 use crate::facts::check::{CheckCall, CheckResult, CheckState, Observation};
@@ -22,13 +22,13 @@ pub(super) struct Watch {
     interval: Nanos,
     stream: Option<StreamToken>,
     /// When it was opened last.
-    opened: Nanos,
+    opened: Instant,
     /// Whether it has shown anything since.
     has_spoken: bool,
     /// It is to be opened anew, though Envoy takes it for open.
     distrusted: bool,
     /// When it is opened again.
-    open_at: Nanos,
+    open_at: Instant,
     /// How often in a row it has not lasted.
     failures: u32,
     /// Whether the log says already that there is no Watch.
@@ -51,10 +51,10 @@ impl Watch {
                 call: WatchCall::new(&grpc.cluster, &grpc.authority, &grpc.service),
                 interval: nanos(of.rule.interval),
                 stream: None,
-                opened: 0,
+                opened: Instant::ZERO,
                 has_spoken: false,
                 distrusted: false,
-                open_at: 0,
+                open_at: Instant::ZERO,
                 failures: 0,
                 is_known_missing: false,
             }),
@@ -63,12 +63,12 @@ impl Watch {
     }
 
     /// When something is to be done; `None` while it is open.
-    pub(super) fn due(&self) -> Option<Nanos> {
+    pub(super) fn due(&self) -> Option<Instant> {
         (self.stream.is_none() || self.distrusted).then_some(self.open_at)
     }
 
     /// Opens it where that is due.
-    fn open(&mut self, caller: &impl Caller, jitter: &mut Jitter, now: Nanos) -> bool {
+    fn open(&mut self, caller: &impl Caller, jitter: &mut Jitter, now: Instant) -> bool {
         if self.due().is_none_or(|due| due > now) {
             return false;
         }
@@ -90,17 +90,17 @@ impl Watch {
     }
 
     /// Has it opened again, between half of the present delay and all of it.
-    fn retry(&mut self, jitter: &mut Jitter, now: Nanos) {
+    fn retry(&mut self, jitter: &mut Jitter, now: Instant) {
         let delay = FIRST_RETRY.checked_shl(self.failures.min(16)).unwrap_or(Nanos::MAX);
         let delay = delay.min(self.interval);
         self.failures = self.failures.saturating_add(1);
-        self.open_at = now.saturating_add(delay / 2 + jitter.below(delay / 2));
+        self.open_at = now + delay / 2 + jitter.below(delay / 2);
     }
 }
 
 impl Background {
     /// Opens one that is to be opened; gives up all where another VM has the lease.
-    pub(super) fn tend_watches(&mut self, caller: &impl Caller, now: Nanos) {
+    pub(super) fn tend_watches(&mut self, caller: &impl Caller, now: Instant) {
         for watch in &mut self.watches {
             if self.holds_lease {
                 if watch.open(caller, &mut self.jitter, now) {
@@ -108,7 +108,7 @@ impl Background {
                 }
             } else {
                 watch.cancel(caller);
-                (watch.open_at, watch.failures, watch.is_known_missing) = (0, 0, false);
+                (watch.open_at, watch.failures, watch.is_known_missing) = (Instant::ZERO, 0, false);
             }
         }
     }
@@ -120,7 +120,7 @@ impl Background {
             && watch.stream.is_some()
         {
             watch.distrusted = true;
-            watch.open_at = 0;
+            watch.open_at = Instant::ZERO;
         }
     }
 
@@ -157,9 +157,9 @@ impl Background {
         watch.stream = None;
         watch.distrusted = false;
         let (check, has_spoken) = (watch.check, watch.has_spoken);
-        let lasted = cx.now.saturating_sub(watch.opened) >= watch.interval;
+        let lasted = cx.now.since(watch.opened) >= watch.interval;
         if status == code::UNIMPLEMENTED {
-            watch.open_at = cx.now.saturating_add(watch.interval.saturating_mul(MISSING_FOR));
+            watch.open_at = cx.now + watch.interval.saturating_mul(MISSING_FOR);
             if !std::mem::replace(&mut watch.is_known_missing, true)
                 && let Some(check) = self.evidence.checks.get(check)
             {

@@ -2,10 +2,46 @@
 //! is set; wall time stands only in what people read.
 
 use std::cell::Cell;
+use std::ops::{Add, Sub};
 
-/// Nanoseconds of the host's monotonic clock, which all VMs of the process share; or
-/// between two moments of it.
+/// How long something takes, in nanoseconds.
 pub type Nanos = u64;
+
+/// A moment of the host's monotonic clock, which all VMs of the process share:
+/// nanoseconds since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(pub u64);
+
+impl Instant {
+    /// When the clock began: what has never been is said to have been then.
+    pub const ZERO: Self = Self(0);
+    /// A moment that never comes.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// How long it is after an earlier moment; 0 where that is a later one, as another
+    /// worker may have read the clock a little later.
+    pub fn since(self, earlier: Self) -> Nanos {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// The moment some time later.
+impl Add<Nanos> for Instant {
+    type Output = Self;
+
+    fn add(self, later: Nanos) -> Self {
+        Self(self.0.saturating_add(later))
+    }
+}
+
+/// The moment some time before.
+impl Sub<Nanos> for Instant {
+    type Output = Self;
+
+    fn sub(self, earlier: Nanos) -> Self {
+        Self(self.0.saturating_sub(earlier))
+    }
+}
 
 /// For this long the log needn't be told again what it was told once.
 pub const HOUR: Nanos = 3_600_000_000_000;
@@ -20,21 +56,21 @@ pub struct WallTime(pub u64);
 pub struct WallClock {
     ahead: Cell<u64>,
     /// When it was looked at last.
-    read: Cell<Option<Nanos>>,
+    read: Cell<Option<Instant>>,
 }
 
 impl WallClock {
     /// Has wall time read where it was read more than a second ago.
-    pub fn keep(&self, now: Nanos, read: impl FnOnce() -> WallTime) {
-        if self.read.get().is_none_or(|last| now.saturating_sub(last) > 1_000_000_000) {
+    pub fn keep(&self, now: Instant, read: impl FnOnce() -> WallTime) {
+        if self.read.get().is_none_or(|last| now.since(last) > 1_000_000_000) {
             self.read.set(Some(now));
-            self.ahead.set(read().0.wrapping_sub(now));
+            self.ahead.set(read().0.wrapping_sub(now.0));
         }
     }
 
     /// What wall time shows, or would have shown, at a moment of the monotonic clock.
-    pub fn at(&self, moment: Nanos) -> WallTime {
-        WallTime(moment.wrapping_add(self.ahead.get()))
+    pub fn at(&self, moment: Instant) -> WallTime {
+        WallTime(moment.0.wrapping_add(self.ahead.get()))
     }
 }
 
@@ -134,13 +170,13 @@ mod tests {
         const SECOND: Nanos = 1_000_000_000;
         let clock = WallClock::default();
         let told = |now, wall| {
-            clock.keep(now, || WallTime(wall));
-            clock.at(now).0
+            clock.keep(Instant(now), || WallTime(wall));
+            clock.at(Instant(now)).0
         };
         assert_eq!(told(5, 100), 100);
         assert_eq!(told(5 + SECOND, 7), 100 + SECOND, "not read");
         assert_eq!(told(6 + SECOND, 2), 2, "set back below the monotonic clock");
-        assert_eq!(clock.at(7 + SECOND), WallTime(3));
+        assert_eq!(clock.at(Instant(7 + SECOND)), WallTime(3));
     }
 
     #[test]

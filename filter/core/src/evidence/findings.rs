@@ -2,7 +2,7 @@
 
 use super::{Evidence, Item, Source, Traffic};
 use crate::base::outcome::Verdict;
-use crate::base::time::{Nanos, WallClock, nanos};
+use crate::base::time::{Instant, Nanos, WallClock, nanos};
 use crate::base::units::Share;
 use crate::evidence::condition::{ClusterRule, Need, OnStale, Severity};
 use crate::evidence::report::{Finding, Subject};
@@ -46,7 +46,7 @@ struct Statement {
     holds: Holds,
     output: String,
     observed: Option<u64>,
-    at: Option<Nanos>,
+    at: Option<Instant>,
 }
 
 impl Evidence {
@@ -112,7 +112,7 @@ impl Statement {
 }
 
 impl Check {
-    fn statement(&self, state: &CheckState, detail: Detail, now: Nanos) -> Statement {
+    fn statement(&self, state: &CheckState, detail: Detail, now: Instant) -> Statement {
         let rule = &self.rule;
         let position = state.position(rule.initial);
         let Some(last) = &state.last else {
@@ -127,7 +127,7 @@ impl Check {
             Position::Unknown | Position::Down => (Holds::No, rule.rise),
         };
         let output = detail.say(|| match state.against() {
-            _ if stale => format!("not asked for {}; {}", seconds(now, last.at), last.output),
+            _ if stale => format!("not asked for {}; {}", seconds(now.since(last.at)), last.output),
             0 => last.output.clone(),
             against => format!("{} ({against} of {enough} in a row)", last.output),
         });
@@ -142,7 +142,7 @@ impl Check {
 }
 
 impl Admin {
-    fn server(&self, state: &AdminState, detail: Detail, now: Nanos) -> Statement {
+    fn server(&self, state: &AdminState, detail: Detail, now: Instant) -> Statement {
         let (holds, output) = match state.fresh(&self.rule, now) {
             Some(view) if view.live => (Holds::Yes, detail.say(|| "live".to_owned())),
             Some(_) => (Holds::No, detail.say(|| "draining".to_owned())),
@@ -158,7 +158,7 @@ impl Admin {
         rule: &ClusterRule,
         state: &AdminState,
         detail: Detail,
-        now: Nanos,
+        now: Instant,
     ) -> Statement {
         let (subject, at) = (Subject::Cluster, state.seen.as_ref().map(|(_, at)| *at));
         let Some(view) = state.fresh(&self.rule, now) else {
@@ -184,12 +184,12 @@ impl Admin {
         Statement { subject, holds, output, observed, at }
     }
 
-    fn unseen(&self, state: &AdminState, detail: Detail, now: Nanos) -> (Holds, String) {
+    fn unseen(&self, state: &AdminState, detail: Detail, now: Instant) -> (Holds, String) {
         let holds = if state.is_pending() { Holds::Pending } else { Holds::Stale };
         let output = detail.say(|| {
             let mut told = match &state.seen {
                 Some((_, at)) => {
-                    format!("the admin interface was not seen for {}", seconds(now, *at))
+                    format!("the admin interface was not seen for {}", seconds(now.since(*at)))
                 }
                 None if state.is_pending() => "the admin interface was not seen yet".to_owned(),
                 None => "the admin interface was never seen".to_owned(),
@@ -264,12 +264,12 @@ fn tell_hosts(rule: &ClusterRule, hosts: Option<Membership>, holds: Holds) -> St
 }
 
 impl Traffic {
-    fn statement(&self, window: &Window, detail: Detail, now: Nanos) -> Statement {
+    fn statement(&self, window: &Window, detail: Detail, now: Instant) -> Statement {
         let rule = &self.rule;
         let (count, reading) = window.read(rule, now);
         let holds = if reading == Reading::Failing { Holds::No } else { Holds::Yes };
         let output = detail.say(|| {
-            let (window, requests) = (seconds(nanos(rule.window), 0), count.requests);
+            let (window, requests) = (seconds(nanos(rule.window)), count.requests);
             match reading {
                 Reading::TooFew => {
                     format!("{requests} requests in {window}, fewer than {}", rule.min_requests)
@@ -287,16 +287,19 @@ impl Traffic {
 }
 
 /// What the score says to a rule that wants at least `min`, or wants nothing.
-fn score_statement(min: Option<u16>, scored: &Scored, detail: Detail, now: Nanos) -> Statement {
+fn score_statement(min: Option<u16>, scored: &Scored, detail: Detail, now: Instant) -> Statement {
     let spoken = || {
         let axes = AxisName::ALL.iter().zip(scored.axes);
         let spoken = axes.filter_map(|(axis, value)| Some(format!("{} {}", axis.word(), value?)));
         spoken.collect::<Vec<_>>().join(", ")
     };
     let (holds, output) = match scored.score {
-        _ if scored.at == 0 => (Holds::Stale, detail.say(|| "not worked out yet".to_owned())),
+        _ if scored.at == Instant::ZERO => {
+            (Holds::Stale, detail.say(|| "not worked out yet".to_owned()))
+        }
         _ if !scored.is_fresh(now) => {
-            let output = detail.say(|| format!("not worked out for {}", seconds(now, scored.at)));
+            let output =
+                detail.say(|| format!("not worked out for {}", seconds(now.since(scored.at))));
             (Holds::Stale, output)
         }
         None => (Holds::Yes, detail.say(|| "too little to go by".to_owned())),
@@ -306,12 +309,13 @@ fn score_statement(min: Option<u16>, scored: &Scored, detail: Detail, now: Nanos
         },
     };
     let holds = if min.is_none() { Holds::Yes } else { holds };
-    let (observed, at) = (scored.score.map(u64::from), (scored.at > 0).then_some(scored.at));
+    let (observed, at) =
+        (scored.score.map(u64::from), (scored.at > Instant::ZERO).then_some(scored.at));
     Statement { subject: Subject::Score, holds, output, observed, at }
 }
 
-/// How long ago something was, in words.
-fn seconds(now: Nanos, at: Nanos) -> String {
-    let tenths = now.saturating_sub(at) / 100_000_000;
+/// A time in words.
+fn seconds(time: Nanos) -> String {
+    let tenths = time / 100_000_000;
     format!("{}.{} s", tenths / 10, tenths % 10)
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::outcome::Verdict;
-use crate::base::time::Nanos;
+use crate::base::time::{Instant, Nanos};
 use crate::callout::CheckResponse;
 use crate::config::Config;
 use crate::evidence::condition::Basis;
@@ -19,7 +19,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const MS: Nanos = 1_000_000;
 const SECOND: Nanos = 1_000 * MS;
-const NOW: Nanos = 1_000_000 * SECOND;
+const NOW: Instant = Instant(1_000_000 * SECOND);
 
 fn config(when: &str) -> Config {
     let text = format!(
@@ -50,7 +50,7 @@ impl Scene {
         Self { evidence, items, store: FakeStore::default() }
     }
 
-    fn gets(&self, response: &CheckResponse, now: Nanos) {
+    fn gets(&self, response: &CheckResponse, now: Instant) {
         let check = &self.evidence.checks[0];
         let observation = Observation::judge(&check.rule, response, 12 * MS, now);
         let recorded = check.state.update(Context::at(&self.store, now), |state| {
@@ -60,7 +60,7 @@ impl Scene {
         recorded.unwrap();
     }
 
-    fn sees(&self, view: View, now: Nanos) {
+    fn sees(&self, view: View, now: Instant) {
         let admin = self.evidence.admin.as_ref().unwrap();
         let seen = admin.state.update(Context::at(&self.store, now), |state| {
             state.seen = Some((view.clone(), now));
@@ -69,7 +69,7 @@ impl Scene {
         seen.unwrap();
     }
 
-    fn misses(&self, failures: u64, hidden: bool, now: Nanos) {
+    fn misses(&self, failures: u64, hidden: bool, now: Instant) {
         let admin = self.evidence.admin.as_ref().unwrap();
         let missed = admin.state.update(Context::at(&self.store, now), |state| {
             *state = AdminState { seen: None, failures, hidden };
@@ -78,13 +78,13 @@ impl Scene {
         missed.unwrap();
     }
 
-    fn counts(&self, requests: usize, errors: usize, now: Nanos) {
+    fn counts(&self, requests: usize, errors: usize, now: Instant) {
         (0..requests - errors).for_each(|_| self.evidence.tally.count(false));
         (0..errors).for_each(|_| self.evidence.tally.count(true));
         self.evidence.share(Context::at(&self.store, now));
     }
 
-    fn finds(&self, now: Nanos) -> Finding {
+    fn finds(&self, now: Instant) -> Finding {
         let report = self.evidence.report(&self.items, Detail::Full, Context::at(&self.store, now));
         assert_eq!(report.verdict(), report.findings[0].verdict);
         let unread =
@@ -93,7 +93,7 @@ impl Scene {
         report.findings.into_iter().next().unwrap()
     }
 
-    fn says(&self, now: Nanos) -> (Verdict, String) {
+    fn says(&self, now: Instant) -> (Verdict, String) {
         let Finding { verdict, output, .. } = self.finds(now);
         (verdict, output)
     }

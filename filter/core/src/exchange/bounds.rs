@@ -3,7 +3,7 @@
 
 use super::{Exchange, Progress};
 use crate::base::outcome::Outcome;
-use crate::base::time::{Nanos, nanos};
+use crate::base::time::{Instant, nanos};
 use crate::exchange::decision::Decision;
 use crate::http::headers::GRPC_STATUS;
 use crate::http::request::{RequestHead, ResponseHead};
@@ -16,7 +16,7 @@ pub enum Overdue {
     /// Nothing: it isn't bounded any longer.
     Free,
     /// It is to be looked at again at this moment.
-    Later(Nanos),
+    Later(Instant),
     /// This.
     Decided(Decision),
     /// Its answer has begun, and is broken off.
@@ -25,10 +25,10 @@ pub enum Overdue {
 
 impl Exchange {
     /// When a call whose message is waited for may be overdue, at the earliest.
-    pub fn bounded_until(&self) -> Option<Nanos> {
+    pub fn bounded_until(&self) -> Option<Instant> {
         let rules = self.call.iter().flat_map(|call| call.rules.iter());
         let shortest = rules.filter_map(|rule| rule.probe.timeout).min();
-        shortest.map(|timeout| self.arrived.saturating_add(nanos(timeout)))
+        shortest.map(|timeout| self.arrived + nanos(timeout))
     }
 
     /// Whether it may come to be overdue.
@@ -54,7 +54,7 @@ impl Exchange {
         cx: Context<'_, impl SharedStore>,
     ) -> Overdue {
         let Some(limit) = self.bound() else { return Overdue::Free };
-        let until = self.arrived.saturating_add(nanos(limit));
+        let until = self.arrived + nanos(limit);
         if cx.now < until {
             return Overdue::Later(until);
         }

@@ -3,7 +3,7 @@
 
 use super::Exchange;
 use crate::base::outcome::Outcome;
-use crate::base::time::Nanos;
+use crate::base::time::{Instant, Nanos};
 use crate::exchange::decision::Decision;
 use crate::grpc::{GrpcMethod, read_service};
 use crate::http::headers::CONTENT_LENGTH;
@@ -35,9 +35,9 @@ impl Exchange {
     }
 
     /// Whether it may go on to wait for an end that Envoy may never show.
-    pub fn is_patient(&self, now: Nanos) -> bool {
+    pub fn is_patient(&self, now: Instant) -> bool {
         const LONGEST_WAIT: Nanos = 50_000_000;
-        now < self.arrived.saturating_add(LONGEST_WAIT)
+        now < self.arrived + LONGEST_WAIT
     }
 
     /// Whether it is a call of gRPC.

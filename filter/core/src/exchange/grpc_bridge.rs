@@ -9,7 +9,7 @@ use super::fetch::Errand;
 use super::response::{Reason, reason};
 use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict, details};
-use crate::base::time::Nanos;
+use crate::base::time::Instant;
 use crate::evidence::Detail;
 use crate::exchange::decision::Decision;
 use crate::grpc::{self, GrpcMethod, ServingStatus, check_answer, code, list_answer};
@@ -83,7 +83,7 @@ impl Exchange {
     }
 
     /// An answer that was kept.
-    pub(super) fn serve_to_call(&mut self, answer: CachedResponse, now: Nanos) -> Decision {
+    pub(super) fn serve_to_call(&mut self, answer: CachedResponse, now: Instant) -> Decision {
         let mut head = self.probe.describe(&answer, now);
         head.set.retain(|(name, _)| *name != CONTENT_TYPE);
         if answer.body.is_empty() {

@@ -3,7 +3,7 @@
 use super::fetch::Errand;
 use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict, details};
-use crate::base::time::{Nanos, nanos};
+use crate::base::time::{Instant, Nanos, nanos};
 use crate::evidence::Detail;
 use crate::exchange::decision::Decision;
 use crate::guards::breaker::{Breaker, Passage};
@@ -127,7 +127,7 @@ impl Exchange {
             let reply = self.probe.reply_cache_unreachable(failure.status, self.wall(cx.now));
             return self.answer(reply, outcome);
         }
-        if cx.now.saturating_sub(self.arrived) >= self.probe.longest_wait() {
+        if cx.now.since(self.arrived) >= self.probe.longest_wait() {
             return self
                 .answer(self.probe.reply_cache_timeout(self.wall(cx.now)), Outcome::Timeout);
         }
@@ -139,7 +139,7 @@ impl Exchange {
         Decision::Reply(reply)
     }
 
-    pub(super) fn deny(&mut self, now: Nanos) -> Decision {
+    pub(super) fn deny(&mut self, now: Instant) -> Decision {
         self.answer(self.probe.reply_denied(self.wall(now)), Outcome::Denied)
     }
 
@@ -272,7 +272,7 @@ impl Exchange {
         }
     }
 
-    fn serve(&mut self, answer: CachedResponse, details: &'static str, now: Nanos) -> Decision {
+    fn serve(&mut self, answer: CachedResponse, details: &'static str, now: Instant) -> Decision {
         if self.probe.is_grpc() {
             return self.serve_to_call(answer, now);
         }
@@ -280,7 +280,7 @@ impl Exchange {
         self.answer(reply, Outcome::Cached)
     }
 
-    fn reply_kept(&mut self, answer: CachedResponse, details: &'static str, now: Nanos) -> Reply {
+    fn reply_kept(&mut self, answer: CachedResponse, details: &'static str, now: Instant) -> Reply {
         // Where there is a body and no media type, Envoy says text/plain.
         self.held.untyped = answer.content_type.is_none() && !answer.body.is_empty();
         self.probe.reply_kept(answer, details, now)

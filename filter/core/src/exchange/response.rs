@@ -3,7 +3,7 @@
 use super::grpc_bridge::http_status;
 use super::{Exchange, Progress};
 use crate::base::outcome::{Outcome, Verdict};
-use crate::base::time::Nanos;
+use crate::base::time::{Instant, Nanos};
 use crate::grpc::{self, GrpcMethod, code};
 use crate::guards::cache::{CachedResponse, Failure};
 use crate::guards::upstream::Asking;
@@ -252,7 +252,12 @@ impl Exchange {
     }
 
     /// Puts the kept answer in the place of Envoy's own error.
-    fn replace_by(&mut self, kept: CachedResponse, now: Nanos, end_of_stream: bool) -> HeaderEdits {
+    fn replace_by(
+        &mut self,
+        kept: CachedResponse,
+        now: Instant,
+        end_of_stream: bool,
+    ) -> HeaderEdits {
         self.progress = Progress::Known(Outcome::Cached);
         let mut edits = self.probe.describe(&kept, now);
         edits.set(STATUS_CODE, kept.status.to_string());
@@ -439,7 +444,7 @@ impl CachedResponse {
             marked: marked(response),
             content_type: response.header(CONTENT_TYPE),
             body: Vec::new(),
-            at: 0,
+            at: Instant::ZERO,
         }
     }
 }

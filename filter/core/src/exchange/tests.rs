@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::environment::Environment;
+use crate::base::time::{Instant, Nanos};
 use crate::exchange::decision::Decision;
 use crate::http::edits::{BodyEdit, HeaderEdits, Reply};
 use crate::http::headers::CLIENT_OVERRIDES;
@@ -21,7 +22,7 @@ mod shared;
 mod storms;
 
 const SECOND: Nanos = 1_000_000_000;
-const NOW: Nanos = 1_000 * SECOND;
+const NOW: Instant = Instant(1_000 * SECOND);
 const CLUSTER: &str = "x-envoy-upstream-healthchecked-cluster: shop";
 
 /// A response in a test.
@@ -69,7 +70,7 @@ impl ResponseHead for Response {
 struct Proxy {
     policy: Policy,
     store: FakeStore,
-    now: Nanos,
+    now: Instant,
     probes: u64,
 }
 

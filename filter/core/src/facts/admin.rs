@@ -1,7 +1,7 @@
 //! What Envoy's admin interface shows of the proxy and of its clusters.
 
 use crate::base::metric::MetricIndex;
-use crate::base::time::{Nanos, nanos};
+use crate::base::time::{Instant, nanos};
 use crate::guards::upstream::Protocols;
 use crate::matching::paths::{Numbers, number};
 use crate::state::sliding::{Sums, count_at};
@@ -117,7 +117,7 @@ impl View {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdminState {
     /// The last view, and when it was taken.
-    pub seen: Option<(View, Nanos)>,
+    pub seen: Option<(View, Instant)>,
     /// How many attempts in a row have failed.
     pub failures: u64,
     /// The last of them was answered, but [without what is asked](HIDDEN).
@@ -130,7 +130,7 @@ pub const UNREACHABLE: u64 = 3;
 
 impl AdminState {
     /// The last view, while it can be relied on.
-    pub fn fresh(&self, rule: &AdminRule, now: Nanos) -> Option<&View> {
+    pub fn fresh(&self, rule: &AdminRule, now: Instant) -> Option<&View> {
         let (view, at) = self.seen.as_ref()?;
         let stale =
             crate::facts::check::is_stale(*at, nanos(rule.interval), nanos(rule.timeout), now);
@@ -319,16 +319,14 @@ fn handshakes(stats: &[Stat]) -> Handshakes {
 }
 
 impl State for AdminState {
-    fn expires(&self) -> Nanos {
-        self.seen
-            .as_ref()
-            .map_or(0, |(_, at)| at.saturating_add(crate::facts::check::WORTH_KEEPING))
+    fn expires(&self) -> Instant {
+        self.seen.as_ref().map_or(Instant::ZERO, |(_, at)| *at + crate::facts::check::WORTH_KEEPING)
     }
 
     fn encode(&self, to: &mut Encoder) {
         to.number(self.failures).number(u64::from(self.hidden));
         to.optional(self.seen.as_ref(), |to, (view, at)| {
-            to.number(*at).number(u64::from(view.live)).number(view.clusters.len() as u64);
+            to.instant(*at).number(u64::from(view.live)).number(view.clusters.len() as u64);
             for cluster in &view.clusters {
                 to.optional(cluster.as_ref(), |to, hosts| {
                     to.number(hosts.total).number(hosts.healthy).number(hosts.degraded);
@@ -343,7 +341,7 @@ impl State for AdminState {
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         let (failures, hidden) = (from.number()?, from.number()? != 0);
         let seen = from.optional(|from| {
-            let (at, live) = (from.number()?, from.number()? != 0);
+            let (at, live) = (from.instant()?, from.number()? != 0);
             let length = from.number()?;
             let clusters = (0..length).map(|_| {
                 from.optional(|from| {

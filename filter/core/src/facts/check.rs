@@ -1,7 +1,7 @@
 //! What the answers to a background check make of it.
 
 use crate::base::metric::MetricIndex;
-use crate::base::time::{Nanos, nanos};
+use crate::base::time::{Instant, Nanos, nanos};
 use crate::callout::{CheckResponse, Refusal};
 use crate::grpc::ServingStatus;
 use crate::matching::status::StatusPattern;
@@ -165,12 +165,12 @@ pub struct Observation {
     /// How long the answer took, in milliseconds, where there was one.
     pub took_ms: Option<u64>,
     /// When it was known.
-    pub at: Nanos,
+    pub at: Instant,
 }
 
 impl Observation {
     /// Judges what was heard `took` nanoseconds after it was asked.
-    pub fn judge(rule: &CheckRule, response: &CheckResponse, took: Nanos, now: Nanos) -> Self {
+    pub fn judge(rule: &CheckRule, response: &CheckResponse, took: Nanos, now: Instant) -> Self {
         let took_ms = took / 1_000_000;
         let (healthy, output) = match response {
             CheckResponse::Answer(status)
@@ -205,28 +205,28 @@ impl Observation {
     }
 
     /// The same for an answer that came when nobody waited for it any more.
-    pub fn judge_late(rule: &CheckRule, status: &str, took: Nanos, now: Nanos) -> Self {
+    pub fn judge_late(rule: &CheckRule, status: &str, took: Nanos, now: Instant) -> Self {
         let (took_ms, limit) = (took / 1_000_000, rule.timeout.as_millis());
         let output = format!("answered {status} after {took_ms} ms, beyond its {limit} ms");
         Self { healthy: false, output, took_ms: Some(took_ms), at: now }
     }
 
     /// Judges what a Watch has shown of its own accord.
-    pub fn watched(healthy: bool, output: String, now: Nanos) -> Self {
+    pub fn watched(healthy: bool, output: String, now: Instant) -> Self {
         Self { healthy, output, took_ms: None, at: now }
     }
 
     /// Whether nothing newer has come for too long: three rounds.
-    pub fn is_stale(&self, rule: &CheckRule, now: Nanos) -> bool {
+    pub fn is_stale(&self, rule: &CheckRule, now: Instant) -> bool {
         is_stale(self.at, nanos(rule.interval), nanos(rule.timeout), now)
     }
 }
 
 /// Whether what was observed at `at` should have been observed anew: three
 /// rounds have passed.
-pub fn is_stale(at: Nanos, interval: Nanos, timeout: Nanos, now: Nanos) -> bool {
+pub fn is_stale(at: Instant, interval: Nanos, timeout: Nanos, now: Instant) -> bool {
     let longest = interval.saturating_mul(3).saturating_add(timeout);
-    now.saturating_sub(at) > longest
+    now.since(at) > longest
 }
 
 impl CheckState {
@@ -296,15 +296,15 @@ fn expected(rule: &CheckRule) -> &[StatusPattern] {
 }
 
 impl State for CheckState {
-    fn expires(&self) -> Nanos {
-        self.last.as_ref().map_or(0, |last| last.at.saturating_add(WORTH_KEEPING))
+    fn expires(&self) -> Instant {
+        self.last.as_ref().map_or(Instant::ZERO, |last| last.at + WORTH_KEEPING)
     }
 
     fn encode(&self, to: &mut Encoder) {
         to.number(self.position as u64).number(u64::from(self.was_up));
         to.number(u64::from(self.against));
         to.optional(self.last.as_ref(), |to, last| {
-            to.number(u64::from(last.healthy)).bytes(last.output.as_bytes()).number(last.at);
+            to.number(u64::from(last.healthy)).bytes(last.output.as_bytes()).instant(last.at);
             to.optional(last.took_ms.as_ref(), |to, took| {
                 to.number(*took);
             });
@@ -324,7 +324,7 @@ impl State for CheckState {
                 Some(Observation {
                     healthy: from.number()? != 0,
                     output: String::from_utf8_lossy(from.bytes()?).into_owned(),
-                    at: from.number()?,
+                    at: from.instant()?,
                     took_ms: from.optional(Decoder::number)?,
                 })
             })?,

@@ -1,6 +1,6 @@
 //! What ordinary requests say: how many there were lately, and how many failed.
 
-use crate::base::time::Nanos;
+use crate::base::time::Instant;
 use crate::base::units::Share;
 use crate::grpc;
 use crate::state::sliding::{Sliding, Sums, count_at};
@@ -106,7 +106,7 @@ pub enum Reading {
 
 impl Window {
     /// Adds what a worker has counted since it last did.
-    pub fn add(&mut self, rule: &TrafficRule, count: Count, now: Nanos) {
+    pub fn add(&mut self, rule: &TrafficRule, count: Count, now: Instant) {
         self.counts.add(rule.window, &count, now);
         let (count, reading) = self.read(rule, now);
         self.tripped = match reading {
@@ -119,7 +119,7 @@ impl Window {
     }
 
     /// What it holds, and what that says.
-    pub fn read(&self, rule: &TrafficRule, now: Nanos) -> (Count, Reading) {
+    pub fn read(&self, rule: &TrafficRule, now: Instant) -> (Count, Reading) {
         let count: Count = self.counts.total(rule.window, now);
         let limit = if self.tripped { rule.recovers_at } else { rule.max_error_rate };
         let reading = match count {
@@ -132,7 +132,7 @@ impl Window {
 }
 
 impl State for Window {
-    fn expires(&self) -> Nanos {
+    fn expires(&self) -> Instant {
         self.counts.expires()
     }
 

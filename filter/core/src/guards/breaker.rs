@@ -1,6 +1,6 @@
 //! `breaker`: leaves an application alone that has failed several times in a row.
 
-use crate::base::time::{Nanos, nanos};
+use crate::base::time::{Instant, Nanos, nanos};
 use crate::state::{Decoder, Encoder, Lease, State};
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ pub struct Breaker {
     /// Failures in a row.
     failures: u32,
     /// Until when no probe passes; in the past it awaits a trial. 0 is closed.
-    open_until: Nanos,
+    open_until: Instant,
     /// The trial that is under way.
     trial: Lease,
     /// Whether its body is still to come: then it gives way to one that is whole.
     trial_may_hang: bool,
     /// When its failures are too old to be followed by others.
-    forgotten_at: Nanos,
+    forgotten_at: Instant,
 }
 
 /// How long failures are remembered without another probe, in nanoseconds: beyond
@@ -73,7 +73,7 @@ impl Position {
 
 impl State for Breaker {
     fn encode(&self, to: &mut Encoder) {
-        to.number(u64::from(self.failures)).number(self.open_until).number(self.forgotten_at);
+        to.number(u64::from(self.failures)).instant(self.open_until).instant(self.forgotten_at);
         to.number(u64::from(self.trial_may_hang));
         self.trial.encode(to);
     }
@@ -81,14 +81,14 @@ impl State for Breaker {
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         Some(Self {
             failures: u32::try_from(from.number()?).ok()?,
-            open_until: from.number()?,
-            forgotten_at: from.number()?,
+            open_until: from.instant()?,
+            forgotten_at: from.instant()?,
             trial_may_hang: from.number()? != 0,
             trial: Lease::decode(from)?,
         })
     }
 
-    fn expires(&self) -> Nanos {
+    fn expires(&self) -> Instant {
         self.forgotten_at
     }
 }
@@ -96,11 +96,11 @@ impl State for Breaker {
 impl Breaker {
     /// Asks whether a probe may pass. As a trial it has `patience` nanoseconds to come to an
     /// end, and less where it `may_hang` because its body is still to come.
-    pub fn ask(&mut self, now: Nanos, token: u64, lease_for: Nanos, may_hang: bool) -> Passage {
-        if self.open_until == 0 {
+    pub fn ask(&mut self, now: Instant, token: u64, lease_for: Nanos, may_hang: bool) -> Passage {
+        if self.open_until == Instant::ZERO {
             return Passage::Closed;
         }
-        let closed_for = self.open_until.saturating_sub(now);
+        let closed_for = self.open_until.since(now);
         if closed_for > 0 {
             return Passage::Open(closed_for);
         }
@@ -119,25 +119,25 @@ impl Breaker {
     pub fn record(
         &mut self,
         rule: &BreakerRule,
-        now: Nanos,
+        now: Instant,
         token: u64,
-        passed: Nanos,
+        passed: Instant,
         failed: bool,
     ) -> bool {
         let before = *self;
         let trial = self.trial.belongs_to(token);
         // A trial that others no longer waited for was one all the same.
         let succeeded = !failed && passed >= self.open_until;
-        if self.open_until != 0 && !trial && !succeeded {
+        if self.open_until != Instant::ZERO && !trial && !succeeded {
             return false; // It passed before the breaker opened: old news.
         }
         if failed {
             self.failures = self.failures.saturating_add(1);
             if trial || self.failures >= rule.failures {
-                self.open_until = now.saturating_add(nanos(rule.open_for)).max(1);
+                self.open_until = now + nanos(rule.open_for).max(1);
                 self.trial = Lease::default();
             }
-            self.forgotten_at = self.open_until.max(now).saturating_add(REMEMBERED);
+            self.forgotten_at = self.open_until.max(now) + REMEMBERED;
         } else {
             *self = Self::default();
         }
@@ -152,8 +152,8 @@ impl Breaker {
     /// The state as a gauge shows it.
     pub fn position(&self) -> Position {
         match (self.open_until, self.trial.until()) {
-            (0, _) => Position::Closed,
-            (_, 0) => Position::Open,
+            (Instant::ZERO, _) => Position::Closed,
+            (_, Instant::ZERO) => Position::Open,
             _ => Position::HalfOpen,
         }
     }
@@ -167,7 +167,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const SECOND: Nanos = 1_000_000_000;
-    const NOW: Nanos = 1_000 * SECOND;
+    const NOW: Instant = Instant(1_000 * SECOND);
     const PATIENCE: Nanos = 3 * SECOND;
 
     fn rule() -> BreakerRule {

@@ -1,7 +1,7 @@
 //! `cache`: one answer for everyone, and one probe that refreshes it.
 
 use crate::base::outcome::Verdict;
-use crate::base::time::{Nanos, nanos};
+use crate::base::time::{Instant, Nanos, nanos};
 use crate::state::{Decoder, Encoder, Lease, State};
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ pub struct CachedResponse {
     /// The whole body.
     pub body: Vec<u8>,
     /// When it was whole.
-    pub at: Nanos,
+    pub at: Instant,
 }
 
 impl CachedResponse {
@@ -75,8 +75,8 @@ impl CachedResponse {
     }
 
     /// How old it is.
-    pub fn age(&self, now: Nanos) -> Nanos {
-        now.saturating_sub(self.at)
+    pub fn age(&self, now: Instant) -> Nanos {
+        now.since(self.at)
     }
 }
 
@@ -88,11 +88,11 @@ pub struct CacheEntry {
     /// The last time that no answer could be fetched.
     pub failure: Option<Failure>,
     /// Until when every probe passes, because the answer can't be kept.
-    pass_until: Nanos,
+    pass_until: Instant,
     /// The probe that fetches the next answer.
     refresh: Lease,
     /// Until when this is worth keeping.
-    expires: Nanos,
+    expires: Instant,
     /// Somebody has asked for it again. What nobody has, many may have made up.
     used: bool,
     /// Where probes of this scope go that pass as they are, but for the markers; 0 before
@@ -112,7 +112,7 @@ pub struct Failure {
     /// The status of Envoy's own answer.
     pub status: u16,
     /// When it failed.
-    pub at: Nanos,
+    pub at: Instant,
 }
 
 /// What becomes of a probe.
@@ -171,7 +171,7 @@ impl CacheResult {
 impl CacheEntry {
     /// What becomes of a probe. To fetch the next answer it has `patience`
     /// nanoseconds.
-    pub fn look(&mut self, rule: &CacheRule, now: Nanos, token: u64, lease_for: Nanos) -> Lookup {
+    pub fn look(&mut self, rule: &CacheRule, now: Instant, token: u64, lease_for: Nanos) -> Lookup {
         if self.answer.as_ref().is_some_and(|answer| answer.age(now) < nanos(rule.ttl)) {
             return Lookup::Fresh;
         }
@@ -191,7 +191,7 @@ impl CacheEntry {
     /// Takes note of where a fetch has gone, which isn't where its prober's own request
     /// was to go, and says whether its answer may be kept: it may where all probes of the
     /// scope go there once they are marked.
-    pub fn fetched_from(&mut self, token: u64, asked: Nanos, reached: Destination) -> bool {
+    pub fn fetched_from(&mut self, token: u64, asked: Instant, reached: Destination) -> bool {
         if self.home == reached {
             return true;
         }
@@ -210,12 +210,12 @@ impl CacheEntry {
         rule: &CacheRule,
         token: u64,
         reached: Destination,
-        now: Nanos,
+        now: Instant,
     ) -> bool {
         let same = self.astray == reached;
         (self.home, self.astray) = (reached, 0);
         if !same {
-            self.pass_until = now.saturating_add(nanos(rule.ttl).max(ASTRAY_FOR));
+            self.pass_until = now + nanos(rule.ttl).max(ASTRAY_FOR);
             self.expires = self.pass_until;
         }
         self.refresh.release(token);
@@ -223,14 +223,14 @@ impl CacheEntry {
     }
 
     /// The answer, while it may still be served.
-    pub fn servable(&self, rule: &CacheRule, now: Nanos) -> Option<&CachedResponse> {
+    pub fn servable(&self, rule: &CacheRule, now: Instant) -> Option<&CachedResponse> {
         let useful = nanos(rule.ttl).saturating_add(nanos(rule.stale_for));
         self.answer.as_ref().filter(|answer| answer.age(now) < useful)
     }
 
     /// The last answer, for whoever is to get one rather than none, however old it is:
     /// unless the application couldn't be reached since.
-    pub fn last(&self, rule: &CacheRule, now: Nanos) -> Option<&CachedResponse> {
+    pub fn last(&self, rule: &CacheRule, now: Instant) -> Option<&CachedResponse> {
         let no_failure_since =
             |answer: &&CachedResponse| self.failure.is_none_or(|it| it.at < answer.at);
         self.servable(rule, now).or_else(|| self.answer.as_ref().filter(no_failure_since))
@@ -238,10 +238,10 @@ impl CacheEntry {
 
     /// Takes note that somebody has asked for it again. Says whether that is worth a
     /// write: others know it already, but for now and then.
-    pub fn note_use(&mut self, rule: &CacheRule, now: Nanos) -> bool {
+    pub fn note_use(&mut self, rule: &CacheRule, now: Instant) -> bool {
         let hold_for = nanos(rule.hold_for);
-        let expires = now.saturating_add(hold_for);
-        let changed = !self.used || expires.saturating_sub(self.expires) > hold_for / 2;
+        let expires = now + hold_for;
+        let changed = !self.used || expires.since(self.expires) > hold_for / 2;
         if changed {
             self.used = true;
             self.expires = self.expires.max(expires);
@@ -251,30 +251,30 @@ impl CacheEntry {
 
     /// Keeps a whole answer to a question of the time `asked`; a newer one stays,
     /// where the fetch had been given up meanwhile.
-    pub fn keep(&mut self, rule: &CacheRule, token: u64, asked: Nanos, answer: CachedResponse) {
+    pub fn keep(&mut self, rule: &CacheRule, token: u64, asked: Instant, answer: CachedResponse) {
         if self.is_overtaken(token, asked) {
             return;
         }
-        self.expires = answer.at.saturating_add(nanos(rule.hold_for));
+        self.expires = answer.at + nanos(rule.hold_for);
         self.used |= self.answer.is_some();
         self.answer = Some(answer);
-        self.pass_until = 0;
+        self.pass_until = Instant::ZERO;
         self.refresh.release(token);
     }
 
     /// Takes note that the answer can't be kept: nobody waits for it, and what
     /// was kept before doesn't hold any more.
-    pub fn keep_nothing(&mut self, rule: &CacheRule, token: u64, asked: Nanos, now: Nanos) {
+    pub fn keep_nothing(&mut self, rule: &CacheRule, token: u64, asked: Instant, now: Instant) {
         if self.is_overtaken(token, asked) {
             return;
         }
         self.answer = None;
-        self.pass_until = now.saturating_add(nanos(rule.ttl));
+        self.pass_until = now + nanos(rule.ttl);
         self.expires = self.pass_until;
         self.refresh.release(token);
     }
 
-    fn is_overtaken(&self, token: u64, asked: Nanos) -> bool {
+    fn is_overtaken(&self, token: u64, asked: Instant) -> bool {
         let newer = self.answer.as_ref().is_some_and(|answer| answer.at > asked);
         newer && !self.refresh.belongs_to(token)
     }
@@ -298,11 +298,11 @@ const ASTRAY_FOR: Nanos = 600_000_000_000;
 
 impl State for CacheEntry {
     fn encode(&self, to: &mut Encoder) {
-        to.number(self.pass_until).number(self.expires).number(u64::from(self.used));
+        to.instant(self.pass_until).instant(self.expires).number(u64::from(self.used));
         to.number(self.home).number(self.astray);
         self.refresh.encode(to);
         to.optional(self.failure.as_ref(), |to, failure| {
-            to.number(u64::from(failure.status)).number(failure.at);
+            to.number(u64::from(failure.status)).instant(failure.at);
         });
         to.optional(self.answer.as_ref(), |to, answer| {
             to.number(u64::from(answer.status)).number(u64::from(answer.grpc_status));
@@ -310,21 +310,21 @@ impl State for CacheEntry {
             to.optional(answer.content_type.as_ref(), |to, value| {
                 to.bytes(value);
             });
-            to.bytes(&answer.body).number(answer.at);
+            to.bytes(&answer.body).instant(answer.at);
         });
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         Some(Self {
-            pass_until: from.number()?,
-            expires: from.number()?,
+            pass_until: from.instant()?,
+            expires: from.instant()?,
             used: from.number()? != 0,
             home: from.number()?,
             astray: from.number()?,
             refresh: Lease::decode(from)?,
             failure: from.optional(|from| {
                 let status = u16::try_from(from.number()?).ok()?;
-                Some(Failure { status, at: from.number()? })
+                Some(Failure { status, at: from.instant()? })
             })?,
             answer: from.optional(|from| {
                 Some(CachedResponse {
@@ -337,19 +337,19 @@ impl State for CacheEntry {
                     },
                     content_type: from.optional(|from| Some(from.bytes()?.to_vec()))?,
                     body: from.bytes()?.to_vec(),
-                    at: from.number()?,
+                    at: from.instant()?,
                 })
             })?,
         })
     }
 
-    fn expires(&self) -> Nanos {
+    fn expires(&self) -> Instant {
         self.expires
     }
 
     /// What somebody waits for, or asks for again and again, stays.
     fn yields(&self) -> bool {
-        !self.used && self.refresh.until() == 0
+        !self.used && self.refresh.until() == Instant::ZERO
     }
 }
 

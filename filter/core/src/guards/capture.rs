@@ -1,6 +1,6 @@
 //! Reads an answer as it goes by, to keep it.
 
-use crate::base::time::Nanos;
+use crate::base::time::Instant;
 use crate::guards::cache::CachedResponse;
 use crate::http::headers::CONTENT_ENCODING;
 use crate::http::request::ResponseHead;
@@ -80,7 +80,7 @@ impl Capture {
 
     /// It is whole; `None` where it can't be kept. Where only its status is, what is
     /// `known` already may lend it a body.
-    pub fn finish(&self, now: Nanos, known: Option<&CachedResponse>) -> Option<CachedResponse> {
+    pub fn finish(&self, now: Instant, known: Option<&CachedResponse>) -> Option<CachedResponse> {
         let answer = CachedResponse { at: now, ..self.answer.clone()? };
         Some(if self.status_only { answer.without_body(known) } else { answer })
     }

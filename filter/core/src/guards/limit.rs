@@ -1,6 +1,6 @@
 //! `limit`: a token bucket, shared by all workers.
 
-use crate::base::time::Nanos;
+use crate::base::time::{Instant, Nanos};
 use crate::base::units::Rate;
 use crate::state::{Decoder, Encoder, State};
 
@@ -29,20 +29,20 @@ pub enum OnLimit {
 /// that one number is all there is to agree on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
-    full_at: Nanos,
+    full_at: Instant,
 }
 
 impl State for Bucket {
     fn encode(&self, to: &mut Encoder) {
-        to.number(self.full_at);
+        to.instant(self.full_at);
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
-        Some(Self { full_at: from.number()? })
+        Some(Self { full_at: from.instant()? })
     }
 
     /// One that is full is like any new one.
-    fn expires(&self) -> Nanos {
+    fn expires(&self) -> Instant {
         self.full_at
     }
 }
@@ -53,11 +53,11 @@ impl Bucket {
     ///
     /// # Errors
     /// The bucket is empty.
-    pub fn take(&mut self, rule: &LimitRule, now: Nanos) -> Result<(), Nanos> {
+    pub fn take(&mut self, rule: &LimitRule, now: Instant) -> Result<(), Nanos> {
         let interval = interval(rule);
-        let latest = now.saturating_add(interval.saturating_mul(u64::from(rule.burst)));
-        let full_at = self.full_at.max(now).saturating_add(interval);
-        let over = full_at.saturating_sub(latest);
+        let latest = now + interval.saturating_mul(u64::from(rule.burst));
+        let full_at = self.full_at.max(now) + interval;
+        let over = full_at.since(latest);
         if over > 0 {
             return Err(over);
         }
@@ -82,7 +82,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const SECOND: Nanos = 1_000_000_000;
-    const NOW: Nanos = 1_000 * SECOND;
+    const NOW: Instant = Instant(1_000 * SECOND);
 
     fn rule(count: u32, burst: u32) -> LimitRule {
         let rate = Rate { count, per: Duration::from_secs(1) };

@@ -16,7 +16,7 @@
 
 use crate::base::metric::MetricIndex;
 use crate::base::signals::Signals;
-use crate::base::time::{HOUR, Nanos};
+use crate::base::time::{HOUR, Instant, Nanos};
 use crate::state::{
     Cell, Cells, Change, Context, Decoder, Encoder, Lease, Notice, SharedStore, State, update,
 };
@@ -42,7 +42,7 @@ pub struct Upstream {
     /// The last probe that asked got no answer: its connection ended.
     terminated: bool,
     /// When the admin interface was to be asked; 0 for never.
-    listed: Nanos,
+    listed: Instant,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,7 +118,7 @@ const LIST_AGAIN: Nanos = 10_000_000_000;
 impl Upstream {
     /// Whether a probe asks; the one that tries has `patience` nanoseconds to come to an
     /// end.
-    pub fn ask(&mut self, now: Nanos, token: u64, lease_for: Nanos) -> Asking {
+    pub fn ask(&mut self, now: Instant, token: u64, lease_for: Nanos) -> Asking {
         match self.stage {
             Stage::Announces => Asking::Yes,
             Stage::Http1 if !self.trial.is_held(now) => {
@@ -140,13 +140,13 @@ impl Upstream {
     }
 
     /// Whether the admin interface is to be asked about it, now that a probe was answered.
-    pub fn is_to_be_listed(&self, now: Nanos) -> bool {
-        let lately = self.listed != 0 && now < self.listed.saturating_add(LIST_AGAIN);
+    pub fn is_to_be_listed(&self, now: Instant) -> bool {
+        let lately = self.listed != Instant::ZERO && now < self.listed + LIST_AGAIN;
         self.stage == Stage::Unknown && !lately
     }
 
     /// Notes that the admin interface is to be asked about it.
-    pub fn list(&mut self, now: Nanos) -> bool {
+    pub fn list(&mut self, now: Instant) -> bool {
         let listed = self.is_to_be_listed(now);
         if listed {
             self.listed = now;
@@ -165,8 +165,9 @@ impl Upstream {
 
     /// Takes note of what the admin interface shows that was asked at `asked`. That says
     /// nothing of clients none of which was answered before. Says whether it is news.
-    pub fn learn(&mut self, protocols: Protocols, asked: Nanos) -> bool {
-        let news = self.stage == Stage::Unknown && self.listed != 0 && self.listed <= asked;
+    pub fn learn(&mut self, protocols: Protocols, asked: Instant) -> bool {
+        let news =
+            self.stage == Stage::Unknown && self.listed != Instant::ZERO && self.listed <= asked;
         if news {
             self.stage = match protocols {
                 Protocols::Http1 => Stage::Http1,
@@ -203,17 +204,17 @@ impl Upstream {
 }
 
 impl State for Upstream {
-    fn expires(&self) -> Nanos {
+    fn expires(&self) -> Instant {
         match self.stage {
-            Stage::Unknown if self.listed == 0 => 0,
-            Stage::Unknown => self.listed.saturating_add(LIST_AGAIN),
+            Stage::Unknown if self.listed == Instant::ZERO => Instant::ZERO,
+            Stage::Unknown => self.listed + LIST_AGAIN,
             // What was tried once for the process isn't to be tried again.
-            _ => Nanos::MAX,
+            _ => Instant::NEVER,
         }
     }
 
     fn encode(&self, to: &mut Encoder) {
-        to.number(self.stage as u64).number(u64::from(self.terminated)).number(self.listed);
+        to.number(self.stage as u64).number(u64::from(self.terminated)).instant(self.listed);
         self.trial.encode(to);
     }
 
@@ -225,7 +226,7 @@ impl State for Upstream {
             3 => Stage::Announces,
             _ => Stage::Spared,
         };
-        let (terminated, listed) = (from.number()? != 0, from.number()?);
+        let (terminated, listed) = (from.number()? != 0, from.instant()?);
         Some(Self { stage, terminated, listed, trial: Lease::decode(from)? })
     }
 }
@@ -255,8 +256,8 @@ impl Waiting {
 }
 
 impl State for Waiting {
-    fn expires(&self) -> Nanos {
-        Nanos::MAX
+    fn expires(&self) -> Instant {
+        Instant::NEVER
     }
 
     fn encode(&self, to: &mut Encoder) {
@@ -351,7 +352,7 @@ impl Upstreams {
     pub(crate) fn learn(
         &self,
         clusters: &[(String, Option<Protocols>)],
-        asked: Nanos,
+        asked: Instant,
         cx: Context<'_, impl SharedStore>,
         signals: &mut Signals,
     ) {

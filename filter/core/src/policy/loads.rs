@@ -5,7 +5,7 @@
 //! before that; each of them loads it, a moment earlier or later, and sometimes
 //! after others have loaded the next one.
 
-use crate::base::time::Nanos;
+use crate::base::time::{Instant, Nanos};
 use crate::state::{Cell, Change, Context, Decoder, Encoder, SharedStore, State, update};
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ struct Register {
     /// The module that has loaded it.
     build: u64,
     /// The last few loads: the configuration, its number and when it was first loaded.
-    recent: Vec<(u64, u64, Nanos)>,
+    recent: Vec<(u64, u64, Instant)>,
 }
 
 /// How many loads are remembered.
@@ -88,9 +88,9 @@ impl Register {
     /// The number of a load, and whether it is a new one. A VM that was there `before`
     /// counts on. One that has just begun may be late for a load that others have
     /// made already.
-    fn note(&mut self, print: u64, before: Option<u64>, now: Nanos) -> (u64, bool) {
-        self.recent.retain(|(.., at)| now.saturating_sub(*at) < AT_THE_SAME_TIME);
-        let made = |(known, number, _): &(u64, u64, Nanos)| (*known == print).then_some(*number);
+    fn note(&mut self, print: u64, before: Option<u64>, now: Instant) -> (u64, bool) {
+        self.recent.retain(|(.., at)| now.since(*at) < AT_THE_SAME_TIME);
+        let made = |(known, number, _): &(u64, u64, Instant)| (*known == print).then_some(*number);
         let number = match before {
             Some(before) => before.saturating_add(1),
             None => match self.recent.iter().rev().find_map(made) {
@@ -111,22 +111,22 @@ impl Register {
 }
 
 impl State for Register {
-    fn expires(&self) -> Nanos {
-        Nanos::MAX
+    fn expires(&self) -> Instant {
+        Instant::NEVER
     }
 
     fn encode(&self, to: &mut Encoder) {
         to.number(self.count).number(self.latest).number(self.build);
         to.number(self.recent.len() as u64);
         for (print, number, at) in &self.recent {
-            to.number(*print).number(*number).number(*at);
+            to.number(*print).number(*number).instant(*at);
         }
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         let (count, latest, build) = (from.number()?, from.number()?, from.number()?);
         let length = from.number()?;
-        let recent = (0..length).map(|_| Some((from.number()?, from.number()?, from.number()?)));
+        let recent = (0..length).map(|_| Some((from.number()?, from.number()?, from.instant()?)));
         Some(Self { count, latest, build, recent: recent.collect::<Option<_>>()? })
     }
 }
@@ -139,7 +139,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const SECOND: Nanos = 1_000_000_000;
-    const NOW: Nanos = 1_000_000 * SECOND;
+    const NOW: Instant = Instant(1_000_000 * SECOND);
 
     /// A process, and how many loads it has counted.
     #[derive(Default)]
@@ -151,7 +151,7 @@ mod tests {
     }
 
     impl Process {
-        fn load(&mut self, vm: &mut Seen, print: u64, now: Nanos) {
+        fn load(&mut self, vm: &mut Seen, print: u64, now: Instant) {
             let loads = ConfigLoads::new("p", print, self.build);
             let result = loads.register("p", vm, Context::at(&self.store, now));
             self.counted += usize::from(result.load);
@@ -159,7 +159,7 @@ mod tests {
         }
 
         /// Envoy tries a configuration out, and hands it to the main thread.
-        fn try_out(&mut self, main: &mut Seen, print: u64, now: Nanos) {
+        fn try_out(&mut self, main: &mut Seen, print: u64, now: Instant) {
             self.load(&mut Seen::default(), print, now);
             self.load(main, print, now);
         }

@@ -1,7 +1,7 @@
 //! The answers that the proxy gives by itself.
 
 use crate::base::outcome::{Verdict, details};
-use crate::base::time::{Nanos, WallTime, rfc3339};
+use crate::base::time::{Instant, Nanos, WallTime, rfc3339};
 use crate::evidence::report::Report;
 use crate::format::{Bare, Format, Page, Written};
 use crate::grpc::{Violation, code};
@@ -65,14 +65,14 @@ impl Probe {
         &self,
         answer: CachedResponse,
         details: &'static str,
-        now: Nanos,
+        now: Instant,
     ) -> Reply {
         let headers = self.describe(&answer, now).set.into();
         Reply { status: answer.status, headers, body: answer.body, grpc_status: None, details }
     }
 
     /// The headers of an answer that was kept.
-    pub(crate) fn describe(&self, answer: &CachedResponse, now: Nanos) -> HeaderEdits {
+    pub(crate) fn describe(&self, answer: &CachedResponse, now: Instant) -> HeaderEdits {
         let mut headers = self.annotation(answer.verdict());
         if let Some(content_type) = &answer.content_type {
             headers.set(CONTENT_TYPE, content_type.clone());

@@ -4,7 +4,7 @@ use super::{Axis, Stability, Topology, combine, thousandths};
 use super::{AxisName, Cluster, FAULTLESS, Live, Protocol, Readings, Sample};
 use crate::base::metric::MetricIndex;
 use crate::base::signals::Signals;
-use crate::base::time::{Nanos, nanos};
+use crate::base::time::{Instant, Nanos, nanos};
 use crate::facts::admin::{Handshakes, Side, View};
 use crate::facts::check::CheckRule;
 use crate::http::completed::Completed;
@@ -47,13 +47,13 @@ pub struct Scored {
     /// The axes, alike, in the order of [`AxisName::ALL`].
     pub axes: [Option<u16>; 3],
     /// When it was worked out; 0 for never.
-    pub at: Nanos,
+    pub at: Instant,
 }
 
 impl Scored {
     /// Whether it can be relied on.
-    pub fn is_fresh(&self, now: Nanos) -> bool {
-        now.saturating_sub(self.at) < STALE_AFTER
+    pub fn is_fresh(&self, now: Instant) -> bool {
+        now.since(self.at) < STALE_AFTER
     }
 }
 
@@ -215,12 +215,12 @@ impl Sums for Upstream {
 }
 
 impl State for Scored {
-    fn expires(&self) -> Nanos {
-        self.at.saturating_add(STALE_AFTER)
+    fn expires(&self) -> Instant {
+        self.at + STALE_AFTER
     }
 
     fn encode(&self, to: &mut Encoder) {
-        to.number(self.at);
+        to.instant(self.at);
         for score in [self.score].iter().chain(&self.axes) {
             to.optional(score.as_ref(), |to, score| {
                 to.number(u64::from(*score));
@@ -229,7 +229,7 @@ impl State for Scored {
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
-        let at = from.number()?;
+        let at = from.instant()?;
         let mut score = || from.optional(|from| u16::try_from(from.number()?).ok());
         let (value, axes) = (score()?, [score()?, score()?, score()?]);
         Some(Self { score: value, axes, at })

@@ -1,6 +1,7 @@
 //! What the axes say of facts, and the score of axes.
 
 use super::*;
+use crate::base::time::Instant;
 use crate::config::Config;
 use crate::facts::admin::{Handshakes, Membership};
 use crate::score::{ScoreRule, Weight};
@@ -162,7 +163,7 @@ fn an_axis_without_weight_counts_for_nothing_even_when_dead() {
 fn what_is_kept_is_read_back() {
     let live = Live { answers: sample(7, &[3, 90], 2), looked_at: 9, as_expected: 4 };
     assert_eq!(Live::of_numbers(&live.to_numbers()), live);
-    let scored = Scored { score: Some(617), axes: [Some(1), None, Some(1_000)], at: 12 };
+    let scored = Scored { score: Some(617), axes: [Some(1), None, Some(1_000)], at: Instant(12) };
     let mut to = Encoder::default();
     scored.encode(&mut to);
     let bytes = to.finish();

@@ -1,5 +1,7 @@
 //! States as bytes: numbers in little-endian order, byte strings behind their length.
 
+use crate::base::time::Instant;
+
 /// Writes a state.
 #[derive(Debug, Default)]
 pub struct Encoder(Vec<u8>);
@@ -9,6 +11,11 @@ impl Encoder {
     pub fn number(&mut self, value: u64) -> &mut Self {
         self.0.extend_from_slice(&value.to_le_bytes());
         self
+    }
+
+    /// Appends a moment.
+    pub fn instant(&mut self, value: Instant) -> &mut Self {
+        self.number(value.0)
     }
 
     /// Appends a byte string.
@@ -47,6 +54,11 @@ impl<'a> Decoder<'a> {
         let (number, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(u64::from_le_bytes(*number))
+    }
+
+    /// The next moment.
+    pub fn instant(&mut self) -> Option<Instant> {
+        self.number().map(Instant)
     }
 
     /// The next byte string.

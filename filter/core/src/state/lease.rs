@@ -1,7 +1,7 @@
 //! Who does something on behalf of all.
 
 use super::{Decoder, Encoder, State};
-use crate::base::time::Nanos;
+use crate::base::time::{Instant, Nanos};
 
 /// A task that one probe does for all, such as fetching an answer. It is given
 /// up after a time, in case the worker is gone that had it.
@@ -11,12 +11,12 @@ pub struct Lease(Option<Held>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Held {
     token: u64,
-    until: Nanos,
+    until: Instant,
 }
 
 impl Lease {
     /// Whether somebody has it.
-    pub fn is_held(&self, now: Nanos) -> bool {
+    pub fn is_held(&self, now: Instant) -> bool {
         self.until() > now
     }
 
@@ -26,8 +26,8 @@ impl Lease {
     }
 
     /// Gives it to `token` for `patience` nanoseconds.
-    pub fn grant(&mut self, token: u64, now: Nanos, lease_for: Nanos) {
-        self.0 = Some(Held { token, until: now.saturating_add(lease_for) });
+    pub fn grant(&mut self, token: u64, now: Instant, lease_for: Nanos) {
+        self.0 = Some(Held { token, until: now + lease_for });
     }
 
     /// Takes it back from `token`; says whether that had it.
@@ -40,25 +40,25 @@ impl Lease {
     }
 
     /// When it ends by itself; 0 where nobody has it.
-    pub fn until(&self) -> Nanos {
-        self.0.map_or(0, |held| held.until)
+    pub fn until(&self) -> Instant {
+        self.0.map_or(Instant::ZERO, |held| held.until)
     }
 }
 
 impl State for Lease {
     fn encode(&self, to: &mut Encoder) {
         to.optional(self.0.as_ref(), |to, held| {
-            to.number(held.token).number(held.until);
+            to.number(held.token).instant(held.until);
         });
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         let held =
-            from.optional(|from| Some(Held { token: from.number()?, until: from.number()? }));
+            from.optional(|from| Some(Held { token: from.number()?, until: from.instant()? }));
         Some(Self(held?))
     }
 
-    fn expires(&self) -> Nanos {
+    fn expires(&self) -> Instant {
         self.until()
     }
 }
@@ -69,7 +69,7 @@ mod tests {
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    const NOW: Nanos = 1_000_000_000_000;
+    const NOW: Instant = Instant(1_000_000_000_000);
     const PATIENCE: Nanos = 3_000_000_000;
 
     fn granted() -> Lease {

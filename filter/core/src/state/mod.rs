@@ -20,7 +20,7 @@ pub use lease::Lease;
 pub use notice::Notice;
 pub use shared::Shared;
 
-use crate::base::time::Nanos;
+use crate::base::time::Instant;
 use cell::Written;
 
 /// A version of a value, for compare-and-swap.
@@ -49,12 +49,12 @@ pub struct Context<'a, S> {
     /// Where the states are.
     pub store: &'a S,
     /// The moment, by the clock that all VMs of the process share.
-    pub now: Nanos,
+    pub now: Instant,
 }
 
 impl<'a, S> Context<'a, S> {
     /// Shared data at this moment.
-    pub fn at(store: &'a S, now: Nanos) -> Self {
+    pub fn at(store: &'a S, now: Instant) -> Self {
         Self { store, now }
     }
 }
@@ -77,7 +77,7 @@ pub trait State: Default {
     fn decode(from: &mut Decoder<'_>) -> Option<Self>;
 
     /// Until when it is of use. After that others may have its room.
-    fn expires(&self) -> Nanos;
+    fn expires(&self) -> Instant;
 
     /// Whether it gives way before that, the one that expires first before others,
     /// to the state of another scope that finds no room.

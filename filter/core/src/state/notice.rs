@@ -1,14 +1,14 @@
 //! Lines of the log that would come again with every request.
 
 use super::{Cell as StateCell, Change, Context, Lease, SharedStore, update};
-use crate::base::time::Nanos;
+use crate::base::time::{Instant, Nanos};
 use std::cell::Cell;
 
 /// Sees to it that of all workers one says a thing, and not again before a time.
 #[derive(Debug, Default)]
 pub struct Notice {
     /// When this worker asks next whether it was said.
-    next: Cell<Nanos>,
+    next: Cell<Instant>,
 }
 
 impl Notice {
@@ -25,7 +25,7 @@ impl Notice {
         if self.next.get() > cx.now {
             return false;
         }
-        self.next.set(cx.now.saturating_add(every));
+        self.next.set(cx.now + every);
         let claimed = update::<Lease, _>(cx, cell, |lease| {
             let free = !lease.is_held(cx.now);
             if free {

@@ -1,6 +1,6 @@
 //! A state of the process, looked at by a worker again and again.
 
-use crate::base::time::Nanos;
+use crate::base::time::{Instant, Nanos};
 use crate::state::{Cell, Change, Context, Refusal, SharedStore, State, update};
 use std::cell::RefCell;
 
@@ -12,7 +12,7 @@ const FRESH: Nanos = 5_000_000;
 #[derive(Debug)]
 pub struct Shared<S> {
     cell: Cell,
-    copy: RefCell<Option<(Nanos, S)>>,
+    copy: RefCell<Option<(Instant, S)>>,
 }
 
 impl<S: State + Clone> Shared<S> {
@@ -29,7 +29,7 @@ impl<S: State + Clone> Shared<S> {
     /// What `act` sees in the present state, or in that of a moment ago.
     pub fn look<T>(&self, cx: Context<'_, impl SharedStore>, act: impl FnOnce(&S) -> T) -> T {
         let Ok(mut copy) = self.copy.try_borrow_mut() else { return act(&S::default()) };
-        let fresh = copy.take().filter(|(at, _)| *at <= cx.now && cx.now - at < FRESH);
+        let fresh = copy.take().filter(|(at, _)| *at <= cx.now && cx.now.since(*at) < FRESH);
         let (_, state) = copy.insert(fresh.unwrap_or_else(|| (cx.now, self.cell.read(cx.store))));
         act(state)
     }

@@ -1,6 +1,6 @@
 //! Sums over the last while, which all workers add to.
 
-use crate::base::time::{Nanos, nanos};
+use crate::base::time::{Instant, nanos};
 use crate::state::{Decoder, Encoder, State};
 use std::time::Duration;
 
@@ -44,30 +44,30 @@ pub struct Sliding {
     /// The slots that hold something, by their number since the clock began.
     slots: Vec<(u64, Vec<f64>)>,
     /// When all of it is too old.
-    until: Nanos,
+    until: Instant,
 }
 
-/// How long a slot of a window is, in nanoseconds.
-fn slot_length(window: Duration) -> Nanos {
-    (nanos(window) / SLOTS).max(1)
+/// The slot that a moment is in, counted since the clock began.
+fn slot_at(window: Duration, moment: Instant) -> u64 {
+    moment.0 / (nanos(window) / SLOTS).max(1)
 }
 
 /// Whether a slot belongs to a window. It may lie a little ahead, where another
 /// worker has read the clock later.
-fn is_recent(window: Duration, slot: u64, now: Nanos) -> bool {
-    (now / slot_length(window)).saturating_sub(slot) < SLOTS
+fn is_recent(window: Duration, slot: u64, now: Instant) -> bool {
+    slot_at(window, now).saturating_sub(slot) < SLOTS
 }
 
 impl Sliding {
     /// Adds what was counted just now.
-    pub fn add(&mut self, window: Duration, sums: &impl Sums, now: Nanos) {
+    pub fn add(&mut self, window: Duration, sums: &impl Sums, now: Instant) {
         self.add_numbers(window, sums.to_numbers(), now);
     }
 
-    fn add_numbers(&mut self, window: Duration, numbers: Vec<f64>, now: Nanos) {
-        let present = now / slot_length(window);
+    fn add_numbers(&mut self, window: Duration, numbers: Vec<f64>, now: Instant) {
+        let present = slot_at(window, now);
         self.slots.retain(|(slot, _)| is_recent(window, *slot, now));
-        self.until = now.saturating_add(nanos(window));
+        self.until = now + nanos(window);
         match self.slots.iter_mut().find(|(slot, _)| *slot == present) {
             Some((_, counted)) => add(counted, &numbers),
             None => self.slots.push((present, numbers)),
@@ -75,11 +75,11 @@ impl Sliding {
     }
 
     /// All that it holds.
-    pub fn total<S: Sums>(&self, window: Duration, now: Nanos) -> S {
+    pub fn total<S: Sums>(&self, window: Duration, now: Instant) -> S {
         S::of_numbers(&self.numbers(window, now))
     }
 
-    fn numbers(&self, window: Duration, now: Nanos) -> Vec<f64> {
+    fn numbers(&self, window: Duration, now: Instant) -> Vec<f64> {
         let mut total = Vec::new();
         let recent = self.slots.iter().filter(|(slot, _)| is_recent(window, *slot, now));
         recent.for_each(|(_, counted)| add(&mut total, counted));
@@ -88,12 +88,12 @@ impl Sliding {
 }
 
 impl State for Sliding {
-    fn expires(&self) -> Nanos {
+    fn expires(&self) -> Instant {
         self.until
     }
 
     fn encode(&self, to: &mut Encoder) {
-        to.number(self.until).number(self.slots.len() as u64);
+        to.instant(self.until).number(self.slots.len() as u64);
         for (slot, numbers) in &self.slots {
             to.number(*slot).number(numbers.len() as u64);
             for number in numbers {
@@ -103,7 +103,7 @@ impl State for Sliding {
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
-        let (until, length) = (from.number()?, from.number()?);
+        let (until, length) = (from.instant()?, from.number()?);
         let slots = (0..length).map(|_| {
             let (slot, length) = (from.number()?, from.number()?);
             let numbers = (0..length).map(|_| from.number().map(f64::from_bits));

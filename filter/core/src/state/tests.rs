@@ -2,6 +2,7 @@
 
 use super::fake::FakeStore;
 use super::*;
+use crate::base::time::Instant;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -17,8 +18,8 @@ impl State for Count {
         from.number().map(Self)
     }
 
-    fn expires(&self) -> Nanos {
-        Nanos::MAX
+    fn expires(&self) -> Instant {
+        Instant::NEVER
     }
 }
 
@@ -27,7 +28,7 @@ fn count(store: &FakeStore, cell: &Cell) -> Option<u64> {
 }
 
 fn try_to_count(store: &FakeStore, cell: &Cell) -> Result<u64, Refusal> {
-    update::<Count, _>(Context::at(store, 0), cell, |count| {
+    update::<Count, _>(Context::at(store, Instant::ZERO), cell, |count| {
         count.0 += 1;
         Change::Write(count.0)
     })
@@ -57,8 +58,8 @@ fn two_that_create_a_state_at_once_dont_overwrite_each_other() {
     let cell = Cells::new("a".into(), 1).scope(&[]);
     let mine = cell.load::<Count>(&store);
     let theirs = cell.load::<Count>(&store);
-    assert_eq!(mine.store(Context::at(&store, 0)), Written::Done { displaced: false });
-    assert_eq!(theirs.store(Context::at(&store, 0)), Written::Overtaken);
+    assert_eq!(mine.store(Context::at(&store, Instant::ZERO)), Written::Done { displaced: false });
+    assert_eq!(theirs.store(Context::at(&store, Instant::ZERO)), Written::Overtaken);
 }
 
 #[test]
@@ -171,20 +172,20 @@ fn bytes_that_are_not_ours_are_no_state() {
 /// A state that is of use until a time, and before that perhaps gives way.
 #[derive(Debug, Default, PartialEq)]
 struct Lasting {
-    until: Nanos,
+    until: Instant,
     yields: bool,
 }
 
 impl State for Lasting {
     fn encode(&self, to: &mut Encoder) {
-        to.number(self.until).number(u64::from(self.yields));
+        to.instant(self.until).number(u64::from(self.yields));
     }
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
-        Some(Self { until: from.number()?, yields: from.number()? != 0 })
+        Some(Self { until: from.instant()?, yields: from.number()? != 0 })
     }
 
-    fn expires(&self) -> Nanos {
+    fn expires(&self) -> Instant {
         self.until
     }
 
@@ -210,19 +211,19 @@ fn crowded(form: u64, count: u8) -> Vec<Cell> {
 fn keep(
     store: &FakeStore,
     cell: &Cell,
-    now: Nanos,
-    until: Nanos,
+    now: u64,
+    until: u64,
     yields: bool,
 ) -> Result<bool, Refusal> {
-    let kept = update_and_displace::<Lasting, _>(Context::at(store, now), cell, |state| {
-        *state = Lasting { until, yields };
+    let kept = update_and_displace::<Lasting, _>(Context::at(store, Instant(now)), cell, |state| {
+        *state = Lasting { until: Instant(until), yields };
         Change::Write(())
     });
     kept.map(|((), displaced)| displaced)
 }
 
-fn until(store: &FakeStore, cell: &Cell) -> Nanos {
-    cell.read::<Lasting>(store).until
+fn until(store: &FakeStore, cell: &Cell) -> u64 {
+    cell.read::<Lasting>(store).until.0
 }
 
 #[test]
@@ -300,10 +301,13 @@ fn of_all_workers_one_says_a_thing_and_not_again_before_a_time() {
     let said = |now| {
         workers
             .iter()
-            .filter(|notice| notice.is_due(&cell, 1_000, Context::at(&store, now)))
+            .filter(|notice| notice.is_due(&cell, 1_000, Context::at(&store, Instant(now))))
             .count()
     };
     assert_eq!([5_000, 5_001, 5_999, 6_000, 6_500, 7_000].map(said), [1, 0, 0, 1, 0, 1]);
     let other = Cells::new("a".into(), 1).said("other");
-    assert!(Notice::default().is_due(&other, 1_000, Context::at(&store, 7_000)), "another thing");
+    assert!(
+        Notice::default().is_due(&other, 1_000, Context::at(&store, Instant(7_000))),
+        "another thing"
+    );
 }

@@ -38,7 +38,7 @@ fn questions_that_there_is_no_time_for_take_turns() {
     process.manner = Manner::Answers("500", 3 * MS);
     for _ in 0..1_000 {
         process.run(MS);
-        process.now += MS; // A timer that is late: 50 calls in an interval.
+        process.now = process.now + MS; // A timer that is late: 50 calls in an interval.
     }
     let silent: Vec<_> = (0..64)
         .filter(|number| {

@@ -63,7 +63,7 @@ impl Process {
     fn opened_after(&mut self, time: Nanos) -> Vec<Nanos> {
         let (begun, known) = (self.now, self.opened.borrow().len());
         self.run(time);
-        self.opened.borrow().iter().skip(known).map(|at| at - begun).collect()
+        self.opened.borrow().iter().skip(known).map(|at| at.since(begun)).collect()
     }
 }
 

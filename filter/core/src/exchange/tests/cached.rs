@@ -28,7 +28,7 @@ fn an_answer_is_kept_with_its_type_and_age() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut exchange, _) = proxy.forwards(&get());
     well(&proxy, &mut exchange);
-    proxy.now += SECOND - 1;
+    proxy.now = proxy.now + SECOND - 1;
     let reply = proxy.replies(&get());
     assert_eq!(reply.details, "heartbeat_cached");
     assert!(reply.headers.pairs().values("content-type").eq([b"text/plain"]));
@@ -89,7 +89,7 @@ fn a_stale_answer_covers_an_application_that_cannot_be_reached() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut exchange, _) = proxy.forwards(&get());
     well(&proxy, &mut exchange);
-    proxy.now += 2 * SECOND;
+    proxy.now = proxy.now + 2 * SECOND;
     let (mut exchange, _) = proxy.forwards(&get());
     let edits =
         exchange.on_response_headers(&unreachable(), Context::at(&proxy.store, proxy.now), false);
@@ -116,7 +116,7 @@ fn nothing_covers_it_for_longer_than_it_may() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut exchange, _) = proxy.forwards(&get());
     well(&proxy, &mut exchange);
-    proxy.now += 10 * SECOND;
+    proxy.now = proxy.now + 10 * SECOND;
     let (mut exchange, _) = proxy.forwards(&get());
     let edits =
         exchange.on_response_headers(&unreachable(), Context::at(&proxy.store, proxy.now), false);
@@ -193,7 +193,7 @@ fn a_fetch_that_fails_fails_for_all_who_wait() {
         other => panic!("{other:?}"),
     }
     assert_eq!(proxy.ends(&mut second, None), "fail");
-    proxy.now += 1;
+    proxy.now = proxy.now + 1;
     proxy.forwards(&get());
 }
 
@@ -202,7 +202,7 @@ fn an_error_without_a_body_is_not_covered_by_half_an_answer() {
     let mut proxy = Proxy::with_probe(CACHE);
     let (mut exchange, _) = proxy.forwards(&get());
     well(&proxy, &mut exchange);
-    proxy.now += 2 * SECOND;
+    proxy.now = proxy.now + 2 * SECOND;
     let (mut exchange, _) = proxy.forwards(&get());
     let edits =
         exchange.on_response_headers(&unreachable(), Context::at(&proxy.store, proxy.now), true);
@@ -271,7 +271,7 @@ fn what_the_cache_did_is_counted_once_for_each_probe() {
     assert_eq!(result(&proxy, &mut gone), ["waited;.;heartbeat_cache_total"]);
     let (mut third, _) = proxy.arrives(&get());
     assert_eq!(result(&proxy, &mut third), ["fresh;.;heartbeat_cache_total"]);
-    proxy.now += 2 * SECOND;
+    proxy.now = proxy.now + 2 * SECOND;
     let (mut fourth, _) = proxy.forwards(&get());
     let (mut fifth, _) = proxy.arrives(&get());
     assert_eq!(result(&proxy, &mut fifth), ["stale;.;heartbeat_cache_total"]);

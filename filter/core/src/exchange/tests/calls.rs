@@ -119,7 +119,7 @@ fn a_breaker_counts_the_failures_of_each_service() {
     }
     assert_eq!(grpc_status(&proxy.called("Check", "cart").1), Some(14));
     assert_eq!(grpc_status(&proxy.called("Check", "orders").1), None);
-    proxy.now += 5 * SECOND;
+    proxy.now = proxy.now + 5 * SECOND;
     let (mut trial, decision) = proxy.called("Check", "cart");
     assert_eq!(grpc_status(&decision), None);
     assert_eq!(grpc_status(&proxy.called("Check", "cart").1), Some(14), "half-open");

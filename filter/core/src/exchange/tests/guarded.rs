@@ -72,7 +72,7 @@ fn neither_a_client_nor_a_filter_can_open_or_close_the_breaker() {
             let (mut exchange, _) = proxy.forwards(&get());
             proxy.answered(&mut exchange, &unreachable());
         }
-        proxy.now += 5 * SECOND;
+        proxy.now = proxy.now + 5 * SECOND;
         let (mut trial, _) = proxy.forwards(&get());
         proxy.answered(&mut trial, &Response::status(status).because(details));
         proxy.ends(&mut trial, None);
@@ -129,7 +129,7 @@ fn a_probe_with_a_body_can_close_the_breaker() {
         let (mut exchange, _) = proxy.forwards(&get());
         proxy.answered(&mut exchange, &unreachable());
     }
-    proxy.now += 5 * SECOND;
+    proxy.now = proxy.now + 5 * SECOND;
     let post = FakeRequest::new("POST", "/h");
     let (mut trial, decision) = proxy.arrives_with(&post, false);
     assert!(matches!(decision, Decision::Forward(_)));
@@ -183,7 +183,7 @@ fn an_open_breaker_spares_the_application_and_one_trial_closes_it() {
     }
     let reply = proxy.replies(&get());
     assert_eq!((reply.status, reply.details), (503, "heartbeat_breaker_open"));
-    proxy.now += 5 * SECOND;
+    proxy.now = proxy.now + 5 * SECOND;
     let (mut trial, _) = proxy.forwards(&get());
     assert_eq!(proxy.replies(&get()).details, "heartbeat_breaker_half_open");
     well(&proxy, &mut trial);
@@ -195,7 +195,7 @@ fn the_breakers_state_is_shown_when_it_changes() {
     let mut proxy = Proxy::with_probe(BREAKER);
     let mut shown = Vec::new();
     for wait in [0, 0, 5 * SECOND] {
-        proxy.now += wait;
+        proxy.now = proxy.now + wait;
         let (mut exchange, _) = proxy.forwards(&get());
         proxy.answered(&mut exchange, &unreachable());
         shown.extend(exchange.take_signals().set.into_iter().map(|(_, value)| value));
@@ -286,9 +286,9 @@ fn it_is_counted_how_often_a_breaker_opens() {
     };
     probe(&mut proxy, &unreachable());
     probe(&mut proxy, &unreachable());
-    proxy.now += 5 * SECOND;
+    proxy.now = proxy.now + 5 * SECOND;
     probe(&mut proxy, &unreachable()); // the trial
-    proxy.now += 5 * SECOND;
+    proxy.now = proxy.now + 5 * SECOND;
     probe(&mut proxy, &Response::status("200"));
     assert_eq!(opened, [false, true, true, false]);
 }

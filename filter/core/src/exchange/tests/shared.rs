@@ -123,7 +123,7 @@ fn an_answer_from_another_route_is_nobodys() {
     let decision = third.on_wake(&canary(), Context::at(&proxy.store, proxy.now));
     assert!(matches!(&decision, Decision::Forward(edits) if value(edits, ":path").is_none()));
     for _ in 0..500 {
-        proxy.now += SECOND;
+        proxy.now = proxy.now + SECOND;
         let (mut exchange, edits) = proxy.forwards(&canary());
         assert_eq!(value(&edits, ":path"), None);
         says(&proxy, &mut exchange, from_canary(), "dead");
@@ -146,7 +146,7 @@ fn a_route_that_takes_all_marked_probes_is_where_their_answers_come_from() {
         assert_eq!(value(&edits, ":path"), Some("/h"));
         says(&proxy, &mut fetch, marked(), "well");
         assert_eq!(text(&proxy.replies(&request()).body), "well");
-        proxy.now += 2 * SECOND;
+        proxy.now = proxy.now + 2 * SECOND;
     }
 }
 

@@ -1,6 +1,7 @@
 //! More scopes than there is room for, and strangers who make them up.
 
 use super::*;
+use crate::base::time::Instant;
 use crate::exchange::decision::Decision;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -23,7 +24,7 @@ fn what_a_rule_keeps_is_bounded_whatever_is_asked() {
 fn made_up_hosts(proxy: &mut Proxy, count: usize) -> Vec<String> {
     let mut log = Vec::new();
     for number in 0..count {
-        proxy.now += SECOND / 10_000;
+        proxy.now = proxy.now + SECOND / 10_000;
         let (mut stranger, decision) =
             proxy.arrives(&get().with(":authority", format!("{number}.made-up")));
         if let Decision::Forward(_) = decision {
@@ -79,7 +80,7 @@ fn that_an_answer_cant_be_kept_is_said_once_for_a_rule_and_a_while() {
     let mut proxy = Proxy::with_probe(CACHE);
     let mut log = Vec::new();
     for number in 0..500 {
-        proxy.now += SECOND / 25;
+        proxy.now = proxy.now + SECOND / 25;
         let request = get().with(":authority", format!("{number}.made-up"));
         let (mut exchange, _) = proxy.forwards(&request);
         proxy.answered(&mut exchange, &Response::status("302"));
@@ -113,7 +114,11 @@ fn failures_too_far_apart_to_be_remembered_dont_add_up_where_room_is_short() {
     breaker.record(&rule, NOW, 1, NOW, true);
     assert!(crate::state::State::expires(&breaker) > NOW + 60 * SECOND, "while it counts");
     breaker.record(&rule, NOW, 1, NOW, false);
-    assert_eq!(crate::state::State::expires(&breaker), 0, "closed, it is like any new one");
+    assert_eq!(
+        crate::state::State::expires(&breaker),
+        Instant::ZERO,
+        "closed, it is like any new one"
+    );
 }
 
 const LIMIT: &str = r#""match":{"path":"/h"},"limit":{"rate":"10/s","burst":10}"#;
@@ -122,8 +127,8 @@ const LIMIT: &str = r#""match":{"path":"/h"},"limit":{"rate":"10/s","burst":10}"
 /// with the answers that the limit lets through.
 fn storm(proxy: &mut Proxy, tenths: u64, per_tenth: u64) {
     for _ in 0..tenths * per_tenth {
-        proxy.now += SECOND / 10 / per_tenth;
-        let stranger = get().with(":authority", format!("{}.made-up", proxy.now));
+        proxy.now = proxy.now + SECOND / 10 / per_tenth;
+        let stranger = get().with(":authority", format!("{}.made-up", proxy.now.0));
         if let (mut exchange, Decision::Forward(_)) = proxy.arrives(&stranger) {
             well(proxy, &mut exchange);
         }
@@ -163,7 +168,7 @@ fn of_an_application_that_is_gone_a_cached_answer_is_no_last_one() {
     let mut proxy = Proxy::with_probe(&limited);
     let (mut exchange, _) = proxy.forwards(&get());
     well(&proxy, &mut exchange);
-    proxy.now += 20 * SECOND;
+    proxy.now = proxy.now + 20 * SECOND;
     let (mut exchange, _) = proxy.forwards(&get());
     proxy.answered(&mut exchange, &unreachable());
     assert_eq!(proxy.replies(&get()).status, 429);
@@ -174,7 +179,7 @@ fn who_comes_in_a_storm_of_made_up_hosts_has_a_last_answer_too() {
     let mut proxy = Proxy::with_probe(LIMIT);
     storm(&mut proxy, 3_000, 3);
     let balancer = get().with(":authority", "shop");
-    proxy.now += SECOND;
+    proxy.now = proxy.now + SECOND;
     let (mut exchange, _) = proxy.forwards(&balancer);
     well(&proxy, &mut exchange);
     storm(&mut proxy, 300, 3);

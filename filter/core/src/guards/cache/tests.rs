@@ -1,6 +1,7 @@
 //! The rules of single flight.
 
 use super::*;
+use crate::base::time::Instant;
 use crate::guards::cache::CacheRule;
 use crate::state::fake::FakeStore;
 use crate::state::{Cells, Change, Context, update};
@@ -8,14 +9,14 @@ use crate::state::{Cells, Change, Context, update};
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const SECOND: Nanos = 1_000_000_000;
-const NOW: Nanos = 1_000 * SECOND;
+const NOW: Instant = Instant(1_000 * SECOND);
 const PATIENCE: Nanos = 3 * SECOND;
 
 fn rule() -> CacheRule {
     CacheRule { max_body: 64, ..CacheRule::default() }
 }
 
-fn answer(at: Nanos) -> CachedResponse {
+fn answer(at: Instant) -> CachedResponse {
     CachedResponse {
         status: 200,
         grpc_status: 0,
@@ -26,7 +27,7 @@ fn answer(at: Nanos) -> CachedResponse {
     }
 }
 
-fn look(entry: &mut CacheEntry, now: Nanos, token: u64) -> Lookup {
+fn look(entry: &mut CacheEntry, now: Instant, token: u64) -> Lookup {
     entry.look(&rule(), now, token, PATIENCE)
 }
 
@@ -158,9 +159,9 @@ fn however_workers_race_one_refresh_is_under_way() {
             random % below
         };
         let store = FakeStore::default();
-        let (mut now, mut under_way, mut token) = (NOW, Vec::<(u64, Nanos)>::new(), 0);
+        let (mut now, mut under_way, mut token) = (NOW, Vec::<(u64, Instant)>::new(), 0);
         for _ in 0..300 {
-            now += next(SECOND / 5);
+            now = now + next(SECOND / 5);
             token += 1;
             store.contended.set(next(3) as usize);
             match next(4) {

@@ -2,13 +2,14 @@
 
 use super::*;
 use crate::base::signals::Signals;
+use crate::base::time::Instant;
 use crate::guards::upstream::Protocols;
 use crate::state::Context;
 use crate::state::fake::FakeStore;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-const NOW: Nanos = 1_000_000_000_000;
+const NOW: Instant = Instant(1_000_000_000_000);
 const PATIENCE: Nanos = 3_000_000_000;
 
 fn speaks_http1() -> Upstream {
