@@ -62,8 +62,8 @@ impl Child {
     /// Asks it to end (SIGTERM) and kills it if it hasn't after `grace`.
     pub fn stop(mut self, grace: Duration) -> Result<()> {
         self.signal(Signal::TERM)?;
-        let patience = Instant::now() + grace;
-        while self.exited()?.is_none() && Instant::now() < patience {
+        let deadline = Instant::now() + grace;
+        while self.exited()?.is_none() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(())

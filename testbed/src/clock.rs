@@ -1,4 +1,4 @@
-//! The machine's clock: unlike [`std::time::Instant`] it can be told to another process.
+//! The machine's clock: unlike [`std::time::Instant`] it means the same to another process.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The testbed of Heartbeat Filter.
 //!
-//! - [`app`]: a demo application whose health and manners are set at run time.
+//! - [`app`]: a demo application whose health and behaviour are set at run time.
 //! - [`envoy`]: real Envoys, started from the shipped configurations.
 //! - [`hosts`]: real hosts, the containers of `testbed/compose.yaml`.
 //! - [`client`]: HTTP and gRPC health clients.
@@ -10,7 +10,7 @@
 //! - [`demo`]: the filter's main job on one screen, and the same to play with.
 //! - [`report`]: the pictures that the demo leaves behind.
 //! - [`bench`]: what the filter costs, beside the alternatives.
-//! - [`scenario`]: the behaviour of the filter, told in YAML and run on all of the above.
+//! - [`scenario`]: the behaviour of the filter, written in YAML and run on all of the above.
 
 pub mod app;
 pub mod bench;

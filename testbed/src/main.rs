@@ -31,13 +31,13 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     // An error that `main` returns would come with a backtrace under RUST_BACKTRACE.
-    obey(Cli::parse().command).await.unwrap_or_else(|error| {
+    run(Cli::parse().command).await.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
 }
 
-async fn obey(command: Command) -> Result<ExitCode> {
+async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::App(options) => app::run(&options).await.map(|()| ExitCode::SUCCESS),
         Command::Demo => demo::show(&tools()?).await,

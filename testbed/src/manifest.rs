@@ -41,8 +41,8 @@ impl Manifest {
     pub fn parse(text: &str) -> Result<Vec<Self>> {
         let values: Vec<Value> =
             serde_saphyr::from_multiple(text).map_err(|error| anyhow!("{error}"))?;
-        let told = values.iter().all(|value| value["kind"].is_string());
-        ensure!(told && !values.is_empty(), "these aren't Kubernetes resources");
+        let all_have_kinds = values.iter().all(|value| value["kind"].is_string());
+        ensure!(all_have_kinds && !values.is_empty(), "these aren't Kubernetes resources");
         Ok(values.into_iter().map(|value| Self { value }).collect())
     }
 

@@ -1,5 +1,5 @@
 //! A test that can't fail proves nothing: here every kind of expectation is
-//! wrong, on a real Envoy, and the report must tell them all.
+//! wrong, on a real Envoy, and the report must name them all.
 
 use testbed::scenario;
 use testbed::tools::Tools;
@@ -116,7 +116,7 @@ scenarios:
       - { reload: { config: "{ probes: }", refused: [speling] } }
 "#;
 
-/// Runs the one scenario that `text` tells; returns the report of its failure.
+/// Runs the one scenario in `text`; returns the report of its failure.
 async fn report(text: &str) -> String {
     let scenarios = scenario::read(text).expect("the scenario is well written");
     let tools = Tools::from_env(env!("CARGO_BIN_EXE_testbed"));

@@ -13,7 +13,7 @@ pub struct Behaviour {
     /// Deviations by exact path, without the query, for HTTP and gRPC alike.
     pub paths: BTreeMap<String, Deviation>,
     /// Status by gRPC service; the empty name is the whole server, which
-    /// serves unless told otherwise.
+    /// serves unless it is set otherwise.
     pub grpc: BTreeMap<String, ServingStatus>,
     /// What it does on new connections when a request over HTTP/1.1 asks for a close; as
     /// hyper does, which announces it, unless something is said.

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server by hand, for the manners that hyper's doesn't have: what it does when
+//! An HTTP/1.1 server by hand, for what hyper's can't do: what it does when
 //! it is asked to close a connection, and answers that are no HTTP.
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The control port.
 //!
-//! `PUT /behaviour` takes a [`Behaviour`]; `GET /seen` and `DELETE /seen` tell
-//! the latest requests, the latter forgets them; `GET /counts` tells how many
+//! `PUT /behaviour` takes a [`Behaviour`]; `GET /seen` and `DELETE /seen` list
+//! the latest requests, the latter forgets them; `GET /counts` says how many
 //! there have been by path, and `GET /arrivals/{since}` when those came that
 //! came since a moment of the machine's clock.
 
@@ -16,48 +16,48 @@ use hyper::StatusCode;
 
 use super::behaviour::Behaviour;
 use super::grpc::Health;
-use super::manners::Manners;
+use super::layer::BehaviourLayer;
 use super::record::Seen;
 
-type Shared = State<(Arc<Manners>, Health)>;
+type Shared = State<(Arc<BehaviourLayer>, Health)>;
 
 /// The routes of the control port.
-pub fn routes(manners: Arc<Manners>, health: Health) -> Router {
+pub fn routes(layer: Arc<BehaviourLayer>, health: Health) -> Router {
     Router::new()
         .route("/behaviour", put(set_behaviour))
         .route("/seen", get(seen).delete(take_seen))
         .route("/counts", get(counts))
         .route("/arrivals/{since}", get(arrivals))
-        .with_state((manners, health))
+        .with_state((layer, health))
 }
 
 async fn set_behaviour(
-    State((manners, health)): Shared,
+    State((layer, health)): Shared,
     Json(behaviour): Json<Behaviour>,
 ) -> StatusCode {
     health.set(&behaviour.grpc);
-    manners.set(behaviour);
+    layer.set(behaviour);
     StatusCode::NO_CONTENT
 }
 
-async fn seen(State((manners, _)): Shared) -> Json<Vec<Seen>> {
-    Json(manners.recorder(|recorder| recorder.seen().cloned().collect()))
+async fn seen(State((layer, _)): Shared) -> Json<Vec<Seen>> {
+    Json(layer.recorder(|recorder| recorder.seen().cloned().collect()))
 }
 
-async fn take_seen(State((manners, _)): Shared) -> Json<Vec<Seen>> {
-    Json(manners.recorder(|recorder| recorder.take()))
+async fn take_seen(State((layer, _)): Shared) -> Json<Vec<Seen>> {
+    Json(layer.recorder(|recorder| recorder.take()))
 }
 
-async fn counts(State((manners, _)): Shared) -> Json<BTreeMap<String, u64>> {
-    Json(manners.recorder(|recorder| recorder.counts()))
+async fn counts(State((layer, _)): Shared) -> Json<BTreeMap<String, u64>> {
+    Json(layer.recorder(|recorder| recorder.counts()))
 }
 
 /// All moments are nanoseconds.
 async fn arrivals(
-    State((manners, _)): Shared,
+    State((layer, _)): Shared,
     Path(since): Path<u64>,
 ) -> Json<BTreeMap<String, Vec<u128>>> {
-    let arrivals = manners.recorder(|recorder| recorder.arrivals(Duration::from_nanos(since)));
+    let arrivals = layer.recorder(|recorder| recorder.arrivals(Duration::from_nanos(since)));
     let nanos = |moments: Vec<Duration>| moments.iter().map(Duration::as_nanos).collect();
     Json(arrivals.into_iter().map(|(path, moments)| (path, nanos(moments))).collect())
 }

@@ -39,7 +39,7 @@ impl Default for Health {
 }
 
 impl Health {
-    /// Replaces all statuses; the server as a whole serves unless told otherwise.
+    /// Replaces all statuses; the server as a whole serves unless it is set otherwise.
     pub fn set(&self, statuses: &BTreeMap<String, ServingStatus>) {
         let mut wire = Statuses::from([(String::new(), Wire::Serving)]);
         wire.extend(statuses.iter().map(|(name, status)| (name.clone(), Wire::from(*status))));

@@ -1,5 +1,5 @@
 //! The demo application: health routes, a little business, a gRPC health
-//! service, and a control port that makes any of it misbehave and tells what
+//! service, and a control port that makes any of it misbehave and reports what
 //! the application has seen.
 //!
 //! It runs as a process of its own ([`Application`]), so that it can be killed
@@ -13,7 +13,7 @@ mod control;
 mod grpc;
 mod host;
 mod http;
-mod manners;
+mod layer;
 mod process;
 pub mod record;
 mod server;
@@ -25,7 +25,7 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 
 pub use self::addresses::Addresses;
-use self::manners::Manners;
+use self::layer::BehaviourLayer;
 pub use self::process::{Application, HOST_PORTS};
 
 /// Where the application is to listen; port 0 takes a free one.
@@ -40,7 +40,7 @@ pub struct Options {
     /// Port of the gRPC health service.
     #[arg(long, default_value_t = 0)]
     pub grpc_port: u16,
-    /// Port that sets the behaviour and tells what was seen.
+    /// Port that sets the behaviour and reports what was seen.
     #[arg(long, default_value_t = 0)]
     pub control_port: u16,
 }
@@ -62,12 +62,12 @@ pub async fn run(options: &Options) -> Result<()> {
     };
     println!("{}", serde_json::to_string(&addresses)?);
 
-    let manners = Arc::new(Manners::default());
+    let layer = Arc::new(BehaviourLayer::default());
     let health = grpc::Health::default();
     tokio::join!(
-        server::serve(http, manners::wrap(http::routes(), &manners), || manners.by_hand()),
-        server::serve(grpc, manners::wrap(grpc::routes(&health), &manners), || None),
-        server::serve(control, control::routes(manners.clone(), health.clone()), || None),
+        server::serve(http, layer::wrap(http::routes(), &layer), || layer.by_hand()),
+        server::serve(grpc, layer::wrap(grpc::routes(&health), &layer), || None),
+        server::serve(control, control::routes(layer.clone(), health.clone()), || None),
     );
     Ok(())
 }

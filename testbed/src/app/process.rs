@@ -19,7 +19,7 @@ use crate::hosts::{Condition, Host, Network};
 use crate::tools::Tools;
 
 /// How long a restarted application tries to get its ports back.
-const BIND_PATIENCE: Duration = Duration::from_secs(5);
+const BIND_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The ports of an application with a host of its own, as `testbed/compose.yaml` has them.
 pub const HOST_PORTS: Ports = Ports { http: 8080, grpc: 8081, control: 8082 };
@@ -64,10 +64,10 @@ impl Application {
             command.args([option, &address.port().to_string()]);
         }
         self.child.kill()?;
-        let patience = Instant::now() + BIND_PATIENCE;
+        let deadline = Instant::now() + BIND_TIMEOUT;
         // While it was gone, a connection may have been given one of its ports.
         while let Err(error) = Self::spawn(&mut command).map(|started| *self = started) {
-            if Instant::now() > patience {
+            if Instant::now() > deadline {
                 return Err(error);
             }
             tokio::time::sleep(BIND_POLL).await;
@@ -77,18 +77,18 @@ impl Application {
 
     /// Takes over the one that runs on `host`, and makes that well.
     pub async fn on_host(host: Host, tools: &Tools) -> Result<Self> {
-        host.become_so(Condition::Well).await?;
+        host.set_condition(Condition::Well).await?;
         let addresses = addresses_on(&host).await?;
         let mut application = Self { addresses, child: host.follow(tools)?, host: Some(host) };
         application.wait_for_control().await?;
         Ok(application)
     }
 
-    /// Lets `condition` befall its host. One that was stopped has forgotten everything.
-    pub async fn befall(&mut self, condition: Condition, tools: &Tools) -> Result<()> {
+    /// Brings its host into a condition. One that was stopped has forgotten everything.
+    pub async fn set_host_condition(&mut self, condition: Condition, tools: &Tools) -> Result<()> {
         let host = self.host.as_ref().context("the application has no host of its own")?;
         let ran = host.is_running().await?;
-        host.become_so(condition).await?;
+        host.set_condition(condition).await?;
         if !matches!(condition, Condition::Stopped | Condition::Paused) {
             self.addresses = addresses_on(host).await?;
             if !ran {
@@ -101,9 +101,9 @@ impl Application {
 
     /// A container runs before what is in it listens.
     async fn wait_for_control(&mut self) -> Result<()> {
-        let patience = Instant::now() + BIND_PATIENCE;
+        let deadline = Instant::now() + BIND_TIMEOUT;
         while let Err(error) = self.counts().await {
-            if Instant::now() > patience {
+            if Instant::now() > deadline {
                 return Err(error);
             }
             tokio::time::sleep(BIND_POLL).await;
@@ -117,7 +117,7 @@ impl Application {
         let stdout = child.take_stdout().context("the application's output isn't piped")?;
         BufReader::new(stdout).read_line(&mut line)?;
         let addresses = serde_json::from_str(&line)
-            .with_context(|| format!("the application didn't tell its addresses, but {line:?}"))?;
+            .with_context(|| format!("the application printed no addresses, but {line:?}"))?;
         Ok(Self { addresses, child, host: None })
     }
 

@@ -114,14 +114,14 @@ pub fn judge(
 
 /// Who reads a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
+pub enum TableStyle {
     /// Someone at a terminal.
     Terminal,
     /// A page of documentation.
     Markdown,
 }
 
-impl Reader {
+impl TableStyle {
     fn table(self) -> Table {
         let mut table = Table::new();
         table.load_style(match self {
@@ -133,8 +133,8 @@ impl Reader {
 }
 
 /// The budgets as people read them.
-pub fn table(judged: &[Judged], reader: Reader) -> String {
-    let mut table = reader.table();
+pub fn table(judged: &[Judged], style: TableStyle) -> String {
+    let mut table = style.table();
     table.set_header(["budget", "measured", "quartiles", "must", "aim", ""]);
     for budget in judged {
         let write = |value: f64| format!("{value:.2}{}", budget.unit);
@@ -157,8 +157,8 @@ pub fn table(judged: &[Judged], reader: Reader) -> String {
 }
 
 /// What requests cost, as people read it.
-pub fn costs_table(costs: &[Costs], reader: Reader) -> String {
-    let mut table = reader.table();
+pub fn costs_table(costs: &[Costs], style: TableStyle) -> String {
+    let mut table = style.table();
     table.set_header(["workload", "", "CPU µs", "ratio", "quartiles", "p50 µs", "p99 µs"]);
     for workload in costs {
         for cost in &workload.contenders {
@@ -181,8 +181,8 @@ pub fn costs_table(costs: &[Costs], reader: Reader) -> String {
 
 /// What ours costs beyond the least that a module can cost, and what that itself costs
 /// beside the alternatives: nothing that a module does can make up for the latter.
-pub fn least_table(costs: &[Costs], reader: Reader) -> String {
-    let mut table = reader.table();
+pub fn least_table(costs: &[Costs], style: TableStyle) -> String {
+    let mut table = style.table();
     table.set_header(["workload", "ours against the least in Wasm", "quartiles", "the least"]);
     for workload in costs {
         let Some(ours) = workload.ratio(Who::Ours, Who::Least) else { continue };
@@ -217,9 +217,9 @@ mod tests {
 
     #[test]
     fn a_missed_budget_is_seen() {
-        for reader in [Reader::Terminal, Reader::Markdown] {
+        for style in [TableStyle::Terminal, TableStyle::Markdown] {
             let missed = Judged::figure("size", (448.0, 350.0), 449.0, " KiB");
-            let rows = table(&[missed], reader);
+            let rows = table(&[missed], style);
             assert!(rows.contains("449.00 KiB") && rows.contains("MISSED"), "{rows}");
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::plan::{By, Protocol, Who};
+use super::plan::{By, HttpVersion, Who};
 use super::rounds::{Measured, Run, Sample, ratios};
 use super::stats::Spread;
 
@@ -15,7 +15,7 @@ pub struct Costs {
     /// What it is.
     pub name: &'static str,
     /// What the client speaks.
-    pub protocol: Protocol,
+    pub protocol: HttpVersion,
     /// Who is held against it.
     pub reference: Who,
     /// Each contender's.

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use super::plan::{Protocol, Request};
+use super::plan::{HttpVersion, Request};
 use super::stats::quantile;
 
 /// Runs h2load.
@@ -47,10 +47,12 @@ impl LoadGenerator {
         let mut command = Command::new(&self.program);
         command.arg(format!("--requests={count}")).arg("--log-file").arg(&log);
         command.args(match request.protocol {
-            Protocol::Http1 => {
+            HttpVersion::Http1 => {
                 ["--no-tls-proto=http/1.1", "--clients=8", "--max-concurrent-streams=1"]
             }
-            Protocol::Http2 => ["--no-tls-proto=h2c", "--clients=4", "--max-concurrent-streams=2"],
+            HttpVersion::Http2 => {
+                ["--no-tls-proto=h2c", "--clients=4", "--max-concurrent-streams=2"]
+            }
         });
         for (name, value) in request.headers {
             command.arg("--header").arg(format!("{name}: {value}"));

@@ -34,7 +34,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 
-use self::budgets::{Reader, Standing, costs_table, least_table, table};
+use self::budgets::{Standing, TableStyle, costs_table, least_table, table};
 use self::costs::Costs;
 use self::file::write;
 use self::instructions::Instructions;
@@ -42,7 +42,7 @@ use self::load::LoadGenerator;
 use self::plan::{Effort, Workload, workloads};
 use self::results::{About, Results};
 use self::rounds::{Bench, Campaign};
-use self::upstream::Upstream;
+use self::upstream::CountingUpstream;
 use crate::tools::Tools;
 
 /// How to measure.
@@ -84,7 +84,8 @@ pub async fn run(options: &Options, tools: &Tools) -> Result<ExitCode> {
     let load_before = load_average()?;
     let cores = cpu::Cores::divide()?;
     cores.drive()?;
-    let bench = Bench { effort, cores, load: LoadGenerator::find()?, upstream: Upstream::start()? };
+    let bench =
+        Bench { effort, cores, load: LoadGenerator::find()?, upstream: CountingUpstream::start()? };
     let instructions = Instructions::read(options.instructions.as_deref())?;
 
     let costs = measure_costs(&bench, options, tools).await?;
@@ -158,9 +159,9 @@ fn load_average() -> Result<f64> {
 fn keep(results: &Results, out: &Path) -> Result<()> {
     results.write(&out.join("bench.json"))?;
     let tables = [
-        table(&results.budgets, Reader::Markdown),
-        least_table(&results.workloads, Reader::Markdown),
-        costs_table(&results.workloads, Reader::Markdown),
+        table(&results.budgets, TableStyle::Markdown),
+        least_table(&results.workloads, TableStyle::Markdown),
+        costs_table(&results.workloads, TableStyle::Markdown),
     ];
     write(&out.join("bench.md"), &(tables.join("\n\n") + "\n"))?;
     if !results.workloads.is_empty() {
@@ -174,8 +175,8 @@ fn keep(results: &Results, out: &Path) -> Result<()> {
 
 fn print(results: &Results) {
     if !results.workloads.is_empty() {
-        println!("{}", costs_table(&results.workloads, Reader::Terminal));
-        println!("{}", least_table(&results.workloads, Reader::Terminal));
+        println!("{}", costs_table(&results.workloads, TableStyle::Terminal));
+        println!("{}", least_table(&results.workloads, TableStyle::Terminal));
     }
     for series in &results.scale {
         let point = |point: &scale::Point| format!("{}: {:.2}×", point.count, point.ratio.median);
@@ -191,7 +192,7 @@ fn print(results: &Results) {
     if let Some(memory) = &results.memory {
         print_memory(memory);
     }
-    println!("{}", table(&results.budgets, Reader::Terminal));
+    println!("{}", table(&results.budgets, TableStyle::Terminal));
     let load = results.about.load_before;
     if load > 0.5 {
         println!("The machine was not idle (load {load:.1}): don't rely on these figures.");

@@ -79,7 +79,7 @@ impl Effort {
 
 /// What the client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Protocol {
+pub enum HttpVersion {
     /// HTTP/1.1.
     #[serde(rename = "HTTP/1.1")]
     Http1,
@@ -88,7 +88,7 @@ pub enum Protocol {
     Http2,
 }
 
-impl Protocol {
+impl HttpVersion {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
@@ -102,7 +102,7 @@ impl Protocol {
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     /// What the client speaks.
-    pub protocol: Protocol,
+    pub protocol: HttpVersion,
     /// Where to.
     pub path: &'static str,
     /// Headers of its own.
@@ -246,7 +246,7 @@ const MESSAGE: &[u8] = b"\0\0\0\0\x20\x0a\x1eorder 17, two items, paid, EUR";
 const EMPTY: &[u8] = &[0; 5];
 
 /// What is sent in either protocol.
-fn in_http(protocol: Protocol) -> Vec<Workload> {
+fn in_http(protocol: HttpVersion) -> Vec<Workload> {
     let get = |path| Request { protocol, path, headers: &[PAYMENT], body: None };
     let post = Request { body: Some(LARGE), ..get("/orders") };
     vec![
@@ -268,7 +268,7 @@ fn workload(
 }
 
 /// Requests of 8 KiB that make a filter look at as much of them as there is to look at.
-fn worst(protocol: Protocol) -> Vec<Workload> {
+fn worst(protocol: HttpVersion) -> Vec<Workload> {
     // They are made once, and sent for as long as the program runs.
     let get = |path: String, headers: Vec<(&'static str, &'static str)>| Request {
         protocol,
@@ -295,16 +295,16 @@ fn worst(protocol: Protocol) -> Vec<Workload> {
 /// Everything that is measured.
 pub fn workloads() -> Vec<Workload> {
     let call = |path, message| Request {
-        protocol: Protocol::Http2,
+        protocol: HttpVersion::Http2,
         path,
         headers: GRPC,
         body: Some(message),
     };
     let (order, check) =
         (call("/shop.Orders/Get", MESSAGE), call("/grpc.health.v1.Health/Check", EMPTY));
-    let mut all = in_http(Protocol::Http1);
-    all.extend(in_http(Protocol::Http2));
-    all.extend([Protocol::Http1, Protocol::Http2].into_iter().flat_map(worst));
+    let mut all = in_http(HttpVersion::Http1);
+    all.extend(in_http(HttpVersion::Http2));
+    all.extend([HttpVersion::Http1, HttpVersion::Http2].into_iter().flat_map(worst));
     all.push(workload("ordinary gRPC call", order, ORDINARY, By::Application));
     all.push(workload("gRPC Check, respond", check, CHECK, By::Proxy));
     all

@@ -164,7 +164,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::super::costs::Cost;
-    use super::super::plan::{Protocol, Who};
+    use super::super::plan::{HttpVersion, Who};
     use super::super::scale::Point;
     use super::*;
 
@@ -181,7 +181,7 @@ mod tests {
         };
         Costs {
             name: "ordinary GET",
-            protocol: Protocol::Http1,
+            protocol: HttpVersion::Http1,
             reference: Who::NoFilter,
             contenders: vec![cost(Who::NoFilter, None), cost(Who::Ours, Some(Who::NoFilter))],
             beyond_one_a_ttl: None,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::cpu::{Cores, cpu_time};
 use super::load::LoadGenerator;
 use super::plan::{Effort, Request, Who, Workload};
-use super::upstream::Upstream;
+use super::upstream::CountingUpstream;
 use crate::envoy::Envoy;
 
 /// What it takes to measure.
@@ -21,7 +21,7 @@ pub struct Bench {
     /// What sends requests.
     pub load: LoadGenerator,
     /// The application.
-    pub upstream: Upstream,
+    pub upstream: CountingUpstream,
 }
 
 /// One measurement.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::plan::{Protocol, Request};
+use super::plan::{HttpVersion, Request};
 use super::rounds::{Bench, Sample, order, ratios};
 use super::setups::{envoy, listener, wasm};
 use super::stats::Spread;
@@ -46,7 +46,7 @@ struct Target<'a> {
 }
 
 const ORDINARY: Request =
-    Request { protocol: Protocol::Http1, path: "/orders/17", headers: &[], body: None };
+    Request { protocol: HttpVersion::Http1, path: "/orders/17", headers: &[], body: None };
 const PROBE: Request = Request { path: "/up", ..ORDINARY };
 
 /// Measures all series.
@@ -124,7 +124,7 @@ async fn workers(bench: &Bench, tools: &Tools) -> Result<Series> {
 
 /// Waits until requests succeed: checks have yet to be answered.
 async fn ready(target: &Target<'_>, request: &Request) -> Result<()> {
-    let patience = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(10);
     let address = target.envoy.listener(&target.listener)?;
     let get = http::Request::new("GET", request.path);
     loop {
@@ -132,7 +132,7 @@ async fn ready(target: &Target<'_>, request: &Request) -> Result<()> {
         if answer.status == 200 {
             return Ok(());
         }
-        if Instant::now() > patience {
+        if Instant::now() > deadline {
             bail!("{} still answers {}: {}", target.listener, answer.status, answer.text());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

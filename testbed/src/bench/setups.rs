@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use super::upstream::Upstream;
+use super::upstream::CountingUpstream;
 use crate::envoy::EnvoyBuilder;
 use crate::tools::Tools;
 
@@ -176,7 +176,11 @@ fn lua(script: &str) -> Value {
 }
 
 /// An Envoy with these listeners, in front of `upstream`.
-pub fn envoy(tools: &Tools, listeners: &[Listener], upstream: &Upstream) -> Result<EnvoyBuilder> {
+pub fn envoy(
+    tools: &Tools,
+    listeners: &[Listener],
+    upstream: &CountingUpstream,
+) -> Result<EnvoyBuilder> {
     Ok(EnvoyBuilder::from_config(tools, config(listeners))
         .destination("app", upstream.address)
         .destination("app_grpc", upstream.address)
@@ -188,7 +192,7 @@ pub fn envoy(tools: &Tools, listeners: &[Listener], upstream: &Upstream) -> Resu
 /// ships. They are made in an order that begins at a place of `turn`'s own.
 pub fn envoy_with_all(
     tools: &Tools,
-    upstream: &Upstream,
+    upstream: &CountingUpstream,
     untrimmed: &Path,
     written: &Written,
     turn: usize,

@@ -28,13 +28,13 @@ const MESSAGE: &[u8] = &[0, 0, 0, 0, 2, 8, 1];
 
 /// A running application; it lives as long as the program.
 #[derive(Clone, Debug)]
-pub struct Upstream {
+pub struct CountingUpstream {
     /// Where it listens.
     pub address: SocketAddr,
     requests: Arc<AtomicU64>,
 }
 
-impl Upstream {
+impl CountingUpstream {
     /// Starts it on a thread of its own, on the cores of the present one.
     pub fn start() -> Result<Self> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;

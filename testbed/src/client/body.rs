@@ -14,7 +14,7 @@ use tokio::time::Sleep;
 #[derive(Debug)]
 pub struct Pieces {
     left: VecDeque<Bytes>,
-    /// The length, if it is told beforehand: that of one piece is.
+    /// The length, if it is sent beforehand: that of one piece is.
     length: Option<u64>,
     pause: Duration,
     /// The pause under way.

@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::AbortHandle;
 
 use super::body::Pieces;
-use super::message::{PATIENCE, Request, Response, Version};
+use super::message::{Request, Response, TIMEOUT, Version};
 use super::peer::Peer;
 
 /// A connection that stays open between requests, as far as the peer lets it,
@@ -31,7 +31,7 @@ impl Connection {
     pub async fn open(version: Version, peer: impl Into<Peer>) -> Result<Self> {
         let peer = peer.into();
         let stream = TokioIo::new(peer.connect(Some(version)).await?);
-        // The driver ends with the connection; what went wrong is also told to
+        // The driver ends with the connection; what went wrong is also reported to
         // the request that it went wrong for.
         let (sender, driver) = match version {
             Version::Http1 => {
@@ -56,9 +56,9 @@ impl Connection {
 
     /// Sends a request and reads the whole answer.
     pub async fn send(&mut self, request: &Request) -> Result<Response> {
-        tokio::time::timeout(PATIENCE, self.exchange(request))
+        tokio::time::timeout(TIMEOUT, self.exchange(request))
             .await
-            .unwrap_or_else(|_| Err(anyhow!("no answer within {PATIENCE:?}")))
+            .unwrap_or_else(|_| Err(anyhow!("no answer within {TIMEOUT:?}")))
             .with_context(|| format!("{request} to {}", self.peer.address))
     }
 

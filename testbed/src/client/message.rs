@@ -11,7 +11,7 @@ use super::body::Pieces;
 use crate::latin1;
 
 /// No connection and no answer may take longer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The authority of requests that name none.
 const AUTHORITY: &str = "heartbeat.test";

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
-use super::message::{PATIENCE, Version};
+use super::message::{TIMEOUT, Version};
 use super::tls::{ClientTls, SERVER};
 
 /// Where to connect to, and what to show of oneself.
@@ -37,9 +37,9 @@ impl Peer {
     /// Connects. Over TLS it offers `version` by ALPN, and HTTP/2 is only spoken
     /// where both have agreed on it; without a version ALPN isn't used.
     pub async fn connect(&self, version: Option<Version>) -> Result<Box<dyn Stream>> {
-        tokio::time::timeout(PATIENCE, self.open(version))
+        tokio::time::timeout(TIMEOUT, self.open(version))
             .await
-            .unwrap_or_else(|_| Err(anyhow!("no connection within {PATIENCE:?}")))
+            .unwrap_or_else(|_| Err(anyhow!("no connection within {TIMEOUT:?}")))
             .with_context(|| format!("can't connect to {}", self.address))
     }
 

@@ -24,7 +24,7 @@ pub const SERVER: &str = "heartbeat.test";
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(from = "String")]
 pub enum Identity {
-    /// Nobody: a client without a certificate.
+    /// A client without a certificate.
     Anonymous,
     /// The URI in its certificate, such as a SPIFFE id.
     Uri(String),
@@ -64,14 +64,14 @@ pub struct Authority {
 impl Authority {
     /// A new one, and the files that an Envoy reads.
     pub fn new() -> Result<Self> {
-        let mut params = nobody();
-        // By its name it is told apart from those that it certifies.
+        let mut params = blank_params();
+        // Its name distinguishes it from those that it certifies.
         params.distinguished_name.push(DnType::CommonName, "testbed");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
-        let mut params = nobody();
+        let mut params = blank_params();
         params.subject_alt_names = vec![SanType::DnsName(SERVER.try_into()?)];
         let server = params.signed_by(&key, &issuer)?;
 
@@ -105,7 +105,7 @@ impl Authority {
         let (config, shown) = match identity {
             Identity::Anonymous => (config.with_no_client_auth(), None),
             Identity::Uri(uri) => {
-                let mut params = nobody();
+                let mut params = blank_params();
                 params.subject_alt_names = vec![SanType::URI(Ia5String::try_from(uri.as_str())?)];
                 let key = KeyPair::generate()?;
                 let certificate = params.signed_by(&key, &self.issuer)?;
@@ -118,8 +118,8 @@ impl Authority {
     }
 }
 
-/// A certificate of nobody yet.
-fn nobody() -> CertificateParams {
+/// The parameters of a certificate, with no name yet.
+fn blank_params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params

@@ -45,7 +45,7 @@ pub enum Fact {
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Right(told) => f.write_str(told),
+            Self::Right(shown) => f.write_str(shown),
             Self::Wrong { what, expected, got } => {
                 write!(f, "✗ {what}\n  expected {expected}, got {got}")
             }
@@ -84,11 +84,12 @@ fn arrival(act: &Act, step: &Step, arrived: Option<&[Seen]>) -> Vec<Fact> {
 }
 
 /// Compares headers with what a step expects, and with what its act expects
-/// where the step says nothing. The act's are told only if they are wrong: they
+/// where the step says nothing. The act's are shown only if they are wrong: they
 /// stand below its heading.
 fn headers(act: &[Header], step: &[Header], got: &[(String, String)]) -> Vec<Fact> {
-    let spoken_of = |name| step.iter().any(|(of_step, _)| of_step == name);
-    let of_act = act.iter().filter(|(name, _)| !spoken_of(name)).map(|of_act| header(of_act, got));
+    let is_expected = |name| step.iter().any(|(of_step, _)| of_step == name);
+    let of_act =
+        act.iter().filter(|(name, _)| !is_expected(name)).map(|of_act| header(of_act, got));
     step.iter()
         .map(|of_step| header(of_step, got))
         .chain(of_act.filter(|fact| matches!(fact, Fact::Wrong { .. })))
@@ -99,8 +100,8 @@ fn header((name, expected): &Header, headers: &[(String, String)]) -> Fact {
     let values: Vec<_> =
         headers.iter().filter(|(got, _)| got == name).map(|(_, value)| value.as_str()).collect();
     let got = (!values.is_empty()).then(|| values.join(", "));
-    let told = written(name, got.as_deref());
-    fact(name, expected.unwrap_or("none"), got.as_deref().unwrap_or("none"), told)
+    let shown = written(name, got.as_deref());
+    fact(name, expected.unwrap_or("none"), got.as_deref().unwrap_or("none"), shown)
 }
 
 fn duration(expected: &RangeInclusive<Duration>, got: Duration) -> Fact {
@@ -110,9 +111,9 @@ fn duration(expected: &RangeInclusive<Duration>, got: Duration) -> Fact {
     wrong("time", &format!("{:?} to {:?}", expected.start(), expected.end()), format!("{got:.1?}"))
 }
 
-/// Whether `got` is as `expected`; `told` if it is.
-pub fn fact(what: &str, expected: &str, got: &str, told: String) -> Fact {
-    if expected == got { Fact::Right(told) } else { wrong(what, expected, got) }
+/// Whether `got` is as `expected`; `shown` if it is.
+pub fn fact(what: &str, expected: &str, got: &str, shown: String) -> Fact {
+    if expected == got { Fact::Right(shown) } else { wrong(what, expected, got) }
 }
 
 fn wrong(what: &str, expected: &str, got: impl fmt::Display) -> Fact {
@@ -157,7 +158,7 @@ mod tests {
     const READY: &[(&str, &str)] = &[("x-status", "ready")];
     const PROBE: &[(&str, &str)] = &[("x-probe", "health"), ("connection", "close")];
 
-    fn told(facts: &[Fact]) -> Vec<String> {
+    fn texts(facts: &[Fact]) -> Vec<String> {
         facts.iter().map(Fact::to_string).collect()
     }
 
@@ -165,12 +166,12 @@ mod tests {
     fn the_act_speaks_only_where_it_is_disobeyed() {
         let line = compare(&act(), &step(), &answer("200", READY), Some(&[seen(PROBE)]));
         assert!(line.is_right());
-        assert_eq!(told(&line.answer), ["200"]);
-        assert_eq!(told(&line.arrival), ["connection: close"]);
+        assert_eq!(texts(&line.answer), ["200"]);
+        assert_eq!(texts(&line.arrival), ["connection: close"]);
 
         let line = compare(&act(), &step(), &answer("200", &[]), Some(&[seen(PROBE)]));
         assert!(!line.is_right());
-        assert_eq!(told(&line.answer), ["200", "✗ x-status\n  expected ready, got none"]);
+        assert_eq!(texts(&line.answer), ["200", "✗ x-status\n  expected ready, got none"]);
     }
 
     #[test]
@@ -178,20 +179,20 @@ mod tests {
         let step = step().answer([("x-status", None)]);
         let line = compare(&act(), &step, &answer("200", &[]), Some(&[seen(PROBE)]));
         assert!(line.is_right());
-        assert_eq!(told(&line.answer), ["200", "no x-status"]);
+        assert_eq!(texts(&line.answer), ["200", "no x-status"]);
     }
 
     #[test]
     fn a_wrong_status_is_wrong() {
         let line = compare(&act(), &step(), &answer("503", READY), Some(&[seen(PROBE)]));
         assert!(!line.is_right());
-        assert_eq!(told(&line.answer), ["✗ status\n  expected 200, got 503"]);
+        assert_eq!(texts(&line.answer), ["✗ status\n  expected 200, got 503"]);
     }
 
     #[test]
     fn what_the_application_sees_is_compared() {
         let arrival = |headers: &[_]| {
-            told(&compare(&act(), &step(), &answer("200", READY), Some(&[seen(headers)])).arrival)
+            texts(&compare(&act(), &step(), &answer("200", READY), Some(&[seen(headers)])).arrival)
         };
         assert_eq!(
             arrival(&[("x-probe", "livez"), ("x-forged", "1"), ("x-forged", "2")]),
@@ -208,7 +209,7 @@ mod tests {
         for seen in [vec![], vec![seen(PROBE), seen(PROBE)]] {
             let line = compare(&act(), &step(), &answer("200", READY), Some(&seen));
             assert_eq!(
-                told(&line.arrival),
+                texts(&line.arrival),
                 [format!("✗ requests\n  expected 1, got {}", seen.len())]
             );
         }
@@ -217,9 +218,9 @@ mod tests {
     #[test]
     fn an_answer_comes_in_time() {
         let line = |step| compare(&act(), &step, &answer("200", READY), Some(&[seen(PROBE)]));
-        assert_eq!(told(&line(step().took(2900..=4500)).answer), ["200", "after 3.0s"]);
+        assert_eq!(texts(&line(step().took(2900..=4500)).answer), ["200", "after 3.0s"]);
         let late = line(step().took(0..=1000));
-        assert_eq!(told(&late.answer), ["200", "✗ time\n  expected 0ns to 1s, got 3.0s"]);
+        assert_eq!(texts(&late.answer), ["200", "✗ time\n  expected 0ns to 1s, got 3.0s"]);
         assert!(!late.is_right());
     }
 

@@ -9,8 +9,8 @@ use super::step::Act;
 use crate::envoy::Envoy;
 use crate::metrics::{Metrics, name_of};
 
-/// How long the counters may lag behind: Envoy merges its threads' by and by.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the counters may lag behind: Envoy merges its threads' at intervals.
+const LAG: Duration = Duration::from_secs(2);
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -35,10 +35,10 @@ impl Counter {
 /// The counters, as soon as all are right or there is no more hope for it.
 pub async fn settle(envoy: &Envoy, acts: &[Act]) -> Result<Vec<Counter>> {
     let expected = expected(acts);
-    let patience = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LAG;
     loop {
         let counters = compare(&expected, &envoy.prometheus().await?)?;
-        if counters.iter().all(Counter::is_right) || Instant::now() > patience {
+        if counters.iter().all(Counter::is_right) || Instant::now() > deadline {
             return Ok(counters);
         }
         tokio::time::sleep(POLL).await;

@@ -113,14 +113,14 @@ pub async fn play(stack: &mut Stack, tools: &Tools, recorder: &mut Recorder) -> 
         .collect();
     lines.push(Line {
         sent: vec!["GET /readyz".into(), "why, in Envoy's log".into()],
-        answer: vec![told(&log)],
+        answer: vec![logged_verdict(&log)],
         arrival: vec![],
     });
     Ok(lines)
 }
 
 /// What the log says of the verdict while the application was dead.
-fn told(log: &str) -> Fact {
+fn logged_verdict(log: &str) -> Fact {
     let verdict = "probe \"readyz\" fails: app: ";
     let line = log.lines().find_map(|line| line.find(verdict).and_then(|at| line.get(at..)));
     match line {
@@ -190,12 +190,12 @@ fn arrivals(reaches: &Reaches, sent: usize, arrived: u64) -> Fact {
             1..=u64::try_from(times).unwrap_or(u64::MAX).saturating_add(2)
         }
     };
-    let told = format!("{arrived} of {sent} before");
+    let got = format!("{arrived} of {sent} before");
     if expected.contains(&arrived) {
-        return Fact::Right(told);
+        return Fact::Right(got);
     }
     let expected = format!("{} to {}", expected.start(), expected.end());
-    Fact::Wrong { what: "requests before".into(), expected, got: told }
+    Fact::Wrong { what: "requests before".into(), expected, got }
 }
 
 #[cfg(test)]
@@ -222,8 +222,8 @@ mod tests {
     fn the_log_must_say_why_readiness_failed() {
         let log = "[..] x: probe \"readyz\" fails: app: connection refused\n[..] y\n";
         let line = "probe \"readyz\" fails: app: connection refused";
-        assert_eq!(told(log), Fact::Right(line.into()));
-        assert!(matches!(told("check \"app\" is down"), Fact::Wrong { .. }));
+        assert_eq!(logged_verdict(log), Fact::Right(line.into()));
+        assert!(matches!(logged_verdict("check \"app\" is down"), Fact::Wrong { .. }));
     }
 
     #[test]

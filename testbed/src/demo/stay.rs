@@ -16,7 +16,7 @@ use crate::tools::Tools;
 /// The ports that the shipped configuration names.
 const PORTS: Ports = Ports { http: 10_000, admin: 9901 };
 
-/// How often Envoy and the application are looked after.
+/// How often Envoy and the application are checked.
 const WATCH: Duration = Duration::from_millis(200);
 
 /// How long a signal may lag behind its effects: Ctrl-C in a terminal reaches
@@ -81,8 +81,8 @@ fn welcome(stack: &Stack) -> String {
     format!("\n{places}\n{lines}\nCtrl-C stops it all.\n")
 }
 
-fn instead_of(wish: u16, got: SocketAddr) -> String {
-    if got.port() == wish { String::new() } else { format!("  (port {wish} is taken)") }
+fn instead_of(preferred: u16, got: SocketAddr) -> String {
+    if got.port() == preferred { String::new() } else { format!("  (port {preferred} is taken)") }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Settles how an Envoy is to be started.
+//! How an Envoy is to be started.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ pub struct EnvoyBuilder {
     listeners_in_file: bool,
     drain_time: Option<Duration>,
     settable_clock: bool,
-    wishes: Option<Ports>,
+    preferred: Option<Ports>,
 }
 
 /// Ports that a person would type.
@@ -68,7 +68,7 @@ impl EnvoyBuilder {
             listeners_in_file: false,
             drain_time: None,
             settable_clock: false,
-            wishes: None,
+            preferred: None,
         }
     }
 
@@ -173,7 +173,7 @@ impl EnvoyBuilder {
 
     /// Takes these ports where they are free, instead of any.
     pub fn prefer(mut self, ports: Ports) -> Self {
-        self.wishes = Some(ports);
+        self.preferred = Some(ports);
         self
     }
 
@@ -210,7 +210,7 @@ impl EnvoyBuilder {
         self.destinations.insert("admin".into(), admin);
         config::set_endpoints(&mut self.config, &self.destinations);
         config::move_admin(&mut self.config, admin);
-        let http = self.wishes.map(|ports| ports.http).filter(|port| port::is_free(*port));
+        let http = self.preferred.map(|ports| ports.http).filter(|port| port::is_free(*port));
         let listeners = config::move_listeners(&mut self.config, http.unwrap_or(0), port::choose)?;
         let filters = if self.dynamic {
             dynamic::move_to_files(&mut self.config, home.path())?
@@ -234,7 +234,7 @@ impl EnvoyBuilder {
         if let Some(drain_time) = self.drain_time {
             command.args(["--drain-time-s", &drain_time.as_secs().to_string()]);
         }
-        // On every start Envoy lists all that it is built from; spare the reader that.
+        // On every start Envoy lists all that it is built from; that is left out.
         command.args(["--component-log-level", "main:warning"]);
         // Without hot restart no two Envoys can be in each other's way, and a
         // killed one leaves nothing in shared memory.
@@ -245,8 +245,8 @@ impl EnvoyBuilder {
     }
 
     fn admin_address(&self) -> Result<SocketAddr> {
-        let wish = self.wishes.map(|ports| ports.admin).filter(|port| port::is_free(*port));
-        let port = wish.map_or_else(port::choose, Ok)?;
+        let port = self.preferred.map(|ports| ports.admin).filter(|port| port::is_free(*port));
+        let port = port.map_or_else(port::choose, Ok)?;
         Ok(SocketAddr::from(([127, 0, 0, 1], port)))
     }
 }

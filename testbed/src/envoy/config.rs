@@ -189,7 +189,7 @@ pub fn set_endpoints(config: &mut Value, destinations: &BTreeMap<String, SocketA
 /// Lets an Envoy that has a host of its own be reached there, and look up `applications`
 /// by name; of a name with `_grpc` behind it the host is the name before that. Endpoints
 /// whose host name is `admin` lead to its own `admin` port. Returns its listeners' names.
-pub fn settle_on_host(
+pub fn move_to_host(
     config: &mut Value,
     applications: &BTreeMap<String, SocketAddr>,
     admin: u16,
@@ -347,7 +347,7 @@ mod tests {
         let applications =
             BTreeMap::from([("app".into(), anywhere(8080)), ("self_grpc".into(), anywhere(8081))]);
         config["static_resources"]["clusters"][3]["name"] = json!("self_grpc");
-        let listeners = settle_on_host(&mut config, &applications, 9901);
+        let listeners = move_to_host(&mut config, &applications, 9901);
         assert_eq!(listeners, ["edge", "inside"]);
         assert_eq!(*endpoint(&config, 0), json!({ "address": "app", "port_value": 8080 }));
         assert_eq!(*endpoint(&config, 1), json!({ "address": "app", "port_value": 8080 }));

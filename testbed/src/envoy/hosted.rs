@@ -19,7 +19,7 @@ impl EnvoyBuilder {
     /// serves; fails with its log if it doesn't. It keeps its ports, looks applications
     /// up by their names, and has as many workers as `testbed/compose.yaml` gives it.
     pub async fn start_on(mut self, hosts: &Hosts) -> Result<Envoy> {
-        let listeners = config::settle_on_host(&mut self.config, &self.destinations, ADMIN_PORT);
+        let listeners = config::move_to_host(&mut self.config, &self.destinations, ADMIN_PORT);
         let host = hosts.host("envoy").await?;
         // While it runs it could be taken for the new one.
         host.stop().await?;
@@ -41,7 +41,7 @@ impl EnvoyBuilder {
     }
 }
 
-/// Envoy tells where it listens on its host; from elsewhere that is the host's address.
+/// Envoy says where it listens on its host; from elsewhere that is the host's address.
 fn seen_from_here(listener: SocketAddr, host: IpAddr) -> SocketAddr {
     SocketAddr::new(host, listener.port())
 }

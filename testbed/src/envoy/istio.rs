@@ -20,10 +20,10 @@ pub fn apply(config: &mut Value, resource: &Value) -> Result<()> {
 fn apply_envoy_filter(config: &mut Value, filter: &Value) -> Result<()> {
     let patches = filter.pointer("/spec/configPatches").and_then(Value::as_array);
     let mut extensions = vec![];
-    for told in patches.context("this EnvoyFilter has no patches")? {
-        let value = told["patch"]["value"].clone();
-        let to = told["applyTo"].as_str().unwrap_or_default();
-        match (to, told["patch"]["operation"].as_str().unwrap_or_default()) {
+    for patch in patches.context("this EnvoyFilter has no patches")? {
+        let value = patch["patch"]["value"].clone();
+        let to = patch["applyTo"].as_str().unwrap_or_default();
+        match (to, patch["patch"]["operation"].as_str().unwrap_or_default()) {
             ("LISTENER", "ADD") => items(config, "/static_resources/listeners")?.push(value),
             ("CLUSTER", "ADD") => items(config, "/static_resources/clusters")?.push(value),
             ("EXTENSION_CONFIG", "ADD") => extensions.push(value),
@@ -46,7 +46,7 @@ fn apply_envoy_filter(config: &mut Value, filter: &Value) -> Result<()> {
 fn deliver(config: &mut Value, mut extension: Value) -> Result<()> {
     let code = extension.pointer_mut("/typed_config/config/vm_config/code");
     let code = code.context("an EXTENSION_CONFIG without a module")?;
-    ensure!(code.pointer("/remote/http_uri/uri").is_some(), "the agent is told no URI");
+    ensure!(code.pointer("/remote/http_uri/uri").is_some(), "there is no URI to fetch from");
     *code = json!({ "local": { "filename": "" } });
     let mut asked = false;
     for filter in items(config, &format!("{INBOUND}/http_filters"))? {
@@ -60,9 +60,9 @@ fn deliver(config: &mut Value, mut extension: Value) -> Result<()> {
 }
 
 fn apply_telemetry(config: &mut Value, telemetry: &Value) -> Result<()> {
-    let told = telemetry.pointer("/spec/accessLogging").and_then(Value::as_array);
+    let logs = telemetry.pointer("/spec/accessLogging").and_then(Value::as_array);
     let manager = config.pointer_mut(INBOUND).context("no HTTP connection manager")?;
-    for log in told.context("nothing here knows a Telemetry but for access logs")? {
+    for log in logs.context("nothing here knows a Telemetry but for access logs")? {
         let expression = log.pointer("/filter/expression").context("a log without a filter")?;
         let list = manager.as_object_mut().context("no object")?.entry("access_log");
         let list = list.or_insert_with(|| json!([])).as_array_mut().context("no list")?;
@@ -119,16 +119,16 @@ mod tests {
         let code = json!({ "remote": { "http_uri": { "uri": "oci://x" } } });
         let extension = json!({ "name": "wasm", "typed_config": { "config": { "vm_config": { "code": code } } } });
         let asking = json!({ "name": "wasm", "config_discovery": {} });
-        let told = ("EXTENSION_CONFIG", "ADD", extension);
+        let added = ("EXTENSION_CONFIG", "ADD", extension);
         let mut config = inbound();
-        let patches = [told.clone(), ("HTTP_FILTER", "INSERT_FIRST", asking)];
+        let patches = [added.clone(), ("HTTP_FILTER", "INSERT_FIRST", asking)];
         apply(&mut config, &filter(&patches)).unwrap();
         let filters = config.pointer(INBOUND).unwrap()["http_filters"].clone();
         let filename = "/typed_config/config/vm_config/code/local/filename";
         assert_eq!(filters[0].pointer(filename), Some(&json!("")));
         assert_eq!(filters[1]["name"], "router");
 
-        let error = apply(&mut inbound(), &filter(&[told])).unwrap_err();
+        let error = apply(&mut inbound(), &filter(&[added])).unwrap_err();
         assert!(error.to_string().contains("no filter asks"), "{error}");
     }
 

@@ -16,7 +16,7 @@ use crate::client::http::Request;
 use crate::metrics::Metrics;
 
 /// How long an Envoy may take until it serves.
-const BOOT_PATIENCE: Duration = Duration::from_secs(30);
+const BOOT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a booting Envoy is asked whether it serves.
 const BOOT_POLL: Duration = Duration::from_millis(15);
@@ -26,7 +26,7 @@ const BOOT_POLL: Duration = Duration::from_millis(15);
 pub struct Refused {
     /// How it ended.
     pub status: ExitStatus,
-    /// What it had to say.
+    /// Its log.
     pub log: String,
 }
 
@@ -80,7 +80,7 @@ impl Envoy {
         self.child.exited()
     }
 
-    /// Ends it gently: open access logs are flushed.
+    /// Ends it with SIGTERM: open access logs are flushed.
     pub fn stop(self) -> Result<()> {
         self.child.stop(Duration::from_secs(5))
     }
@@ -110,7 +110,7 @@ impl Envoy {
         let log = std::fs::File::create(log_path(home.path()))?;
         command.stdout(log.try_clone()?).stderr(log);
         let mut child = Child::spawn(command)?;
-        let patience = Instant::now() + BOOT_PATIENCE;
+        let deadline = Instant::now() + BOOT_TIMEOUT;
         let addresses = loop {
             if let Some(status) = child.exited()? {
                 return Err(Refused { status, log: read_log(&log_path(home.path()))? }.into());
@@ -118,9 +118,9 @@ impl Envoy {
             if let Some(addresses) = admin::open_listeners(admin, listeners).await {
                 break addresses;
             }
-            if Instant::now() > patience {
+            if Instant::now() > deadline {
                 let log = read_log(&log_path(home.path()))?;
-                bail!("Envoy doesn't serve after {BOOT_PATIENCE:?}:\n{log}");
+                bail!("Envoy doesn't serve after {BOOT_TIMEOUT:?}:\n{log}");
             }
             tokio::time::sleep(BOOT_POLL).await;
         };

@@ -8,7 +8,7 @@ use super::config::PluginConfig;
 use super::process::Envoy;
 
 /// How long Envoy may take to load a new configuration.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often it is asked whether it has.
 const POLL: Duration = Duration::from_millis(5);
@@ -31,14 +31,14 @@ impl Envoy {
             filter.set(plugin_config)?;
         }
         let all = self.dynamic.len() as u64;
-        let patience = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let now = self.reloads().await?;
             match (now.taken - before.taken, now.refused - before.refused) {
                 (taken, 0) if taken >= all => return Ok(Reloaded::Taken),
                 (taken, refused) if taken + refused >= all => return Ok(Reloaded::Refused),
-                _ if Instant::now() > patience => {
-                    bail!("Envoy sees no new configuration within {PATIENCE:?}")
+                _ if Instant::now() > deadline => {
+                    bail!("Envoy sees no new configuration within {TIMEOUT:?}")
                 }
                 _ => tokio::time::sleep(POLL).await,
             }

@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 use super::frames;
 
 /// No order may take longer; starting a container takes a second.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An engine.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Engine {
         bounded(path, answer).await
     }
 
-    /// Sends a request on a connection of its own; an error tells what the engine said.
+    /// Sends a request on a connection of its own; an error says what the engine answered.
     async fn send(
         &self,
         method: &str,
@@ -79,7 +79,7 @@ impl Engine {
             .await
             .with_context(|| format!("can't connect to {}", self.socket.display()))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // What went wrong is also told to the request that it went wrong for.
+        // What went wrong is also reported to the request that it went wrong for.
         tokio::spawn(async { drop(connection.await) });
         let body = body.map(Value::to_string).unwrap_or_default();
         let request = hyper::Request::builder()
@@ -101,8 +101,8 @@ impl Engine {
 }
 
 async fn bounded<T>(path: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(PATIENCE, work)
+    tokio::time::timeout(TIMEOUT, work)
         .await
-        .unwrap_or_else(|_| Err(anyhow!("no answer within {PATIENCE:?}")))
+        .unwrap_or_else(|_| Err(anyhow!("no answer within {TIMEOUT:?}")))
         .with_context(|| format!("Docker: {path}"))
 }

@@ -1,5 +1,5 @@
-//! A process that stands for a host: it prints what the host prints and ends when the
-//! host ends, so that whoever looks after processes can look after hosts.
+//! A process in the place of a host: it prints what the host prints and ends when the
+//! host ends, so that the same code handles both.
 
 use std::io::Write;
 use std::process::{Command, ExitCode};

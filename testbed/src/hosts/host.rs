@@ -81,7 +81,7 @@ impl Host {
     }
 
     /// Makes it so in the mesh, whatever it was before.
-    pub async fn become_so(&self, condition: Condition) -> Result<()> {
+    pub async fn set_condition(&self, condition: Condition) -> Result<()> {
         self.recover().await?;
         match condition {
             Condition::Well => Ok(()),

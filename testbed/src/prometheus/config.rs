@@ -1,4 +1,4 @@
-//! The shipped scrape configuration, settled on this machine.
+//! The shipped scrape configuration, adapted to this machine.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,14 +27,14 @@ pub fn write(shipped: &Path, home: &Path, envoy: SocketAddr) -> Result<PathBuf> 
         std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
     let mut config = serde_saphyr::from_str(&text)
         .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-    settle(&mut config, shipped, envoy)?;
+    adapt(&mut config, shipped, envoy)?;
     let path = home.join("prometheus.json");
     std::fs::write(&path, serde_json::to_vec_pretty(&config)?)
         .with_context(|| format!("can't write {}", path.display()))?;
     Ok(path)
 }
 
-fn settle(config: &mut Value, shipped: &Path, envoy: SocketAddr) -> Result<()> {
+fn adapt(config: &mut Value, shipped: &Path, envoy: SocketAddr) -> Result<()> {
     for interval in ["scrape_interval", "scrape_timeout", "evaluation_interval"] {
         config["global"][interval] = json!(INTERVAL);
     }
@@ -58,20 +58,20 @@ fn settle(config: &mut Value, shipped: &Path, envoy: SocketAddr) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn settled(target: &str) -> Result<Value> {
+    fn adapted(target: &str) -> Result<Value> {
         let mut config = json!({
             "global": { "scrape_interval": "15s" },
             "rule_files": ["rules.yml"],
             "alerting": { "alertmanagers": [] },
             "scrape_configs": [{ "static_configs": [{ "targets": [target] }] }],
         });
-        settle(&mut config, Path::new("/there"), SocketAddr::from(([127, 0, 0, 1], 7)))?;
+        adapt(&mut config, Path::new("/there"), SocketAddr::from(([127, 0, 0, 1], 7)))?;
         Ok(config)
     }
 
     #[test]
     fn the_shipped_target_is_moved_and_nothing_is_alerted() {
-        let config = settled(SHIPPED_TARGET).unwrap();
+        let config = adapted(SHIPPED_TARGET).unwrap();
         assert_eq!(config["scrape_configs"][0]["static_configs"][0]["targets"][0], "127.0.0.1:7");
         assert_eq!(config["global"]["scrape_interval"], "1s");
         assert_eq!(config["rule_files"][0], "/there/rules.yml");
@@ -80,6 +80,6 @@ mod tests {
 
     #[test]
     fn a_target_that_is_gone_is_an_error() {
-        assert!(settled("127.0.0.1:1").is_err());
+        assert!(adapted("127.0.0.1:1").is_err());
     }
 }

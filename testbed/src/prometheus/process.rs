@@ -16,7 +16,7 @@ use crate::hosts::{Host, Network};
 use crate::tools::Tools;
 
 /// How long it may take until it is ready.
-const BOOT_PATIENCE: Duration = Duration::from_secs(20);
+const BOOT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The port of one with a host of its own.
 const HOST_PORT: u16 = 9090;
@@ -67,14 +67,14 @@ impl Prometheus {
     }
 
     async fn wait_until_ready(&mut self) -> Result<()> {
-        let patience = Instant::now() + BOOT_PATIENCE;
+        let deadline = Instant::now() + BOOT_TIMEOUT;
         while !self.is_ready().await {
             if let Some(status) = self.child.exited()? {
                 bail!("Prometheus ended ({status}):\n{}", self.log()?);
             }
             ensure!(
-                Instant::now() < patience,
-                "Prometheus isn't ready after {BOOT_PATIENCE:?}:\n{}",
+                Instant::now() < deadline,
+                "Prometheus isn't ready after {BOOT_TIMEOUT:?}:\n{}",
                 self.log()?
             );
             tokio::time::sleep(BOOT_POLL).await;

@@ -98,7 +98,7 @@ impl<'a> Frame<'a> {
     fn act(&self, number: usize, act: &Span) -> Markup {
         let (from, to) = self.ends(act);
         let name = format!("{number}. {}", act.name);
-        let told = [name.clone(), number.to_string()]
+        let label = [name.clone(), number.to_string()]
             .into_iter()
             .find(|text| width(text) <= to - from)
             .unwrap_or_default();
@@ -108,7 +108,7 @@ impl<'a> Frame<'a> {
                 title { (name) ", " (spell(act)) }
                 rect class=(class) x=(px(from)) width=(px(to - from)) y=(px(top)) height="17" {}
                 text class="act" x=(px(f64::midpoint(from, to))) y=(px(top + 9.0))
-                    text-anchor="middle" dominant-baseline="central" { (told) }
+                    text-anchor="middle" dominant-baseline="central" { (label) }
             }
         }
     }
@@ -124,7 +124,7 @@ impl<'a> Frame<'a> {
     fn fault_edges(&self, fault: &Span) -> Markup {
         let (from, to) = self.ends(fault);
         let mended = fault.to < self.recording.length();
-        // Where there is no room for both ends, one label tells of both.
+        // Where there is no room for both ends, one label is for both.
         let apart = width(&fault.name) <= to - from;
         let first = match mended && !apart {
             true => format!("{}, {BACK}", fault.name),

@@ -71,11 +71,11 @@ mod tests {
         ];
         let recording = recording(&pages.each_ref().map(String::as_str));
         let rows = rows(&recording, "d", &[0.0, 0.1, 0.2]);
-        let told: Vec<_> =
+        let shown: Vec<_> =
             rows.iter().map(|row| (row.above, row.up_to, row.counts.clone())).collect();
         // Nothing took less than 0.5: that row is left out.
         assert_eq!(
-            told,
+            shown,
             [
                 (0.5, 1.0, vec![2.0, 1.0]),
                 (1.0, 5.0, vec![2.0, 0.0]),

@@ -1,7 +1,7 @@
 //! A page with pictures of what happened on a real Envoy, made from nothing but
 //! its own metrics.
 //!
-//! - [`recorder`] reads the metrics while something goes on, and is told what
+//! - [`recorder`] reads the metrics while something goes on, and is informed what
 //!   goes on; what it has in the end is a [`recording`].
 //! - [`series`] turns a recording into series, [`histogram`] into heat.
 //! - [`scale`] and [`frame`] are what every picture shares; [`stack`], [`heat`],

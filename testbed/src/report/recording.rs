@@ -20,7 +20,7 @@ pub struct Recording {
 /// What a recording is of.
 #[derive(Clone, Debug, Default)]
 pub struct About {
-    /// The version of Envoy, as it tells it.
+    /// The version of Envoy, as it gives it.
     pub envoy: String,
     /// The metrics of the `counters` in the filter's configuration.
     pub business: Vec<String>,

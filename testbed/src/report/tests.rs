@@ -27,7 +27,7 @@ fn outage() -> Recording {
     Recording {
         about: About { envoy: "1.40.0".into(), business: vec!["payment_request_success".into()] },
         acts: vec![
-            span("A probe <is> recognised & \"told\"", 0, 500),
+            span("A probe <is> matched & \"quoted\"", 0, 500),
             span("The application dies", 500, 3900),
         ],
         faults: vec![span("application killed", 1500, 2500)],
@@ -140,11 +140,11 @@ fn a_plot_says_which_of_its_metrics_is_not_exported() {
 
 #[test]
 fn a_fault_that_nobody_has_mended_is_not_told_to_be_over() {
-    let told = |recording: &Recording| page_of(recording).contains(">back</text>");
+    let shows_back = |recording: &Recording| page_of(recording).contains(">back</text>");
     let mut recording = outage();
-    assert!(told(&recording));
+    assert!(shows_back(&recording));
     recording.faults[0].to = recording.length();
-    assert!(!told(&recording));
+    assert!(!shows_back(&recording));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn what_was_recorded_can_not_break_the_page() {
     let texts: Vec<_> =
         parse(&page).descendants().filter_map(|node| node.text().map(str::to_owned)).collect();
     assert!(texts.iter().any(|text| text == "<db>"), "{texts:?}");
-    assert!(texts.iter().any(|text| text.contains("A probe <is> recognised & \"told\"")));
+    assert!(texts.iter().any(|text| text.contains("A probe <is> matched & \"quoted\"")));
 }
 
 #[test]

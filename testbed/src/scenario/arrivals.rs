@@ -34,12 +34,12 @@ pub struct Before {
 }
 
 impl Arrivals {
-    /// Takes the keys that tell of `role` from a step; `None` if there are none.
-    pub fn take(told: &mut Map<String, Value>, role: Role) -> Result<Option<Self>> {
+    /// Takes the keys about `role` from a step; `None` if there are none.
+    pub fn take(step: &mut Map<String, Value>, role: Role) -> Result<Option<Self>> {
         let mut arrivals = Map::new();
         for key in ["sees", "counts", "pace"] {
             let prefixed = format!("{}_{key}", role.key());
-            arrivals.extend(told.remove(&prefixed).map(|value| (key.to_owned(), value)));
+            arrivals.extend(step.remove(&prefixed).map(|value| (key.to_owned(), value)));
         }
         if arrivals.is_empty() {
             return Ok(None);

@@ -56,7 +56,7 @@ impl Burst {
             async move { unless_left(leave_after, connection.send(&request)).await }
         });
         let answers: Vec<_> = answers.await?.into_iter().flatten().collect();
-        // Whoever leaves doesn't care what was to come.
+        // A client that leaves has no answer to compare.
         Ok(if leave_after.is_some() { vec![] } else { self.expect.judge(&answers) })
     }
 }

@@ -22,7 +22,7 @@ use crate::tools::{self, Tools};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// The rule that it tells.
+    /// The rule that it proves.
     pub name: String,
     /// Whether it keeps the machine so busy that it would disturb others.
     #[serde(default)]

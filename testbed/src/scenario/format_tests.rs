@@ -1,4 +1,4 @@
-//! What is told wrongly is not taken.
+//! What is written wrongly is refused.
 
 use super::*;
 
@@ -33,7 +33,7 @@ fn a_refused_configuration_has_no_steps() {
 }
 
 #[test]
-fn what_a_dependency_is_told_needs_one() {
+fn keys_about_a_dependency_need_one() {
     for key in ["dependency_ignores: [/]", "dependency_grpc_services: {a: SERVING}"] {
         assert!(fault(&format!("scenarios: [{{name: a, {key}}}]")).contains("no dependency"));
         read(&format!("scenarios: [{{name: a, {key}, dependency: {{}}}}]")).unwrap();
@@ -42,18 +42,18 @@ fn what_a_dependency_is_told_needs_one() {
 
 #[test]
 fn the_scenarios_of_a_table_are_scenarios() {
-    let name = |told: &Scenario| told.name.clone();
+    let name = |scenario: &Scenario| scenario.name.clone();
     let table = "scenarios: [{name: a, table: [{b: [c, d]}], config: '${b}'}";
     let all: Vec<_> = read(&format!("{table}]")).unwrap().iter().map(name).collect();
     assert_eq!(all, ["a_c", "a_d"]);
-    assert!(fault(&format!("{table}, {{name: a_d}}]")).contains("a_d is told twice"));
+    assert!(fault(&format!("{table}, {{name: a_d}}]")).contains("a_d stands twice"));
     assert!(
         fault(&format!("{table}, {{name: e, config: '${{b}}'}}]")).contains("unknown template")
     );
 }
 
 #[test]
-fn hosts_and_processes_are_told_apart() {
+fn hosts_and_processes_have_steps_of_their_own() {
     for (steps, reason) in [
         ("{host_app: stopped}", "host_app needs hosts"),
         ("{prometheus: up, yields: 1}", "prometheus needs hosts"),
@@ -77,8 +77,8 @@ fn hosts_and_processes_are_told_apart() {
 fn strings_are_templates_and_bytes_are_escapes() {
     let text =
         r#"scenarios: [{name: a, steps: [{send: GET /, headers: {x: "${repeat ab 2}\xFF"}}]}]"#;
-    let told = format!("{:?}", read(text).unwrap());
-    assert!(told.contains("ababÿ"), "{told}");
+    let text = format!("{:?}", read(text).unwrap());
+    assert!(text.contains("ababÿ"), "{text}");
 }
 
 #[test]

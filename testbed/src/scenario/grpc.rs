@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::expect::ExpectGrpc;
 use super::leave::{NOTHING_TO_EXPECT, unless_left};
-use super::repeat::Patience;
+use super::repeat::Repetition;
 use super::request::{Headers, Way, pairs};
 use super::span::Span;
 use crate::client::grpc::{self, Method};
@@ -25,7 +25,7 @@ pub struct Grpc {
     #[serde(flatten)]
     pub way: Way,
     #[serde(flatten)]
-    patience: Patience,
+    repetition: Repetition,
     leave_after: Option<Span>,
     health_checked: Option<Span>,
     expect: Option<ExpectGrpc>,
@@ -83,7 +83,8 @@ impl Grpc {
     /// Checks what the types don't.
     pub fn check(&self) -> Result<()> {
         ensure!(
-            self.leave_after.is_none() || (self.expect.is_none() && !self.patience.is_asked_for()),
+            self.leave_after.is_none()
+                || (self.expect.is_none() && !self.repetition.is_asked_for()),
             NOTHING_TO_EXPECT
         );
         ensure!(
@@ -105,7 +106,7 @@ impl Grpc {
 
     /// Makes the call; returns every fault.
     pub async fn run(&self, peer: &Peer, tools: &Tools) -> Result<Vec<String>> {
-        self.patience.repeat(|| self.attempt(peer, tools)).await
+        self.repetition.repeat(|| self.attempt(peer, tools)).await
     }
 
     async fn attempt(&self, peer: &Peer, tools: &Tools) -> Result<Vec<String>> {

@@ -48,7 +48,7 @@ impl GrpcBurst {
             async move { unless_left(leave_after, connection.call(&call)).await }
         });
         let answers: Vec<_> = answers.await?.into_iter().flatten().collect();
-        // Whoever leaves doesn't care what was to come.
+        // A client that leaves has no answer to compare.
         Ok(if leave_after.is_some() { vec![] } else { self.expect.judge(&answers) })
     }
 }

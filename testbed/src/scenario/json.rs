@@ -31,13 +31,13 @@ pub enum ExpectJson {
 impl TryFrom<Value> for ExpectJson {
     type Error = anyhow::Error;
 
-    fn try_from(told: Value) -> Result<Self> {
-        let item = |told: Value| match told {
+    fn try_from(value: Value) -> Result<Self> {
+        let item = |value: Value| match value {
             // No item of a list is ever absent.
             Value::Null => Ok(Self::Exact(Value::Null)),
-            told => Self::try_from(told),
+            value => Self::try_from(value),
         };
-        Ok(match told {
+        Ok(match value {
             Value::Null => Self::Absent,
             Value::String(text) => Self::Text(text.try_into()?),
             Value::Array(list) => Self::List(list.into_iter().map(item).collect::<Result<_>>()?),
@@ -45,7 +45,7 @@ impl TryFrom<Value> for ExpectJson {
                 Self::Number(serde_json::from_value(object.into())?)
             }
             Value::Object(object) => {
-                let member = |(key, told): (String, Value)| Ok((key, told.try_into()?));
+                let member = |(key, value): (String, Value)| Ok((key, value.try_into()?));
                 Self::Object(object.into_iter().map(member).collect::<Result<_>>()?)
             }
             exact => Self::Exact(exact),
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn every_part_of_json_is_compared() {
-        for (wrong, told) in [
+        for (wrong, fault) in [
             (json!([]), "json : expected a list of 0, got "),
             (json!({ "status": "war" }), r#"json /status: expected "war", got "\"warn\"""#),
             (json!({ "status": "~^a" }), "json /status: expected /^a/, got"),
@@ -168,7 +168,7 @@ mod tests {
             ),
         ] {
             let faults = faults(wrong.clone());
-            assert!(faults.len() == 1 && faults[0].starts_with(told), "{wrong}: {faults:?}");
+            assert!(faults.len() == 1 && faults[0].starts_with(fault), "{wrong}: {faults:?}");
         }
     }
 

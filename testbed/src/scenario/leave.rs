@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::span::Span;
 
-/// Why such a client can't be told to compare.
+/// Why such a client can't compare.
 pub const NOTHING_TO_EXPECT: &str = "who leaves (leave_after) has no answer to expect";
 
 /// Waits for `exchange`, but no longer than the client stays: `None` when it

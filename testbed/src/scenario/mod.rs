@@ -1,9 +1,10 @@
 //! The behaviour of the filter as scenarios, run on a real Envoy: `testbed/scenarios/*.yaml`.
 //! How they are written is the page beside them, `testbed/scenarios/README.md`.
 
+mod app_command;
+mod apps;
 mod arrivals;
 mod burst;
-mod cast;
 mod expect;
 mod format;
 mod grpc;
@@ -13,7 +14,6 @@ mod json;
 mod leave;
 mod load;
 mod logs;
-mod order;
 mod pace;
 mod pattern;
 mod pool;
@@ -25,9 +25,9 @@ mod report;
 mod request;
 mod role;
 mod run;
+mod runner;
 mod schema;
 mod span;
-mod stage;
 mod step;
 mod table;
 mod tally;
@@ -43,23 +43,23 @@ use serde_json::Value;
 pub use self::format::Scenario;
 pub use self::run::{run, run_on};
 
-/// A scenario and the stem of the file that tells it.
+/// A file of scenarios.
 #[derive(Debug)]
-pub struct Told {
-    /// The file's stem.
+pub struct ScenarioFile {
+    /// Its name without the extension.
     pub group: String,
-    /// The scenario.
-    pub scenario: Scenario,
+    /// What it holds, in order.
+    pub scenarios: Vec<Scenario>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Yaml {
     scenarios: Vec<Value>,
 }
 
-/// Reads every scenario in the YAML files of a directory, in order.
-pub fn read_all(directory: &Path) -> Result<Vec<Told>> {
+/// Reads the YAML files of a directory, in order.
+pub fn read_all(directory: &Path) -> Result<Vec<ScenarioFile>> {
     let entries = directory
         .read_dir()
         .with_context(|| format!("can't read {}", directory.display()))?
@@ -72,25 +72,24 @@ pub fn read_all(directory: &Path) -> Result<Vec<Told>> {
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("can't read {}", path.display()))?;
         let group = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        for scenario in read(&text).with_context(|| path.display().to_string())? {
-            all.push(Told { group: group.clone(), scenario });
-        }
+        let scenarios = read(&text).with_context(|| path.display().to_string())?;
+        all.push(ScenarioFile { group, scenarios });
     }
     Ok(all)
 }
 
 /// Reads the scenarios of one file from its text.
 pub fn read(text: &str) -> Result<Vec<Scenario>> {
-    let file: File = serde_saphyr::from_str(text).map_err(|error| anyhow!("{error}"))?;
+    let file: Yaml = serde_saphyr::from_str(text).map_err(|error| anyhow!("{error}"))?;
     let mut names = std::collections::BTreeSet::new();
     let mut all = Vec::new();
-    for told in file.scenarios {
-        let context = format!("scenario {}", name(&told));
-        for mut told in table::spread(told).context(context)? {
-            let name = name(&told);
-            ensure!(names.insert(name.clone()), "scenario {name} is told twice");
-            let scenario = template::expand(&mut told, None)
-                .and_then(|()| Ok(serde_json::from_value::<Scenario>(told)?))
+    for scenario in file.scenarios {
+        let context = format!("scenario {}", name(&scenario));
+        for mut scenario in table::spread(scenario).context(context)? {
+            let name = name(&scenario);
+            ensure!(names.insert(name.clone()), "scenario {name} stands twice");
+            let scenario = template::expand(&mut scenario, None)
+                .and_then(|()| Ok(serde_json::from_value::<Scenario>(scenario)?))
                 .and_then(Scenario::checked);
             all.push(scenario.with_context(|| format!("scenario {name}"))?);
         }
@@ -98,8 +97,8 @@ pub fn read(text: &str) -> Result<Vec<Scenario>> {
     Ok(all)
 }
 
-fn name(told: &Value) -> String {
-    told["name"].as_str().unwrap_or("without a name").to_owned()
+fn name(scenario: &Value) -> String {
+    scenario["name"].as_str().unwrap_or("without a name").to_owned()
 }
 
 #[cfg(test)]

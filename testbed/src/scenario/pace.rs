@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn every_part_of_a_pace_is_looked_at() {
-        for (wrong, told) in [
+        for (wrong, expected) in [
             (json!({ "times": 4 }), "x: expected 4, got 5"),
             (
                 json!({ "longest_gap": { "at_most": "199ms" } }),
@@ -124,17 +124,17 @@ mod tests {
                 "x, less than 201ms after another: expected at most 3, got 4",
             ),
         ] {
-            assert_eq!(faults(wrong, &STEADY), [told]);
+            assert_eq!(faults(wrong, &STEADY), [expected]);
         }
     }
 
     #[test]
     fn the_longest_gap_reaches_to_both_ends() {
         let at_most = json!({ "longest_gap": { "at_most": "250ms" } });
-        let told = |gap| vec![format!("x, longest gap: expected at most 250ms, got {gap}ms")];
-        assert_eq!(faults(at_most.clone(), &STEADY[1..]), told(300));
-        assert_eq!(faults(at_most.clone(), &STEADY[..4]), told(300));
-        assert_eq!(faults(at_most, &[]), told(900));
+        let expected = |gap| vec![format!("x, longest gap: expected at most 250ms, got {gap}ms")];
+        assert_eq!(faults(at_most.clone(), &STEADY[1..]), expected(300));
+        assert_eq!(faults(at_most.clone(), &STEADY[..4]), expected(300));
+        assert_eq!(faults(at_most, &[]), expected(900));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::span::Span;
 use crate::client::peer::Peer;
 use crate::latin1;
 
-/// How long an answer is waited for after the last byte was sent, unless told otherwise.
+/// How long an answer is waited for after the last byte was sent, where the step says nothing.
 const READ_FOR: Span = Span(Duration::from_millis(500));
 
 /// `raw`: bytes on a connection of their own.
@@ -72,14 +72,14 @@ impl Raw {
                 tokio::time::sleep(pause.0).await;
             }
             let sent = stream.write_all(&latin1::encode(chunk)?).await;
-            // A peer that has heard enough may still have said why.
+            // A peer that has read enough may still have said why.
             if sent.and(stream.flush().await).is_err() {
                 break;
             }
         }
         // A client that will leave stays silent until then.
-        let patience = self.leave_after.unwrap_or(self.read_for);
-        let until = Instant::now() + patience.0;
+        let wait = self.leave_after.unwrap_or(self.read_for);
+        let until = Instant::now() + wait.0;
         let (mut bytes, mut closed) = (Vec::new(), false);
         while let Ok(read) = timeout_at(until, stream.read_buf(&mut bytes)).await {
             // A reset is an end too.

@@ -1,4 +1,4 @@
-//! Patience, and the lack of it.
+//! Steps that are repeated.
 
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,14 @@ const GUARD: Duration = Duration::from_millis(20);
 ///
 /// Serde checks for unknown keys where this is flattened into.
 #[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Patience {
+pub struct Repetition {
     /// Until it is as expected, for so long at most.
     pub within: Option<Span>,
     /// From then on, for so long, it must stay so.
     pub throughout: Option<Span>,
 }
 
-impl Patience {
+impl Repetition {
     /// Whether a step is to be repeated at all.
     pub fn is_asked_for(&self) -> bool {
         self.within.is_some() || self.throughout.is_some()
@@ -48,17 +48,17 @@ pub async fn repeat<F: Future<Output = Result<Vec<String>>>>(
     within: Option<Span>,
     attempt: impl Fn() -> F,
 ) -> Result<Vec<String>> {
-    let patience = Instant::now() + within.map_or(Duration::ZERO, |span| span.0);
+    let deadline = Instant::now() + within.map_or(Duration::ZERO, |span| span.0);
     loop {
         let faults = attempt().await?;
-        if faults.is_empty() || Instant::now() >= patience {
+        if faults.is_empty() || Instant::now() >= deadline {
             return Ok(faults);
         }
         tokio::time::sleep(POLL).await;
     }
 }
 
-/// Calls `attempt` until it finds a fault, and tells when, or the time has passed.
+/// Calls `attempt` until it finds a fault, and says when, or the time has passed.
 async fn hold<F: Future<Output = Result<Vec<String>>>>(
     throughout: Span,
     attempt: impl Fn() -> F,
@@ -68,8 +68,8 @@ async fn hold<F: Future<Output = Result<Vec<String>>>>(
         let at = start.elapsed().as_millis();
         let faults = attempt().await?;
         if !faults.is_empty() {
-            let told = |fault| format!("after {at} ms of {throughout}: {fault}");
-            return Ok(faults.into_iter().map(told).collect());
+            let timed = |fault| format!("after {at} ms of {throughout}: {fault}");
+            return Ok(faults.into_iter().map(timed).collect());
         }
         if start.elapsed() >= throughout.0 {
             return Ok(faults);
@@ -88,10 +88,10 @@ mod tests {
 
     /// Repeats what is wrong in some of its attempts, counted from one; returns
     /// the faults and the number of attempts.
-    async fn repeated(patience: Value, wrong: impl Fn(u32) -> bool) -> (Vec<String>, u32) {
-        let patience: Patience = from_value(patience).unwrap();
+    async fn repeated(repetition: Value, wrong: impl Fn(u32) -> bool) -> (Vec<String>, u32) {
+        let repetition: Repetition = from_value(repetition).unwrap();
         let attempts = Cell::new(0);
-        let faults = patience.repeat(async || {
+        let faults = repetition.repeat(async || {
             attempts.set(attempts.get() + 1);
             Ok(if wrong(attempts.get()) { vec!["wrong".into()] } else { vec![] })
         });
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_patience_there_is_one_attempt() {
+    async fn without_repetition_there_is_one_attempt() {
         assert_eq!(repeated(json!({}), |_| true).await, (vec!["wrong".into()], 1));
     }
 

@@ -49,9 +49,9 @@ mod tests {
         let mut report = Report::default();
         report.note("step 1", ["a".to_owned(), "b".to_owned()]);
         let log: String = (0..100).map(|line| format!("line {line}\n")).collect();
-        let told = report.into_result(&log).unwrap_err().to_string();
-        assert!(told.starts_with("- step 1: a\n- step 1: b\n"), "{told}");
-        assert!(told.ends_with("line 99") && !told.contains("line 59\n"), "{told}");
+        let text = report.into_result(&log).unwrap_err().to_string();
+        assert!(text.starts_with("- step 1: a\n- step 1: b\n"), "{text}");
+        assert!(text.ends_with("line 99") && !text.contains("line 59\n"), "{text}");
     }
 
     #[test]

@@ -84,9 +84,9 @@ impl Message {
 
     /// Checks what the types don't.
     pub fn check(&self) -> Result<()> {
-        let told = [self.body.is_some(), self.body_base64.is_some(), self.body_pieces.is_some()];
+        let given = [self.body.is_some(), self.body_base64.is_some(), self.body_pieces.is_some()];
         ensure!(
-            told.into_iter().filter(|told| *told).count() <= 1,
+            given.into_iter().filter(|given| *given).count() <= 1,
             "body, body_base64 and body_pieces exclude each other"
         );
         ensure!(

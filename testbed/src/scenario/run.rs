@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::cast::Cast;
+use super::apps::Apps;
 use super::format::Scenario;
 use super::logs::log_faults;
 use super::report::Report;
-use super::stage::Stage;
+use super::runner::Runner;
 use crate::client::tls::Authority;
 use crate::envoy::Refused;
 use crate::hosts::Hosts;
@@ -14,34 +14,34 @@ use crate::open_files;
 use crate::prometheus::Prometheus;
 use crate::tools::Tools;
 
-/// Runs `scenario` on real hosts; the error tells all that isn't as it should be.
+/// Runs `scenario` on real hosts; the error says all that isn't as it should be.
 pub async fn run_on(scenario: &Scenario, tools: &Tools, hosts: &Hosts) -> Result<()> {
     let authority = Authority::new()?;
-    let cast = Cast::on_hosts(scenario, hosts, tools).await?;
+    let apps = Apps::on_hosts(scenario, hosts, tools).await?;
     let mut envoy =
         scenario.envoy.builder(tools, &authority)?.plugin_config(scenario.plugin_config());
-    for (name, addresses) in cast.addresses() {
+    for (name, addresses) in apps.addresses() {
         envoy = envoy.application(name, addresses);
     }
     let envoy = envoy.start_on(hosts).await?;
     let prometheus = Prometheus::on_host(&hosts.host("prometheus").await?, tools).await?;
-    let mut stage = Stage::new(scenario, tools, authority, cast, envoy);
-    stage.prometheus = Some(prometheus);
-    stage.play().await
+    let mut runner = Runner::new(scenario, tools, authority, apps, envoy);
+    runner.prometheus = Some(prometheus);
+    runner.run().await
 }
 
-/// Runs `scenario`; the error tells all that isn't as it should be.
+/// Runs `scenario`; the error says all that isn't as it should be.
 pub async fn run(scenario: &Scenario, tools: &Tools) -> Result<()> {
     open_files::allow_many()?;
     let authority = Authority::new()?;
-    let cast = Cast::start(scenario, tools).await?;
+    let apps = Apps::start(scenario, tools).await?;
     let mut envoy = scenario
         .envoy
         .builder(tools, &authority)?
         .plugin_config(scenario.plugin_config())
         .dynamic(scenario.reloads())
         .settable_clock(scenario.sets_clock());
-    for (name, addresses) in cast.addresses() {
+    for (name, addresses) in apps.addresses() {
         envoy = envoy.application(name, addresses);
     }
     let envoy = envoy.start().await;
@@ -57,5 +57,5 @@ pub async fn run(scenario: &Scenario, tools: &Tools) -> Result<()> {
         report.note("refused", log_faults(scenario, expected, &log));
         return report.into_result(&log);
     }
-    Stage::new(scenario, tools, authority, cast, envoy?).play().await
+    Runner::new(scenario, tools, authority, apps, envoy?).run().await
 }

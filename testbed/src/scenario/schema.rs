@@ -23,13 +23,13 @@ impl Schema {
     pub fn fault(&self, body: &Value) -> Option<String> {
         let (schemas, index) = &*self.compiled;
         // The first line names the schema by its full path.
-        let told = |error: boon::ValidationError<'_, '_>| {
-            let told = error.to_string();
-            let lines = told.lines().skip(1).map(|line| line.trim_start_matches([' ', '-']));
+        let reasons = |error: boon::ValidationError<'_, '_>| {
+            let text = error.to_string();
+            let lines = text.lines().skip(1).map(|line| line.trim_start_matches([' ', '-']));
             lines.collect::<Vec<_>>().join("; ")
         };
         let error = schemas.validate(body, *index).err()?;
-        Some(format!("body: not as in {}: {}", self.name, told(error)))
+        Some(format!("body: not as in {}: {}", self.name, reasons(error)))
     }
 }
 

@@ -48,7 +48,7 @@ impl TryFrom<String> for ClockOffset {
                 "d" => 86_400,
                 _ => return None,
             };
-            // The sign tells it from a time.
+            // The sign distinguishes it from a time.
             let number: i64 = number.starts_with(['+', '-']).then(|| number.parse().ok())??;
             number.checked_mul(seconds).map(Self)
         };

@@ -6,9 +6,9 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::app_command::{self, AppCommand, Nothing};
 use super::arrivals::Arrivals;
 use super::expect::Expect;
-use super::order::{self, Nothing, Order};
 use super::pattern::Pattern;
 use super::request::RequestLine;
 use super::role::Role;
@@ -31,10 +31,10 @@ pub struct Step {
 
 /// What is done.
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "named after the key that tells it")]
+#[allow(missing_docs, reason = "named after its key")]
 pub enum Action {
     Traffic(Box<Traffic>),
-    Order(Role, Order),
+    App(Role, AppCommand),
     Join(Join),
     Reload(Reload),
     Baseline(Baseline),
@@ -141,18 +141,18 @@ pub struct Query {
     pub(super) within: Option<Span>,
 }
 
-/// Reads an action that is neither traffic nor an order.
+/// Reads an action that is neither traffic nor a command to an application.
 type Read = fn(Value) -> serde_json::Result<Action>;
 
-/// The actions by the key that tells them; those of [`traffic::KINDS`] and [`order::keys`] besides.
+/// The actions by their key; those of [`traffic::KINDS`] and [`app_command::keys`] besides.
 const ACTIONS: [(&str, Read); 7] = [
-    ("join", |told| serde_json::from_value(told).map(Action::Join)),
-    ("reload", |told| serde_json::from_value(told).map(Action::Reload)),
-    ("baseline", |told| serde_json::from_value(told).map(Action::Baseline)),
-    ("set_clock", |told| serde_json::from_value(told).map(Action::SetClock)),
-    ("wait", |told| serde_json::from_value(told).map(Action::Wait)),
-    ("admin", |told| serde_json::from_value(told).map(|step| Action::Admin(Box::new(step)))),
-    ("prometheus", |told| serde_json::from_value(told).map(Action::Query)),
+    ("join", |value| serde_json::from_value(value).map(Action::Join)),
+    ("reload", |value| serde_json::from_value(value).map(Action::Reload)),
+    ("baseline", |value| serde_json::from_value(value).map(Action::Baseline)),
+    ("set_clock", |value| serde_json::from_value(value).map(Action::SetClock)),
+    ("wait", |value| serde_json::from_value(value).map(Action::Wait)),
+    ("admin", |value| serde_json::from_value(value).map(|step| Action::Admin(Box::new(step)))),
+    ("prometheus", |value| serde_json::from_value(value).map(Action::Query)),
 ];
 
 impl Action {
@@ -160,7 +160,7 @@ impl Action {
     pub fn name(&self) -> String {
         match self {
             Self::Traffic(traffic) => traffic.name(),
-            Self::Order(role, order) => format!("{}_{}", order.verb(), role.key()),
+            Self::App(role, command) => format!("{}_{}", command.verb(), role.key()),
             Self::Join(step) => format!("join {}", step.join),
             Self::Reload(_) => "reload".into(),
             Self::Baseline(_) => "baseline".into(),
@@ -174,9 +174,9 @@ impl Action {
     /// Whether it needs hosts, if it isn't the same with and without them.
     pub fn needs_hosts(&self) -> Option<bool> {
         match self {
-            Self::Order(_, Order::Befall(_)) | Self::Query(_) => Some(true),
+            Self::App(_, AppCommand::SetHostCondition(_)) | Self::Query(_) => Some(true),
             // What is a process elsewhere is a host there, and its memory out of sight.
-            Self::Order(_, Order::Signal(_) | Order::Restart)
+            Self::App(_, AppCommand::Signal(_) | AppCommand::Restart)
             | Self::Reload(_)
             | Self::SetClock(_)
             | Self::Baseline(_) => Some(false),
@@ -189,27 +189,27 @@ impl Action {
         matches!(self, Self::Traffic(_) | Self::Wait(_))
     }
 
-    fn read(told: Map<String, Value>) -> Result<Self> {
+    fn read(step: Map<String, Value>) -> Result<Self> {
         // Serde keeps only an error's outermost words, so they name the kind.
         let context = |kind, error| anyhow!("a step of kind {kind}: {error:#}");
-        if let Some((kind, read)) = traffic::KINDS.iter().find(|(kind, _)| told.contains_key(*kind))
+        if let Some((kind, read)) = traffic::KINDS.iter().find(|(kind, _)| step.contains_key(*kind))
         {
-            let traffic = read(told).map_err(|error| context(*kind, error))?;
+            let traffic = read(step).map_err(|error| context(*kind, error))?;
             return Ok(Self::Traffic(Box::new(traffic)));
         }
-        if let Some((kind, role, read)) = order::find(&told) {
-            let order = read(told.into()).map_err(|error| context(&kind, error.into()))?;
-            return Ok(Self::Order(role, order));
+        if let Some((kind, role, read)) = app_command::find(&step) {
+            let command = read(step.into()).map_err(|error| context(&kind, error.into()))?;
+            return Ok(Self::App(role, command));
         }
-        if let Some((kind, read)) = ACTIONS.iter().find(|(kind, _)| told.contains_key(*kind)) {
-            return read(told.into()).map_err(|error| context(*kind, error.into()));
+        if let Some((kind, read)) = ACTIONS.iter().find(|(kind, _)| step.contains_key(*kind)) {
+            return read(step.into()).map_err(|error| context(*kind, error.into()));
         }
         let kinds = traffic::KINDS.iter().map(|(kind, _)| (*kind).to_owned());
         let kinds: Vec<_> = kinds
-            .chain(order::keys().map(|(key, ..)| key))
+            .chain(app_command::keys().map(|(key, ..)| key))
             .chain(ACTIONS.iter().map(|(kind, _)| (*kind).to_owned()))
             .collect();
-        let keys: Vec<_> = told.keys().map(String::as_str).collect();
+        let keys: Vec<_> = step.keys().map(String::as_str).collect();
         bail!("a step has one of {}, not {}", kinds.join(", "), keys.join(", "))
     }
 }
@@ -217,19 +217,19 @@ impl Action {
 impl TryFrom<Map<String, Value>> for Step {
     type Error = anyhow::Error;
 
-    fn try_from(mut told: Map<String, Value>) -> Result<Self> {
+    fn try_from(mut step: Map<String, Value>) -> Result<Self> {
         let mut arrivals = BTreeMap::new();
         for role in Role::ALL {
-            arrivals.extend(Arrivals::take(&mut told, role)?.map(|taken| (role, taken)));
+            arrivals.extend(Arrivals::take(&mut step, role)?.map(|taken| (role, taken)));
         }
         let mut after = Map::new();
         for key in ["metrics", "memory", "series"] {
-            after.extend(told.remove_entry(key));
+            after.extend(step.remove_entry(key));
         }
         let after = After { arrivals, ..serde_json::from_value(after.into())? };
-        let background = told.remove("background").map(serde_json::from_value::<String>);
+        let background = step.remove("background").map(serde_json::from_value::<String>);
         let background = background.transpose()?;
-        let action = Action::read(told)?;
+        let action = Action::read(step)?;
         if let Some(name) = &background {
             let kind = action.name();
             ensure!(
@@ -251,11 +251,11 @@ impl TryFrom<Map<String, Value>> for Step {
 impl Step {
     /// The applications that it needs.
     pub fn roles(&self) -> impl Iterator<Item = Role> {
-        let ordered = match &self.action {
-            Action::Order(role, _) => Some(*role),
+        let commanded = match &self.action {
+            Action::App(role, _) => Some(*role),
             _ => None,
         };
-        ordered.into_iter().chain(self.after.arrivals.keys().copied())
+        commanded.into_iter().chain(self.after.arrivals.keys().copied())
     }
 }
 

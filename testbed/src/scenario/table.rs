@@ -1,4 +1,4 @@
-//! One text that tells many scenarios: a table of cells.
+//! Many scenarios in one text: a table of cells.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,19 +31,19 @@ struct Cell {
 /// What some of the cells have in common.
 #[derive(Debug)]
 struct Line {
-    told: String,
+    head: String,
     /// In each of these the cell must have one of the words.
     words: Vec<BTreeSet<String>>,
     value: Value,
 }
 
-/// Every scenario that `told` stands for: itself, if it has no table.
-pub fn spread(mut told: Value) -> Result<Vec<Value>> {
-    let Some(scenario) = told.as_object_mut() else { return Ok(vec![told]) };
+/// Every scenario that one in writing stands for: itself, if it has no table.
+pub fn spread(mut written: Value) -> Result<Vec<Value>> {
+    let Some(scenario) = written.as_object_mut() else { return Ok(vec![written]) };
     let (table, lines) = (scenario.remove("table"), scenario.remove("cells"));
     let Some(table) = table else {
         ensure!(lines.is_none(), "cells are those of a table");
-        return Ok(vec![told]);
+        return Ok(vec![written]);
     };
     let axes = axes(table).context("table")?;
     let mut cells = cells(&axes);
@@ -52,28 +52,28 @@ pub fn spread(mut told: Value) -> Result<Vec<Value>> {
     let mut decisive = BTreeSet::new();
     for (name, lines) in lines {
         ensure!(axes.iter().all(|axis| axis.name != name), "cells: {name} is an axis too");
-        ensure!(mentions(&told, &name), "cells: nothing says ${{{name}}}");
+        ensure!(mentions(&written, &name), "cells: nothing says ${{{name}}}");
         let words = choose(&name, lines, &axes, &mut cells);
         decisive.extend(words.with_context(|| format!("cells: {name}"))?);
     }
     for Axis { name, words } in &axes {
         ensure!(
-            mentions(&told, name) || words.iter().any(|(word, _)| decisive.contains(word)),
+            mentions(&written, name) || words.iter().any(|(word, _)| decisive.contains(word)),
             "table: nothing differs by {name}"
         );
     }
-    cells.into_iter().map(|cell| scenario_of(&told, &cell)).collect()
+    cells.into_iter().map(|cell| scenario_of(&written, &cell)).collect()
 }
 
-/// Whether `told` has the variable `name` anywhere.
-fn mentions(told: &Value, name: &str) -> bool {
-    let told = told.to_string();
-    ["}", "."].iter().any(|end| told.contains(&format!("${{{name}{end}")))
+/// Whether `value` has the variable `name` anywhere.
+fn mentions(value: &Value, name: &str) -> bool {
+    let text = value.to_string();
+    ["}", "."].iter().any(|end| text.contains(&format!("${{{name}{end}")))
 }
 
-fn scenario_of(told: &Value, cell: &Cell) -> Result<Value> {
+fn scenario_of(written: &Value, cell: &Cell) -> Result<Value> {
     let words = cell.words.join("_");
-    let mut scenario = told.clone();
+    let mut scenario = written.clone();
     fill(&mut scenario, &cell.variables).with_context(|| words.clone())?;
     let name = scenario["name"].as_str().context("a table without a name")?.to_owned();
     scenario["name"] = json!(format!("{name}_{words}"));
@@ -98,7 +98,7 @@ fn axes(table: Value) -> Result<Vec<Axis>> {
             ensure!(all.insert(word.clone()), "{word} stands twice in the table");
             ensure!(![COLUMNS, OTHERWISE].contains(&word.as_str()), "{word} can't be a word");
         }
-        ensure!(axes.iter().all(|axis: &Axis| axis.name != name), "{name} is told twice");
+        ensure!(axes.iter().all(|axis: &Axis| axis.name != name), "{name} stands twice");
         axes.push(Axis { name, words });
     }
     Ok(axes)
@@ -137,42 +137,42 @@ fn choose(
         let chosen: Vec<_> =
             lines.iter().filter(about).filter(|line| line.words.len() == most).collect();
         let [line] = chosen[..] else {
-            let told: Vec<_> = chosen.iter().map(|line| line.told.as_str()).collect();
-            bail!("{} are equally about {words}", told.join(", "));
+            let heads: Vec<_> = chosen.iter().map(|line| line.head.as_str()).collect();
+            bail!("{} are equally about {words}", heads.join(", "));
         };
-        used.insert(&line.told);
+        used.insert(&line.head);
         let mut value = line.value.clone();
         fill(&mut value, &cell.variables).with_context(|| words)?;
         cell.variables.insert(name.to_owned(), value);
     }
-    match lines.iter().find(|line| !used.contains(&line.told)) {
-        Some(Line { told, .. }) => bail!("{told} is about no cell, or others are more special"),
+    match lines.iter().find(|line| !used.contains(&line.head)) {
+        Some(Line { head, .. }) => bail!("{head} is about no cell, or others are more special"),
         None => Ok(lines.iter().flat_map(|line| line.words.iter().flatten().cloned()).collect()),
     }
 }
 
-fn read(mut told: BTreeMap<String, Value>, axes: &[Axis]) -> Result<Vec<Line>> {
+fn read(mut lines: BTreeMap<String, Value>, axes: &[Axis]) -> Result<Vec<Line>> {
     let columns: Option<Vec<String>> =
-        told.remove(COLUMNS).map(serde_json::from_value).transpose().context(COLUMNS)?;
-    let mut lines = Vec::new();
-    for (words, value) in told {
+        lines.remove(COLUMNS).map(serde_json::from_value).transpose().context(COLUMNS)?;
+    let mut all = Vec::new();
+    for (words, value) in lines {
         let Some(columns) = &columns else {
-            lines.push(Line::new(words, value, axes)?);
+            all.push(Line::new(words, value, axes)?);
             continue;
         };
         let values = value.as_array().filter(|values| values.len() == columns.len());
         let values = values.with_context(|| format!("{words}: not a value for each column"))?;
         for (column, value) in columns.iter().zip(values) {
-            lines.push(Line::new(format!("{words} {column}"), value.clone(), axes)?);
+            all.push(Line::new(format!("{words} {column}"), value.clone(), axes)?);
         }
     }
-    Ok(lines)
+    Ok(all)
 }
 
 impl Line {
-    fn new(told: String, value: Value, axes: &[Axis]) -> Result<Self> {
+    fn new(head: String, value: Value, axes: &[Axis]) -> Result<Self> {
         let mut words = Vec::new();
-        for alternatives in told.split_whitespace().filter(|word| *word != OTHERWISE) {
+        for alternatives in head.split_whitespace().filter(|word| *word != OTHERWISE) {
             let any: BTreeSet<_> = alternatives.split('|').map(str::to_owned).collect();
             let is_on = |axis: &Axis, any: &String| axis.words.iter().any(|(word, _)| word == any);
             ensure!(
@@ -181,7 +181,7 @@ impl Line {
             );
             words.push(any);
         }
-        Ok(Self { told, words, value })
+        Ok(Self { head, words, value })
     }
 }
 

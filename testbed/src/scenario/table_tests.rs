@@ -1,4 +1,4 @@
-//! Tables of scenarios, rightly and wrongly told.
+//! Tables of scenarios, right and wrong.
 
 use super::*;
 
@@ -11,17 +11,17 @@ fn names(scenarios: &[Value]) -> Vec<&str> {
 }
 
 fn answers(cells: &str) -> Result<Vec<String>> {
-    let told = format!(
+    let text = format!(
         "{{ name: t, table: [{{ a: [x, w] }}, {{ b: [k, l] }}], steps: \"${{answer}} ${{a}} ${{b}}\", cells: {cells} }}"
     );
     let steps = |scenario: &Value| scenario["steps"].as_str().unwrap_or_default().to_owned();
-    Ok(spread_yaml(&told)?.iter().map(steps).collect())
+    Ok(spread_yaml(&text)?.iter().map(steps).collect())
 }
 
 #[test]
 fn a_scenario_without_a_table_is_itself() {
-    let told = json!({ "name": "a", "config": "${b}" });
-    assert_eq!(spread(told.clone()).unwrap(), [told]);
+    let text = json!({ "name": "a", "config": "${b}" });
+    assert_eq!(spread(text.clone()).unwrap(), [text]);
     assert!(spread(json!({ "name": "a", "cells": {} })).is_err());
 }
 
@@ -94,15 +94,15 @@ fn what_leaves_a_cell_in_doubt_is_refused() {
 fn a_table_that_makes_no_sense_is_refused() {
     for (table, reason) in [
         ("[{ a: [x, w] }, { b: [w, z] }]", "w stands twice"),
-        ("[{ a: [x] }, { a: [w] }]", "a is told twice"),
+        ("[{ a: [x] }, { a: [w] }]", "a stands twice"),
         ("[{ a: [] }]", "without words"),
         ("[{ a: 1 }]", "neither a list of words"),
         ("[{ a: [otherwise] }]", "otherwise can't be a word"),
         ("[{ a: [x] }, { c: [w, z] }]", "nothing differs by c"),
         ("[{ a: { x: {} } }]", "there is no ${a.b}"),
     ] {
-        let told = format!("{{ name: t, table: {table}, config: '${{a.b}}' }}");
-        let fault = format!("{:#}", spread_yaml(&told).unwrap_err());
+        let text = format!("{{ name: t, table: {table}, config: '${{a.b}}' }}");
+        let fault = format!("{:#}", spread_yaml(&text).unwrap_err());
         assert!(fault.contains(reason), "{table}: {fault}");
     }
 }

@@ -34,7 +34,7 @@ pub trait Expected: Clone + Default {
     /// The answer.
     type Answer;
 
-    /// What answers are told apart by.
+    /// What answers are counted by.
     const OUTCOME: &str;
 
     /// A success.

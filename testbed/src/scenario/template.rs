@@ -83,7 +83,7 @@ pub fn fill(value: &mut Value, variables: &Map<String, Value>) -> Result<()> {
             for (key, mut value) in std::mem::take(object) {
                 fill(&mut value, variables)?;
                 let key = filled(&key, variables)?;
-                ensure!(object.insert(key.clone(), value).is_none(), "{key} is told twice");
+                ensure!(object.insert(key.clone(), value).is_none(), "{key} stands twice");
             }
         }
         _ => {}

@@ -13,7 +13,7 @@ use super::leave::{NOTHING_TO_EXPECT, unless_left};
 use super::load::Load;
 use super::rate::Rate;
 use super::raw::Raw;
-use super::repeat::Patience;
+use super::repeat::Repetition;
 use super::request::{Message, Version, Way};
 use super::span::Span;
 use crate::client::http;
@@ -22,7 +22,7 @@ use crate::tools::Tools;
 
 /// Requests to Envoy.
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "named after the key that tells it")]
+#[allow(missing_docs, reason = "named after its key")]
 pub enum Traffic {
     Send(Send),
     Burst(Burst),
@@ -46,7 +46,7 @@ pub struct Send {
     #[serde(default = "once")]
     times: usize,
     #[serde(flatten)]
-    patience: Patience,
+    repetition: Repetition,
     leave_after: Option<Span>,
     expect: Option<Expect>,
 }
@@ -58,25 +58,25 @@ fn once() -> usize {
 /// Reads one kind of traffic.
 type Read = fn(Map<String, Value>) -> Result<Traffic>;
 
-/// The kinds of traffic by the key that tells them.
+/// The kinds of traffic by their key.
 pub const KINDS: [(&str, Read); 6] = [
-    ("send", |told| Ok(Traffic::Send(serde_json::from_value(told.into())?))),
-    ("burst", |told| {
-        if told["burst"].get("grpc").is_some() {
-            return below("burst", told).map(Traffic::GrpcBurst);
+    ("send", |step| Ok(Traffic::Send(serde_json::from_value(step.into())?))),
+    ("burst", |step| {
+        if step["burst"].get("grpc").is_some() {
+            return below("burst", step).map(Traffic::GrpcBurst);
         }
-        below("burst", told).map(Traffic::Burst)
+        below("burst", step).map(Traffic::Burst)
     }),
-    ("rate", |told| below("rate", told).map(Traffic::Rate)),
-    ("load", |told| below("load", told).map(Traffic::Load)),
-    ("grpc", |told| Ok(Traffic::Grpc(serde_json::from_value(told.into())?))),
-    ("raw", |told| Ok(Traffic::Raw(serde_json::from_value(told.into())?))),
+    ("rate", |step| below("rate", step).map(Traffic::Rate)),
+    ("load", |step| below("load", step).map(Traffic::Load)),
+    ("grpc", |step| Ok(Traffic::Grpc(serde_json::from_value(step.into())?))),
+    ("raw", |step| Ok(Traffic::Raw(serde_json::from_value(step.into())?))),
 ];
 
 /// Reads what stands below the key `kind`, which has no others beside it.
-fn below<T: DeserializeOwned>(kind: &str, mut told: Map<String, Value>) -> Result<T> {
-    let plan = told.remove(kind).unwrap_or_default();
-    let others: Vec<_> = told.keys().map(String::as_str).collect();
+fn below<T: DeserializeOwned>(kind: &str, mut step: Map<String, Value>) -> Result<T> {
+    let plan = step.remove(kind).unwrap_or_default();
+    let others: Vec<_> = step.keys().map(String::as_str).collect();
     ensure!(others.is_empty(), "unknown key {} beside it", others.join(", "));
     Ok(serde_json::from_value(plan)?)
 }
@@ -124,7 +124,7 @@ impl Traffic {
     /// Sends it; returns every fault.
     pub async fn run(&self, peer: &Peer, tools: &Tools) -> Result<Vec<String>> {
         match self {
-            Self::Send(step) => step.patience.repeat(|| step.run(peer)).await,
+            Self::Send(step) => step.repetition.repeat(|| step.run(peer)).await,
             Self::Burst(burst) => burst.run(peer).await,
             Self::GrpcBurst(burst) => burst.run(peer).await,
             Self::Rate(rate) => Ok(rate.run(peer).await),
@@ -139,7 +139,8 @@ impl Send {
     fn check(&self) -> Result<()> {
         self.message.check()?;
         ensure!(
-            self.leave_after.is_none() || (self.expect.is_none() && !self.patience.is_asked_for()),
+            self.leave_after.is_none()
+                || (self.expect.is_none() && !self.repetition.is_asked_for()),
             NOTHING_TO_EXPECT
         );
         Ok(())

@@ -12,16 +12,16 @@ use crate::control_plane::{ControlPlane, Verdict};
 use crate::wasm_plugin::{self, TYPE_URLS, WasmPlugin};
 
 /// How long Envoy may take to look at a file.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a plugin is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// In a file that Envoy watches.
     File,
-    /// By a control plane that tells the state of the world.
+    /// By a control plane that sends the state of the world.
     StateOfTheWorld,
-    /// By a control plane that tells what has changed.
+    /// By a control plane that sends what has changed.
     Delta,
 }
 
@@ -113,7 +113,7 @@ impl Channel {
         match self {
             Self::File { .. } => self.write(&[plugin.to_json()]),
             Self::Grpc { plane, .. } => {
-                plane.tell(plugin.to_extension());
+                plane.publish(plugin.to_extension());
                 Ok(())
             }
         }
@@ -129,7 +129,7 @@ impl Channel {
                 before.next(envoy).await
             }
             Self::Grpc { plane, .. } => {
-                let version = plane.tell(plugin.to_extension());
+                let version = plane.publish(plugin.to_extension());
                 plane.verdict(version).await
             }
         }
@@ -143,7 +143,7 @@ impl Channel {
     /// Delivers what the agent has for a plugin whose module it can't fetch; over gRPC only.
     pub async fn stand_in(&mut self, resource: &str) -> Result<Verdict> {
         let Self::Grpc { plane, .. } = self else { bail!("there is no agent behind a file") };
-        let version = plane.tell(wasm_plugin::stand_in(resource));
+        let version = plane.publish(wasm_plugin::stand_in(resource));
         plane.verdict(version).await
     }
 
@@ -190,15 +190,15 @@ impl Updates {
 
     /// The verdict that comes after these.
     async fn next(self, envoy: &Envoy) -> Result<Verdict> {
-        let patience = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let now = Self::read(envoy).await?;
             if now.refused > self.refused {
                 return Ok(Err(String::new()));
             } else if now.taken > self.taken {
                 return Ok(Ok(()));
-            } else if Instant::now() > patience {
-                bail!("Envoy doesn't look at the file within {PATIENCE:?}");
+            } else if Instant::now() > deadline {
+                bail!("Envoy doesn't look at the file within {TIMEOUT:?}");
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

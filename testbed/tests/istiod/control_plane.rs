@@ -1,5 +1,5 @@
 //! A control plane as istiod is one to Envoy: the aggregated discovery service (ADS) over
-//! gRPC, in both of its dialects. It has one resource to tell of, an extension.
+//! gRPC, in both of its variants. It has one resource, an extension.
 //! <https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol>
 
 use std::collections::BTreeMap;
@@ -25,26 +25,26 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::wasm_plugin::any;
 
 /// How long Envoy may take to say what it makes of a resource.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running control plane; it ends with the runtime that it was started in.
 #[derive(Debug)]
 pub struct ControlPlane {
     /// Where it listens.
     pub address: SocketAddr,
-    told: watch::Sender<Told>,
+    snapshot: watch::Sender<Snapshot>,
     asked: watch::Receiver<bool>,
     answers: mpsc::UnboundedReceiver<Answer>,
     /// Those that nobody has asked for yet, by version.
     kept: BTreeMap<u64, Verdict>,
 }
 
-/// What Envoy makes of what it was told: an ACK, or the reason of a NACK.
+/// What Envoy makes of what it was sent: an ACK, or the reason of a NACK.
 pub type Verdict = std::result::Result<(), String>;
 
-/// What there is to be told.
+/// What is published.
 #[derive(Clone, Debug, Default)]
-struct Told {
+struct Snapshot {
     /// It rises with every change; none of them is 0.
     version: u64,
     name: String,
@@ -59,14 +59,14 @@ struct Answer {
 }
 
 impl ControlPlane {
-    /// Starts one that has nothing to tell yet.
+    /// Starts one that has published nothing yet.
     pub async fn start() -> Result<Self> {
         let incoming = TcpIncoming::bind((Ipv4Addr::LOCALHOST, 0).into())?.with_nodelay(Some(true));
         let address = incoming.local_addr()?;
-        let (told, listener) = watch::channel(Told::default());
+        let (snapshot, listener) = watch::channel(Snapshot::default());
         let (answer, answers) = mpsc::unbounded_channel();
         let (asks, asked) = watch::channel(false);
-        let service = Service { told: listener, asks, answer };
+        let service = Service { snapshot: listener, asks, answer };
         let service = AggregatedDiscoveryServiceServer::new(service);
         let server = tonic::transport::Server::builder().add_service(service);
         tokio::spawn(async move {
@@ -74,14 +74,14 @@ impl ControlPlane {
                 eprintln!("the control plane: {error}");
             }
         });
-        Ok(Self { address, told, asked, answers, kept: BTreeMap::new() })
+        Ok(Self { address, snapshot, asked, answers, kept: BTreeMap::new() })
     }
 
-    /// Tells of a resource from now on, in place of the one before; returns its version.
-    pub fn tell(&self, resource: TypedExtensionConfig) -> u64 {
-        self.change(|told| {
-            told.name.clone_from(&resource.name);
-            told.resource = Some(resource);
+    /// Publishes a resource, in place of the one before; returns its version.
+    pub fn publish(&self, resource: TypedExtensionConfig) -> u64 {
+        self.change(|snapshot| {
+            snapshot.name.clone_from(&resource.name);
+            snapshot.resource = Some(resource);
         })
     }
 
@@ -92,15 +92,15 @@ impl ControlPlane {
 
     /// Takes the resource away.
     pub fn remove(&self) -> u64 {
-        self.change(|told| told.resource = None)
+        self.change(|snapshot| snapshot.resource = None)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Told)) -> u64 {
-        self.told.send_modify(|told| {
-            told.version += 1;
-            change(told);
+    fn change(&self, change: impl FnOnce(&mut Snapshot)) -> u64 {
+        self.snapshot.send_modify(|snapshot| {
+            snapshot.version += 1;
+            change(snapshot);
         });
-        self.told.borrow().version
+        self.snapshot.borrow().version
     }
 
     /// What Envoy makes of a version.
@@ -115,15 +115,15 @@ impl ControlPlane {
                 self.kept.insert(version, verdict);
             }
         };
-        tokio::time::timeout(PATIENCE, wait)
+        tokio::time::timeout(TIMEOUT, wait)
             .await
-            .with_context(|| format!("no word on version {version} within {PATIENCE:?}"))?
+            .with_context(|| format!("no word on version {version} within {TIMEOUT:?}"))?
     }
 }
 
 #[derive(Clone, Debug)]
 struct Service {
-    told: watch::Receiver<Told>,
+    snapshot: watch::Receiver<Snapshot>,
     asks: watch::Sender<bool>,
     answer: mpsc::UnboundedSender<Answer>,
 }
@@ -152,11 +152,11 @@ impl AggregatedDiscoveryService for Service {
 }
 
 impl Service {
-    /// Tells of the resource, at first and whenever it changes, while Envoy wants it.
-    fn converse<Q: Asked, S: Telling>(mut self, mut asked: Streaming<Q>) -> Said<S> {
+    /// Sends the resource, at first and whenever it changes, while Envoy wants it.
+    fn converse<Q: Asked, S: FromSnapshot>(mut self, mut asked: Streaming<Q>) -> Said<S> {
         let (say, said) = mpsc::channel(8);
         tokio::spawn(async move {
-            let mut latest = None; // What Envoy was told last, if it wants to be told.
+            let mut latest = None; // The version that Envoy has, if it is subscribed.
             loop {
                 tokio::select! {
                     message = asked.message() => {
@@ -175,14 +175,14 @@ impl Service {
                         }
                         self.asks.send_replace(latest.is_some());
                     }
-                    changed = self.told.changed() => if changed.is_err() { return },
+                    changed = self.snapshot.changed() => if changed.is_err() { return },
                 }
-                let told = self.told.borrow_and_update().clone();
+                let snapshot = self.snapshot.borrow_and_update().clone();
                 if let Some(version) = &mut latest
-                    && *version < told.version
+                    && *version < snapshot.version
                 {
-                    *version = told.version;
-                    if say.send(Ok(S::telling(&told))).await.is_err() {
+                    *version = snapshot.version;
+                    if say.send(Ok(S::response(&snapshot))).await.is_err() {
                         return;
                     }
                 }
@@ -192,19 +192,19 @@ impl Service {
     }
 }
 
-/// What Envoy says, in one of the dialects.
+/// What Envoy says, in one of the variants of the protocol.
 trait Asked: Send + 'static {
     fn type_url(&self) -> &str;
     /// Of the message that this is an answer to, if it is one.
     fn nonce(&self) -> &str;
     fn verdict(&self) -> Verdict;
-    /// Whether Envoy wants to be told, if it says that.
+    /// Whether Envoy subscribes or unsubscribes, if it says either.
     fn wants(&self) -> Option<bool>;
 }
 
-/// What it is told, in the same dialect. The version serves as nonce, too.
-trait Telling: Send + 'static {
-    fn telling(told: &Told) -> Self;
+/// What is sent, in the same variant. The version serves as nonce, too.
+trait FromSnapshot: Send + 'static {
+    fn response(snapshot: &Snapshot) -> Self;
 }
 
 /// The state of the world: every message has all there is.
@@ -226,13 +226,13 @@ impl Asked for DiscoveryRequest {
     }
 }
 
-impl Telling for DiscoveryResponse {
-    fn telling(told: &Told) -> Self {
+impl FromSnapshot for DiscoveryResponse {
+    fn response(snapshot: &Snapshot) -> Self {
         Self {
-            version_info: told.version.to_string(),
-            nonce: told.version.to_string(),
+            version_info: snapshot.version.to_string(),
+            nonce: snapshot.version.to_string(),
             type_url: TypedExtensionConfig::type_url(),
-            resources: told.resource.iter().map(any).collect(),
+            resources: snapshot.resource.iter().map(any).collect(),
             ..Self::default()
         }
     }
@@ -260,20 +260,20 @@ impl Asked for DeltaDiscoveryRequest {
     }
 }
 
-impl Telling for DeltaDiscoveryResponse {
-    fn telling(told: &Told) -> Self {
+impl FromSnapshot for DeltaDiscoveryResponse {
+    fn response(snapshot: &Snapshot) -> Self {
         let resource = |extension| Resource {
-            name: told.name.clone(),
-            version: told.version.to_string(),
+            name: snapshot.name.clone(),
+            version: snapshot.version.to_string(),
             resource: Some(any(extension)),
             ..Resource::default()
         };
-        let removed = told.resource.is_none().then(|| told.name.clone());
+        let removed = snapshot.resource.is_none().then(|| snapshot.name.clone());
         Self {
-            system_version_info: told.version.to_string(),
-            nonce: told.version.to_string(),
+            system_version_info: snapshot.version.to_string(),
+            nonce: snapshot.version.to_string(),
             type_url: TypedExtensionConfig::type_url(),
-            resources: told.resource.iter().map(resource).collect(),
+            resources: snapshot.resource.iter().map(resource).collect(),
             removed_resources: removed.into_iter().collect(),
             ..Self::default()
         }

@@ -58,9 +58,9 @@ async fn a_wrong_one_leaves_the_old_one(stack: &mut Stack, way: Way) -> Result<(
         let Err(reason) = stack.channel.deliver(&wrong, &stack.envoy).await? else {
             bail!("Envoy took a wrong configuration");
         };
-        // That is all that Envoy tells; what is wrong stands in its log.
-        let told = format!("Unable to create Wasm plugin {}", wrong.resource);
-        ensure!(way == Way::File || reason == told, "the NACK's reason is {reason:?}");
+        // That is all that Envoy says; what is wrong stands in its log.
+        let expected = format!("Unable to create Wasm plugin {}", wrong.resource);
+        ensure!(way == Way::File || reason == expected, "the NACK's reason is {reason:?}");
         let count = stack.refused().await? - before;
         ensure!(count == 1.0, "one refusal counts as {count}");
         ensure!(stack.works(2).await?, "the old configuration is gone");
@@ -79,9 +79,9 @@ async fn without_a_configuration_the_defaults_hold(stack: &mut Stack) -> Result<
     ensure!(verdict.is_ok(), "Envoy refused a plugin without configuration: {verdict:?}");
     ensure!(stack.is_gone(2).await?, "version 2 is still at work");
     let answer = stack.get("/v1/health").await?;
-    let told =
+    let matched =
         answer.headers.iter().find(|(name, _)| name == "x-envoy-upstream-healthchecked-cluster");
-    ensure!(told.is_some(), "a default probe isn't recognised: {answer:?}");
+    ensure!(matched.is_some(), "a default probe isn't matched: {answer:?}");
     Ok(())
 }
 

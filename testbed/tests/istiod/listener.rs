@@ -11,7 +11,7 @@ use testbed::tools::Tools;
 
 use crate::channel::{Channel, Way};
 use crate::load::Load;
-use crate::stack::{Listeners, PATIENCE, SOON, Stack, version};
+use crate::stack::{Listeners, SOON, Stack, TIMEOUT, version};
 
 const PER_SECOND: u32 = 200;
 const DRAIN_TIME: Duration = Duration::from_secs(2);
@@ -30,13 +30,13 @@ pub async fn run(tools: &Tools, way: Way) -> Result<()> {
     stack.envoy.set_listeners(&without)?;
     within(SOON, "the filter is still there", async || stack.is_gone(1).await).await?;
     // The old connections go on with it until they are drained.
-    let patience = DRAIN_TIME + Duration::from_secs(3);
+    let limit = DRAIN_TIME + Duration::from_secs(3);
     let let_go = "somebody still asks for the plugin";
-    within(patience, let_go, async || Ok(!stack.channel.is_asked())).await?;
+    within(limit, let_go, async || Ok(!stack.channel.is_asked())).await?;
 
     stack.channel.send(&stack.plugin.with(version(2)))?;
     stack.envoy.set_listeners(&with_filter)?;
-    within(PATIENCE, "the filter isn't back", async || stack.works(2).await).await?;
+    within(TIMEOUT, "the filter isn't back", async || stack.works(2).await).await?;
     stack.update(3).await?;
     load.end().await?;
     stack.envoy.stop()
@@ -48,14 +48,10 @@ fn http_filters(listeners: &mut Value) -> Result<&mut Vec<Value>> {
 }
 
 /// Waits until something is so.
-async fn within(
-    patience: Duration,
-    fault: &str,
-    is_so: impl AsyncFn() -> Result<bool>,
-) -> Result<()> {
+async fn within(limit: Duration, fault: &str, is_so: impl AsyncFn() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     while !is_so().await? {
-        ensure!(start.elapsed() < patience, "{fault} after {:?}", start.elapsed());
+        ensure!(start.elapsed() < limit, "{fault} after {:?}", start.elapsed());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

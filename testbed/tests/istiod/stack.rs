@@ -1,5 +1,5 @@
 //! What all of these tests stand on: an application, an Envoy with the plugin, and
-//! configurations that can be told apart from outside.
+//! configurations that can be distinguished from outside.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::wasm_plugin::WasmPlugin;
 pub const SOON: Duration = Duration::from_secs(1);
 
 /// How long it may take on a busy machine to load the module.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A new connection comes to any worker: so many in a row of one mind speak for all.
 const CONNECTIONS: usize = 12;
@@ -100,10 +100,10 @@ impl Stack {
 
     /// Delivers version `new` where the module isn't loaded, and must be compiled again.
     pub async fn bring_back(&mut self, new: u32) -> Result<()> {
-        self.deliver(new, PATIENCE).await
+        self.deliver(new, TIMEOUT).await
     }
 
-    async fn deliver(&mut self, new: u32, patience: Duration) -> Result<()> {
+    async fn deliver(&mut self, new: u32, limit: Duration) -> Result<()> {
         let start = Instant::now();
         let plugin = self.plugin.with(version(new));
         let verdict = self.channel.deliver(&plugin, &self.envoy).await?;
@@ -111,7 +111,7 @@ impl Stack {
         loop {
             let works = self.works(new).await?;
             let took = start.elapsed();
-            ensure!(took < patience, "version {new} at work after {took:?}: {works}");
+            ensure!(took < limit, "version {new} at work after {took:?}: {works}");
             if works {
                 return Ok(());
             }

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 /// How long the metrics may take to be there: some of them need a few scrapes, others
 /// a load that has gone on for a while.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 const POLL: Duration = Duration::from_millis(500);
 
@@ -19,11 +19,11 @@ pub fn none(faults: Vec<String>) -> Result<()> {
 }
 
 /// Looks for faults until there are none, or no more hope.
-pub async fn settle(mut look: impl AsyncFnMut() -> Result<Vec<String>>) -> Result<()> {
-    let patience = Instant::now() + PATIENCE;
+pub async fn eventually(mut look: impl AsyncFnMut() -> Result<Vec<String>>) -> Result<()> {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let faults = look().await?;
-        if faults.is_empty() || Instant::now() > patience {
+        if faults.is_empty() || Instant::now() > deadline {
             return none(faults);
         }
         tokio::time::sleep(POLL).await;

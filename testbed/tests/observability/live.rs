@@ -27,7 +27,7 @@ pub fn trials(shared: &Shared) -> Vec<Trial> {
     };
     vec![
         live("every_metric_of_the_readme_is_scraped_with_exactly_its_labels", |stack| {
-            crate::block_on(faults::settle(async || missing(stack).await))
+            crate::block_on(faults::eventually(async || missing(stack).await))
         }),
         live("nothing_is_exported_that_the_readme_does_not_name", |stack| {
             crate::block_on(async { faults::none(unnamed(stack).await?) })
@@ -36,10 +36,10 @@ pub fn trials(shared: &Shared) -> Vec<Trial> {
             crate::block_on(dashboard(&stack.prometheus))
         }),
         live("every_recording_rule_finds_series_and_every_alert_can_be_evaluated", |stack| {
-            crate::block_on(faults::settle(async || rules(&stack.prometheus).await))
+            crate::block_on(faults::eventually(async || rules(&stack.prometheus).await))
         }),
         live("prometheus_is_content_with_target_and_rules", |stack| {
-            crate::block_on(faults::settle(async || discontent(&stack.prometheus).await))
+            crate::block_on(faults::eventually(async || discontent(&stack.prometheus).await))
         }),
     ]
 }
@@ -87,7 +87,7 @@ fn is_filters(name: &str) -> bool {
 
 async fn dashboard(prometheus: &Prometheus) -> Result<()> {
     let dashboard = Dashboard::read()?;
-    faults::settle(async || {
+    faults::eventually(async || {
         let mut values = match dashboard.variables(prometheus).await {
             Ok(values) => values,
             Err(error) => return Ok(vec![format!("{error:#}")]),

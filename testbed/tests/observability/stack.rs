@@ -65,7 +65,7 @@ pub async fn start() -> Result<(Stack, Load)> {
 
 /// Waits until there is something to look at.
 async fn first_scrape(prometheus: &Prometheus) -> Result<()> {
-    crate::faults::settle(async || {
+    crate::faults::eventually(async || {
         let up = prometheus.query("up == 1").await?;
         Ok(if up.is_empty() { vec!["Prometheus has scraped nothing".into()] } else { vec![] })
     })

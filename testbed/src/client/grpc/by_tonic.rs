@@ -12,7 +12,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-use super::call::{Answer, Call, Method, PATIENCE, code_name};
+use super::call::{Answer, Call, Method, TIMEOUT, code_name};
 use crate::client::http::Version;
 use crate::client::peer::Peer;
 use crate::grpc_list::{self, HealthListRequest, HealthListResponse};
@@ -51,15 +51,15 @@ async fn ended(
 ) -> Result<Answer> {
     let start = Instant::now();
     let mut answer = Answer::default();
-    let patience = call.deadline.unwrap_or(PATIENCE);
-    let ended = tokio::time::timeout(patience, conversation(&mut answer)).await;
+    let limit = call.deadline.unwrap_or(TIMEOUT);
+    let ended = tokio::time::timeout(limit, conversation(&mut answer)).await;
     let late = call.deadline.is_some_and(|deadline| start.elapsed() + HASTE >= deadline);
     let status = match ended {
         Ok(Ok(())) => Status::ok(""),
         // Whatever broke off at the deadline broke off because of it.
         _ if late => Status::deadline_exceeded("given up by the client"),
         Ok(Err(status)) => *status,
-        Err(_) => bail!("no end of {:?} within {patience:?}", call.method),
+        Err(_) => bail!("no end of {:?} within {limit:?}", call.method),
     };
     answer.code = code_name(status.code());
     answer.message = status.message().to_owned();

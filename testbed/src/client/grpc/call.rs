@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tonic::Code;
 
 /// No call without a deadline of its own may take longer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A method of `grpc.health.v1.Health`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ pub struct Answer {
     pub message: String,
     /// The serving statuses received, one a message.
     pub statuses: Vec<String>,
-    /// What List told: status by service.
+    /// The result of a List: status by service.
     pub services: BTreeMap<String, String>,
     /// Initial and trailing metadata.
     pub metadata: Vec<(String, String)>,

@@ -1,4 +1,4 @@
-//! The steps that tell an application what to do.
+//! The steps that make an application behave otherwise.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use super::role::Role;
 use crate::app::behaviour::{Behaviour, Deviation, ServingStatus};
 use crate::hosts::Condition;
 
-/// What an application is told.
+/// What an application, its process or its host is made to do.
 #[derive(Clone, Debug)]
-pub enum Order {
+pub enum AppCommand {
     /// Behave so.
     Set(Behaviour),
-    /// Here is a signal.
+    /// Get a signal.
     Signal(ProcessSignal),
     /// Start once more, on the same ports.
     Restart,
-    /// This befalls your host.
-    Befall(Condition),
+    /// Have a host in this condition.
+    SetHostCondition(Condition),
 }
 
 /// Another behaviour of an application.
@@ -57,10 +57,10 @@ struct Restart {
     _nothing: Nothing,
 }
 
-/// What befalls an application's host.
+/// Another condition of an application's host.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Befall {
+struct SetHostCondition {
     #[serde(rename = "host_app")]
     condition: Condition,
 }
@@ -70,39 +70,42 @@ struct Befall {
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
-/// Reads one kind of order.
-type Read = fn(Value) -> serde_json::Result<Order>;
+/// Reads one kind of command.
+type Read = fn(Value) -> serde_json::Result<AppCommand>;
 
-/// The kinds of orders by the verb in their key.
+/// The kinds of commands by the verb in their key.
 const KINDS: [(&str, Read); 4] = [
-    ("set", |told| serde_json::from_value(told).map(|set: Set| Order::Set(set.behaviour()))),
-    ("signal", |told| {
-        serde_json::from_value(told).map(|told: SendSignal| Order::Signal(told.signal.into()))
+    ("set", |value| serde_json::from_value(value).map(|set: Set| AppCommand::Set(set.behaviour()))),
+    ("signal", |value| {
+        serde_json::from_value(value).map(|it: SendSignal| AppCommand::Signal(it.signal.into()))
     }),
-    ("restart", |told| serde_json::from_value(told).map(|_: Restart| Order::Restart)),
-    ("host", |told| serde_json::from_value(told).map(|told: Befall| Order::Befall(told.condition))),
+    ("restart", |value| serde_json::from_value(value).map(|_: Restart| AppCommand::Restart)),
+    ("host", |value| {
+        serde_json::from_value(value)
+            .map(|it: SetHostCondition| AppCommand::SetHostCondition(it.condition))
+    }),
 ];
 
-/// Every key that tells an order, whose it is, and how it is read.
+/// Every key of a command, the application that it is for, and how it is read.
 pub fn keys() -> impl Iterator<Item = (String, Role, Read)> {
     Role::ALL
         .into_iter()
         .flat_map(|role| KINDS.map(|(verb, read)| (format!("{verb}_{}", role.key()), role, read)))
 }
 
-/// Whether and how `told` is an order.
-pub fn find(told: &Map<String, Value>) -> Option<(String, Role, Read)> {
-    keys().find(|(key, ..)| told.contains_key(key))
+/// Whether and how `step` is such a command.
+pub fn find(step: &Map<String, Value>) -> Option<(String, Role, Read)> {
+    keys().find(|(key, ..)| step.contains_key(key))
 }
 
-impl Order {
-    /// What is done; the key that tells it but for the application.
+impl AppCommand {
+    /// What is done: its key but for the application.
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Set(_) => "set",
             Self::Signal(_) => "signal",
             Self::Restart => "restart",
-            Self::Befall(_) => "host",
+            Self::SetHostCondition(_) => "host",
         }
     }
 }

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::apps::Apps;
 use super::arrivals::Before;
-use super::cast::Cast;
 use super::format::{Scenario, plugin_config};
 use super::logs::log_faults;
 use super::repeat::repeat;
@@ -26,16 +26,16 @@ use crate::prometheus::Prometheus;
 use crate::size::Size;
 use crate::tools::Tools;
 
-/// How long metrics and the log may take to tell what has happened: Envoy
-/// merges the workers' counters, and flushes its logs, by and by.
-const PATIENCE: Span = Span(Duration::from_secs(2));
+/// How long metrics and the log may lag behind what has happened: Envoy merges
+/// the workers' counters, and flushes its logs, at intervals.
+const LAG: Span = Span(Duration::from_secs(2));
 
 /// An Envoy, the applications, and what goes on between them.
-pub struct Stage<'a> {
+pub struct Runner<'a> {
     scenario: &'a Scenario,
     tools: &'a Tools,
     authority: Authority,
-    cast: Cast,
+    apps: Apps,
     envoy: Envoy,
     /// On real hosts there is one.
     pub(super) prometheus: Option<Prometheus>,
@@ -60,20 +60,20 @@ struct Background {
     task: JoinHandle<Result<Vec<String>>>,
 }
 
-impl<'a> Stage<'a> {
+impl<'a> Runner<'a> {
     /// Everything is up and nothing has happened yet.
     pub fn new(
         scenario: &'a Scenario,
         tools: &'a Tools,
         authority: Authority,
-        cast: Cast,
+        apps: Apps,
         envoy: Envoy,
     ) -> Self {
         Self {
             scenario,
             tools,
             authority,
-            cast,
+            apps,
             envoy,
             prometheus: None,
             baseline: Baseline::default(),
@@ -82,11 +82,11 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Takes all steps; the error tells all that isn't as it should be.
-    pub async fn play(mut self) -> Result<()> {
+    /// Takes all steps; the error says all that isn't as it should be.
+    pub async fn run(mut self) -> Result<()> {
         for (number, step) in self.scenario.steps.iter().enumerate() {
             let place = format!("step {} ({})", number + 1, step.action.name());
-            let faults = self.take(&place, step).await;
+            let faults = self.step(&place, step).await;
             self.note(&place, faults);
         }
         for background in std::mem::take(&mut self.background) {
@@ -108,8 +108,8 @@ impl<'a> Stage<'a> {
 
     /// Takes one step, or begins it if it goes on in the background; returns
     /// what is wrong with what it led to.
-    async fn take(&mut self, place: &str, step: &Step) -> Result<Vec<String>> {
-        let before = self.cast.before(&step.after.arrivals).await?;
+    async fn step(&mut self, place: &str, step: &Step) -> Result<Vec<String>> {
+        let before = self.apps.before(&step.after.arrivals).await?;
         if let Some(name) = &step.background {
             let task = self.begin(&step.action)?;
             self.background.push(Background {
@@ -121,7 +121,7 @@ impl<'a> Stage<'a> {
             });
             return Ok(vec![]);
         }
-        let mut faults = self.act(&step.action).await?;
+        let mut faults = self.perform(&step.action).await?;
         faults.extend(self.faults_after(&step.after, &before).await?);
         Ok(faults)
     }
@@ -145,7 +145,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    async fn act(&mut self, action: &Action) -> Result<Vec<String>> {
+    async fn perform(&mut self, action: &Action) -> Result<Vec<String>> {
         match action {
             Action::Traffic(traffic) => {
                 return traffic.run(&self.peer(traffic.way())?, self.tools).await;
@@ -156,7 +156,7 @@ impl<'a> Stage<'a> {
                 let background = self.background.remove(at.context("nothing to join")?);
                 self.join(background).await;
             }
-            Action::Order(role, order) => self.cast.obey(*role, order, self.tools).await?,
+            Action::App(role, command) => self.apps.execute(*role, command, self.tools).await?,
             Action::Reload(step) => return self.reload(&step.reload).await,
             Action::SetClock(step) => self.envoy.set_clock(step.set_clock.0)?,
             Action::Baseline(_) => {
@@ -231,7 +231,7 @@ impl<'a> Stage<'a> {
         before: &BTreeMap<Role, Before>,
     ) -> Result<Vec<String>> {
         let After { arrivals, metrics, memory, series } = after;
-        let mut faults = self.cast.faults(arrivals, before).await?;
+        let mut faults = self.apps.faults(arrivals, before).await?;
         faults.extend(self.metric_faults(metrics).await?);
         if let Some(memory) = memory {
             let grown = Size(self.envoy.memory()?.saturating_sub(self.baseline.memory));
@@ -251,7 +251,7 @@ impl<'a> Stage<'a> {
         Ok(faults)
     }
 
-    /// The way to Envoy that a step tells.
+    /// The way to Envoy that a step goes.
     fn peer(&self, way: &Way) -> Result<Peer> {
         let address = match &way.to {
             Some(name) => self.envoy.listener(name)?,
@@ -265,7 +265,7 @@ impl<'a> Stage<'a> {
         if expected.is_empty() {
             return Ok(vec![]);
         }
-        repeat(Some(PATIENCE), async || {
+        repeat(Some(LAG), async || {
             let metrics = self.envoy.prometheus().await?;
             let mut faults = Vec::new();
             for (series, amount) in expected {
@@ -280,7 +280,7 @@ impl<'a> Stage<'a> {
     }
 
     async fn log_faults(&self) -> Result<Vec<String>> {
-        repeat(Some(PATIENCE), async || {
+        repeat(Some(LAG), async || {
             Ok(log_faults(self.scenario, &self.scenario.log, &self.envoy.log()?))
         })
         .await

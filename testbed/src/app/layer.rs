@@ -1,6 +1,5 @@
-//! The application's manners: a layer over the HTTP and the gRPC routes that
-//! notes every request on arrival, insists on a valid host, and deviates as it has been
-//! told.
+//! A layer over the HTTP and the gRPC routes that notes every request on arrival, insists
+//! on a valid host, and deviates as the control port has set.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,12 +21,12 @@ use crate::latin1;
 
 /// What the layer shares with the control port.
 #[derive(Debug, Default)]
-pub struct Manners {
+pub struct BehaviourLayer {
     behaviour: Mutex<Behaviour>,
     recorder: Mutex<Recorder>,
 }
 
-impl Manners {
+impl BehaviourLayer {
     /// Changes the behaviour of every request from now on.
     pub fn set(&self, behaviour: Behaviour) {
         *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
@@ -49,21 +48,21 @@ impl Manners {
     }
 }
 
-/// Gives `routes` these manners.
-pub fn wrap(routes: Router, manners: &Arc<Manners>) -> Router {
-    routes.layer(middleware::from_fn_with_state(manners.clone(), note_and_deviate))
+/// Puts it over `routes`.
+pub fn wrap(routes: Router, layer: &Arc<BehaviourLayer>) -> Router {
+    routes.layer(middleware::from_fn_with_state(layer.clone(), note_and_deviate))
 }
 
 async fn note_and_deviate(
-    State(manners): State<Arc<Manners>>,
+    State(layer): State<Arc<BehaviourLayer>>,
     request: Request,
     next: Next,
 ) -> Response {
-    manners.recorder(|recorder| recorder.note(Seen::from(&request)));
+    layer.recorder(|recorder| recorder.note(Seen::from(&request)));
     if !host::is_named_well(&request) {
         return (StatusCode::BAD_REQUEST, "no valid host\n").into_response();
     }
-    let Some(deviation) = manners.deviation(request.uri().path()) else {
+    let Some(deviation) = layer.deviation(request.uri().path()) else {
         return next.run(request).await;
     };
     tokio::time::sleep(Duration::from_millis(deviation.delay_ms)).await;
