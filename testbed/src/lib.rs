@@ -5,6 +5,7 @@
 //! - [`hosts`]: real hosts, the containers of `testbed/compose.yaml`.
 //! - [`client`]: HTTP and gRPC health clients.
 //! - [`manifest`]: the Kubernetes resources that are shipped, and their schemas.
+//! - [`page`]: the examples in the documentation.
 //! - [`metrics`]: what Envoy's Prometheus endpoint says.
 //! - [`prometheus`]: a real Prometheus that scrapes it, and what is shipped for one.
 //! - [`demo`]: the filter's main job on one screen, and the same to play with.
@@ -25,6 +26,7 @@ pub mod latin1;
 pub mod manifest;
 pub mod metrics;
 mod open_files;
+pub mod page;
 pub mod prometheus;
 pub mod report;
 pub mod scenario;

@@ -12,6 +12,7 @@ use regex::Regex;
 use serde_json::Value;
 use testbed::envoy::{EnvoyBuilder, PluginConfig};
 use testbed::manifest::Manifest;
+use testbed::page::{self, Block};
 use testbed::tools::{self, Tools};
 
 /// The comment in front of the block that shows the default probes.
@@ -21,14 +22,6 @@ const DEFAULTS: &str = "<!-- the default probes -->";
 struct Page {
     path: PathBuf,
     text: String,
-}
-
-/// A fenced block.
-struct Block {
-    language: String,
-    line: usize,
-    text: String,
-    shows_defaults: bool,
 }
 
 fn main() -> ExitCode {
@@ -42,7 +35,7 @@ fn main() -> ExitCode {
     let tools = Arc::new(Tools::from_env(env!("CARGO_BIN_EXE_testbed")));
     let examples: Vec<(&Page, Block)> = pages
         .iter()
-        .flat_map(|page| blocks(&page.text).into_iter().map(move |it| (page, it)))
+        .flat_map(|page| examples(&page.text).into_iter().map(move |it| (page, it)))
         .collect();
     let there = |language| examples.iter().any(|(_, block)| block.language == language);
     assert!(there("yaml") && there("json"), "the documentation has lost its examples");
@@ -147,33 +140,15 @@ fn normal(path: &Path) -> PathBuf {
     })
 }
 
-fn blocks(page: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut open: Option<Block> = None;
-    let mut before = "";
-    for (index, line) in page.lines().enumerate() {
-        match (&mut open, line.strip_prefix("```")) {
-            (None, Some(language)) => {
-                open = Some(Block {
-                    language: language.to_owned(),
-                    line: index + 1,
-                    text: String::new(),
-                    shows_defaults: before == DEFAULTS,
-                });
-            }
-            (Some(_), Some(_)) => blocks.extend(open.take()),
-            (Some(block), None) => block.text.extend([line, "\n"]),
-            (None, None) => {}
-        }
-        before = line;
-    }
+fn examples(page: &str) -> Vec<Block> {
+    let mut blocks = page::blocks(page);
     blocks.retain(|block| ["yaml", "json"].contains(&block.language.as_str()));
     blocks
 }
 
 fn check(block: &Block, tools: &Tools) -> Result<()> {
     if block.language == "json" {
-        if block.shows_defaults {
+        if block.before == DEFAULTS {
             let shown: Value = serde_json::from_str(&block.text)?;
             let built_in: Value = serde_json::from_str(heartbeat_core::config::DEFAULT_PROBES)?;
             ensure!(shown["probes"] == built_in, "these aren't the default probes");

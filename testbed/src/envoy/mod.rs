@@ -29,6 +29,7 @@ pub mod memory;
 pub mod merge;
 pub(crate) mod port;
 mod process;
+mod recipe;
 mod reload;
 
 pub use self::builder::{EnvoyBuilder, Ports};

@@ -74,6 +74,8 @@ impl Default for HostsAtFirst {
 #[serde(deny_unknown_fields, default)]
 pub struct EnvoyOptions {
     file: String,
+    /// The page in `docs/recipes` whose configuration it has, instead of `file` and `config`.
+    recipe: Option<String>,
     shipped_config: bool,
     istio: Option<String>,
     workers: usize,
@@ -87,6 +89,7 @@ impl Default for EnvoyOptions {
     fn default() -> Self {
         Self {
             file: "static/envoy.yaml".into(),
+            recipe: None,
             shipped_config: false,
             istio: None,
             workers: 2,
@@ -105,13 +108,21 @@ impl EnvoyOptions {
         if own.exists() { own } else { tools::envoy_configs().join(&self.file) }
     }
 
+    /// Whether the filter's configuration is the one that comes with Envoy's.
+    fn keeps_config(&self) -> bool {
+        self.shipped_config || self.recipe.is_some()
+    }
+
     /// An Envoy so patched, with the files of `authority` named in the patches.
     pub fn builder(&self, tools: &Tools, authority: &Authority) -> Result<EnvoyBuilder> {
         let expanded = |patch: &Value| {
             let mut patch = patch.clone();
             template::expand(&mut patch, Some(authority)).map(|()| patch)
         };
-        let builder = EnvoyBuilder::new(tools, &self.path())?;
+        let builder = match &self.recipe {
+            Some(page) => EnvoyBuilder::recipe(tools, page)?,
+            None => EnvoyBuilder::new(tools, &self.path())?,
+        };
         let builder = match &self.istio {
             Some(file) => builder.istio(&tools::envoy_configs().join("istio").join(file))?,
             None => builder,
@@ -144,8 +155,8 @@ impl Scenario {
             "steps can't be taken where Envoy has refused to start"
         );
         ensure!(
-            self.config.is_none() || !self.envoy.shipped_config,
-            "config and envoy.shipped_config exclude each other"
+            self.config.is_none() || !self.envoy.keeps_config(),
+            "config excludes envoy.shipped_config and envoy.recipe"
         );
         ensure!(
             self.hosts.is_none() || (self.dependency.is_none() && self.refused.is_none()),
@@ -183,7 +194,7 @@ impl Scenario {
 
     /// What the filter is configured with.
     pub fn plugin_config(&self) -> PluginConfig {
-        if self.envoy.shipped_config { PluginConfig::Shipped } else { plugin_config(&self.config) }
+        if self.envoy.keeps_config() { PluginConfig::Shipped } else { plugin_config(&self.config) }
     }
 
     /// Whether the filter is configured anew on the way.
