@@ -1,12 +1,15 @@
 //! Every YAML and JSON in the documentation is what the reader will copy: each goes
-//! through a real Envoy that loads the module with it. And every link leads somewhere.
+//! through a real Envoy that loads the module with it, or through the program that it is
+//! for. Every hook drains the Envoy beside it, and every link leads somewhere.
+
+mod hooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 use regex::Regex;
 use serde_json::Value;
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
     assert!(there("yaml") && there("json"), "the documentation has lost its examples");
     let mut trials: Vec<Trial> =
         examples.into_iter().map(|(page, block)| example(page, block, tools.clone())).collect();
+    trials.extend(pages.iter().flat_map(|page| hooks_of(page, &tools)));
     trials.push(Trial::test("every_link_leads_somewhere", move || {
         let dead = dead_links(&pages).map_err(|error| format!("{error:#}"))?;
         if dead.is_empty() { Ok(()) } else { Err(Failed::from(dead.join("\n"))) }
@@ -79,6 +83,31 @@ fn example(page: &Page, block: Block, tools: Arc<Tools>) -> Trial {
     Trial::test(name, move || {
         check(&block, &tools).map_err(|error| Failed::from(format!("{error:#}")))
     })
+}
+
+/// Each preStop hook of a page that has an Envoy to drain.
+fn hooks_of(page: &Page, tools: &Arc<Tools>) -> Vec<Trial> {
+    let blocks = examples(&page.text);
+    let envoys = blocks.iter().filter_map(|block| yaml(block).ok());
+    let Some(envoy) = envoys.into_iter().find(|it| it.get("static_resources").is_some()) else {
+        return vec![];
+    };
+    let found =
+        blocks.iter().flat_map(|block| hooks::of(block).into_iter().map(move |it| (block, it)));
+    let trials = found.map(|(block, hook)| {
+        let name = format!("{}::hook_at_line_{}", page.path.display(), block.line);
+        let (envoy, tools) = (envoy.clone(), tools.clone());
+        Trial::test(name, move || {
+            let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+            let drained = runtime.block_on(hooks::drains(&hook, envoy, &tools));
+            drained.map_err(|error| Failed::from(format!("{error:#}")))
+        })
+    });
+    trials.collect()
+}
+
+fn yaml(block: &Block) -> Result<Value> {
+    serde_saphyr::from_str(&block.text).map_err(|error| anyhow!("{error}"))
 }
 
 /// The lines of a page outside its fenced blocks.
@@ -158,24 +187,47 @@ fn check(block: &Block, tools: &Tools) -> Result<()> {
     if let Ok(manifests) = Manifest::parse(&block.text) {
         return manifests.iter().try_for_each(|manifest| check_manifest(manifest, tools));
     }
-    let yaml: Value =
-        serde_saphyr::from_str(&block.text).map_err(|error| anyhow::anyhow!("{error}"))?;
-    if yaml.get("static_resources").is_some() {
-        let directory = tempfile::tempdir().context("no temporary directory")?;
-        let path = directory.path().join("envoy.yaml");
-        std::fs::write(&path, &block.text)?;
-        EnvoyBuilder::new(tools, &path)?.validate()
-    } else if let Some(tags) = yaml["stats_config"]["stats_tags"].as_array() {
-        let shipped = std::fs::read_to_string(tools::envoy_configs().join("static/envoy.yaml"))?;
-        let shipped: Value =
-            serde_saphyr::from_str(&shipped).map_err(|error| anyhow::anyhow!("{error}"))?;
-        let known = shipped["stats_config"]["stats_tags"].as_array();
-        let strange = tags.iter().find(|tag| !known.is_some_and(|known| known.contains(tag)));
-        ensure!(strange.is_none(), "the shipped envoy.yaml has no such tag: {strange:?}");
-        Ok(())
-    } else {
-        bail!("nothing here knows how to check this YAML")
+    let yaml = yaml(block)?;
+    if let Some(lifecycle) = hooks::fragment(&yaml) {
+        let around = hooks::in_deployment(lifecycle).to_string();
+        return Manifest::parse(&around)?.iter().try_for_each(|it| check_manifest(it, tools));
     }
+    if yaml.get("scrape_configs").is_some() {
+        return check_prometheus(&block.text, tools);
+    }
+    let tags = yaml["stats_config"]["stats_tags"].as_array();
+    tags.map_or(Ok(()), check_tags)?;
+    if yaml.get("static_resources").is_some() {
+        return EnvoyBuilder::from_config(tools, yaml).validate();
+    }
+    ensure!(tags.is_some(), "nothing here knows how to check this YAML");
+    Ok(())
+}
+
+/// The labels of shipped metrics have one regex each.
+fn check_tags(tags: &Vec<Value>) -> Result<()> {
+    let shipped = std::fs::read_to_string(tools::envoy_configs().join("static/envoy.yaml"))?;
+    let shipped: Value = serde_saphyr::from_str(&shipped).map_err(|error| anyhow!("{error}"))?;
+    let known = shipped["stats_config"]["stats_tags"].as_array();
+    let strange = tags.iter().find(|tag| !known.is_some_and(|known| known.contains(tag)));
+    ensure!(strange.is_none(), "the shipped envoy.yaml has no such tag: {strange:?}");
+    Ok(())
+}
+
+/// Prometheus takes it, with the shipped rules beside it.
+fn check_prometheus(text: &str, tools: &Tools) -> Result<()> {
+    let directory = tempfile::tempdir().context("no temporary directory")?;
+    for rules in ["recording-rules.yml", "alert-rules.yml"] {
+        let shipped = tools::envoy_configs().join("observability").join(rules);
+        std::fs::copy(&shipped, directory.path().join(rules))
+            .with_context(|| shipped.display().to_string())?;
+    }
+    let path = directory.path().join("prometheus.yml");
+    std::fs::write(&path, text)?;
+    let mut promtool = Command::new(tools.prometheus("promtool")?);
+    let output = promtool.args(["check", "config"]).arg(&path).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 fn check_manifest(manifest: &Manifest, tools: &Tools) -> Result<()> {
