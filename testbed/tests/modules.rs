@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 6] = [
     &["envoy"],
     &["app"],
     &["client", "hosts", "manifest", "metrics"],
-    &["child", "clock", "grpc_list", "latin1", "open_files", "size", "tools"],
+    &["child", "clock", "grpc_list", "latin1", "open_files", "page", "size", "tools"],
 ];
 
 fn testbed() -> PathBuf {

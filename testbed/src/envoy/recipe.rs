@@ -16,7 +16,7 @@ impl EnvoyBuilder {
     /// static configuration there, or else the shipped one with what the page's WasmPlugin
     /// configures.
     pub fn recipe(tools: &Tools, name: &str) -> Result<Self> {
-        let path = page(name);
+        let path = path_of(name);
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("can't read {}", path.display()))?;
         let mut blocks = page::blocks(&text);
@@ -32,7 +32,7 @@ impl EnvoyBuilder {
     }
 }
 
-fn page(name: &str) -> PathBuf {
+fn path_of(name: &str) -> PathBuf {
     tools::workspace().join("docs/recipes").join(Path::new(name).with_extension("md"))
 }
 

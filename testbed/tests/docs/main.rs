@@ -196,7 +196,7 @@ fn check(block: &Block, tools: &Tools) -> Result<()> {
         return check_prometheus(&block.text, tools);
     }
     let tags = yaml["stats_config"]["stats_tags"].as_array();
-    tags.map_or(Ok(()), check_tags)?;
+    tags.map_or(Ok(()), |tags| check_tags(tags))?;
     if yaml.get("static_resources").is_some() {
         return EnvoyBuilder::from_config(tools, yaml).validate();
     }
@@ -205,7 +205,7 @@ fn check(block: &Block, tools: &Tools) -> Result<()> {
 }
 
 /// The labels of shipped metrics have one regex each.
-fn check_tags(tags: &Vec<Value>) -> Result<()> {
+fn check_tags(tags: &[Value]) -> Result<()> {
     let shipped = std::fs::read_to_string(tools::envoy_configs().join("static/envoy.yaml"))?;
     let shipped: Value = serde_saphyr::from_str(&shipped).map_err(|error| anyhow!("{error}"))?;
     let known = shipped["stats_config"]["stats_tags"].as_array();
