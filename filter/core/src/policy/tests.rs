@@ -12,6 +12,8 @@ use std::cell::RefCell;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+mod series;
+
 fn policy(json: &str) -> Policy {
     Policy::from_bytes(json.as_bytes(), &Environment::default()).unwrap()
 }
