@@ -4,7 +4,7 @@
 //! answer, the trial of a breaker or of a cluster's protocol) it gives back in
 //! [`Exchange::on_end`], however it ended.
 
-use crate::base::metric::MetricIndex;
+use crate::base::metric::Measurement;
 use crate::base::outcome::Outcome;
 use crate::base::signals::Signals;
 use crate::base::time::{HOUR, Instant, WallTime, rounded_ms};
@@ -145,10 +145,10 @@ struct Held {
 /// What metrics take of a probe that is over, in the order in which they take it.
 #[must_use]
 #[derive(Clone, Copy, Debug)]
-pub struct Counts([Option<(MetricIndex, u64)>; 3]);
+pub struct Counts([Option<Measurement>; 3]);
 
 impl IntoIterator for Counts {
-    type Item = (MetricIndex, u64);
+    type Item = Measurement;
     type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Self::Item>, 3>>;
 
     fn into_iter(self) -> Self::IntoIter {
@@ -259,11 +259,14 @@ impl Exchange {
         let http = matches!(self.progress, Progress::Known(_));
         let outcome = if http && judged && !whole { Outcome::Error } else { outcome };
         let took_ms = rounded_ms(cx.now.since(self.arrived));
+        let metrics = &self.probe.metrics;
         Counts([
-            self.cached.map(|result| (self.probe.cache_metric(result), 1)),
-            Some((self.probe.metric(outcome), 1)),
+            self.cached
+                .zip(metrics.cache)
+                .map(|(result, metrics)| Measurement::Add(metrics.of(result), 1)),
+            Some(Measurement::Add(metrics.outcomes.of(outcome), 1)),
             // How long a Watch goes on is its client's wish.
-            (!self.is_watch()).then(|| (self.probe.duration_metric(), took_ms)),
+            (!self.is_watch()).then_some(Measurement::Observe(metrics.duration, took_ms)),
         ])
     }
 
@@ -285,10 +288,11 @@ impl Exchange {
             self.note_breakers_are_full(cx);
         }
         let Ok((before, after)) = settled else { return };
-        self.signals.set.push((self.probe.breaker_metric(), after as u64));
+        let metrics = self.probe.metrics.breaker;
+        self.signals.set.extend(metrics.map(|it| (it.state, after as u64)));
         if after != before {
-            let opened = after == Position::Open;
-            self.signals.raise.extend(opened.then(|| self.probe.breaker_opened_metric()));
+            let opened = metrics.filter(|_| after == Position::Open);
+            self.signals.raise.extend(opened.map(|it| it.opened));
             let (probe, cluster) = (&self.probe.name, String::from_utf8_lossy(&self.cluster));
             self.signals
                 .log

@@ -4,11 +4,10 @@ mod compile;
 mod conditions;
 mod evidence;
 pub mod loads;
-pub mod metrics;
 mod notes;
 
 use crate::base::environment::Environment;
-use crate::base::metric::{Metric, MetricIndex};
+use crate::base::metric::{Measurement, Metric};
 use crate::base::time::{HOUR, Instant, Nanos};
 use crate::config::{Config, ConfigErrors};
 use crate::counters::counter::Counter;
@@ -21,7 +20,7 @@ use crate::probe::{Matched, Router};
 use crate::state::{
     Cell as StateCell, Change, Context, Lease, Notice, SharedStore, fingerprint, update,
 };
-use loads::ConfigLoads;
+use loads::{ConfigLoads, LoadMetrics};
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -42,8 +41,7 @@ pub struct Policy {
     /// Says that calls in gRPC-Web go by unread.
     grpc_web: (Notice, StateCell),
     loads: Rc<ConfigLoads>,
-    build_info: MetricIndex,
-    accepted: MetricIndex,
+    load_metrics: LoadMetrics,
 }
 
 impl Policy {
@@ -96,8 +94,8 @@ impl Policy {
     }
 
     /// What its load has metrics take, where nobody else has made it.
-    pub fn loaded(&self) -> [(MetricIndex, u64); 2] {
-        [(self.build_info, 1), (self.accepted, 1)]
+    pub fn loaded(&self) -> [Measurement; 2] {
+        self.load_metrics.of_load()
     }
 
     /// All metrics, to be defined once.
@@ -126,12 +124,11 @@ impl Policy {
         Some(path.into())
     }
 
-    /// What a request that is over adds to the counters: to which metric, and how
-    /// much.
+    /// What a request that is over adds to the counters.
     pub fn counted<'a, E: Ending>(
         &'a self,
         completed: &Completed<'a, E>,
-    ) -> impl Iterator<Item = (MetricIndex, u64)> {
+    ) -> impl Iterator<Item = Measurement> {
         self.counters.iter().filter_map(|counter| counter.record(completed))
     }
 

@@ -317,7 +317,7 @@ pub fn wall_time() -> WallTime {
 
 /// A metric that Envoy knows.
 #[derive(Clone, Copy)]
-pub struct MetricId(u32, MetricKind);
+pub struct MetricId(u32);
 
 /// Defines a metric; one that is known already keeps its value.
 pub fn define(metric: &Metric) -> Option<MetricId> {
@@ -330,18 +330,19 @@ pub fn define(metric: &Metric) -> Option<MetricId> {
     // SAFETY: the slice and the output outlive the call.
     let status =
         unsafe { proxy_define_metric(kind, metric.name.as_ptr(), metric.name.len(), &mut id) };
-    (status == Status::OK).then_some(MetricId(id, metric.kind))
+    (status == Status::OK).then_some(MetricId(id))
 }
 
-/// Raises a counter by a value, sets a gauge to it, has a histogram count it.
+/// Raises a counter by a value.
+pub fn increment(counter: MetricId, value: u64) {
+    // SAFETY: passes plain numbers.
+    unsafe { proxy_increment_metric(counter.0, value.cast_signed()) };
+}
+
+/// Sets a gauge to a value, or has a histogram count it.
 pub fn record(metric: MetricId, value: u64) {
     // SAFETY: passes plain numbers.
-    unsafe {
-        match metric.1 {
-            MetricKind::Counter => proxy_increment_metric(metric.0, value.cast_signed()),
-            MetricKind::Gauge | MetricKind::Histogram => proxy_record_metric(metric.0, value),
-        }
-    };
+    unsafe { proxy_record_metric(metric.0, value) };
 }
 
 /// Writes a line to Envoy's log.

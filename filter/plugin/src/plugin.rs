@@ -8,11 +8,11 @@ use crate::stream::SharedExchange;
 use crate::waiting::Waiting;
 use heartbeat_core::background::Background;
 use heartbeat_core::base::environment::Build;
+use heartbeat_core::base::metric::Measurement;
 use heartbeat_core::base::time::Instant;
 use heartbeat_core::callout::{CallToken, StreamToken};
 use heartbeat_core::exchange::markers_of;
-use heartbeat_core::policy::loads::{LoadResult, Seen};
-use heartbeat_core::policy::metrics;
+use heartbeat_core::policy::loads::{LoadResult, Seen, refusals};
 use heartbeat_core::{Environment, Exchange, Policy, Signals};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -64,8 +64,8 @@ thread_local! {
 
 /// Only the VM that Envoy tries a configuration out with gets to see a wrong one.
 fn count_refusal() {
-    if let Some(refused) = host::define(&metrics::config_loads_total(false)) {
-        host::record(refused, 1);
+    for refused in refusals().iter().filter_map(host::define) {
+        host::increment(refused, 1);
     }
 }
 
@@ -115,7 +115,7 @@ impl Plugin {
             token,
         };
         if result.load {
-            plugin.policy.loaded().into_iter().for_each(|value| plugin.record(value));
+            plugin.policy.loaded().into_iter().for_each(|it| plugin.record(it));
         }
         Ok(plugin)
     }
@@ -183,7 +183,7 @@ impl Plugin {
         let ends = lost.map(|mut exchange| {
             exchange.on_end(&host::Response::default(), host::shared(), || None)
         });
-        ends.flatten().for_each(|value| self.record(value));
+        ends.flatten().for_each(|measurement| self.record(measurement));
     }
 
     /// The probe that goes on with this request.
@@ -205,9 +205,11 @@ impl Plugin {
     }
 
     /// Has a metric take a value.
-    pub fn record(&self, (metric, value): (usize, u64)) {
-        if let Some(Some(id)) = self.metrics.get(metric) {
-            host::record(*id, value);
+    pub fn record(&self, measurement: Measurement) {
+        let Some(Some(id)) = self.metrics.get(measurement.metric()) else { return };
+        match measurement {
+            Measurement::Add(_, value) => host::increment(*id, value),
+            Measurement::Set(_, value) | Measurement::Observe(_, value) => host::record(*id, value),
         }
     }
 
@@ -219,9 +221,7 @@ impl Plugin {
     }
 
     fn show(&self, signals: Signals) {
-        let Signals { raise, set, log } = signals;
-        let raise = raise.into_iter().map(|metric| (metric, 1));
-        raise.chain(set).for_each(|value| self.record(value));
-        log.iter().for_each(|line| log::warn!("heartbeat-filter: {line}"));
+        signals.measurements().for_each(|measurement| self.record(measurement));
+        signals.log.iter().for_each(|line| log::warn!("heartbeat-filter: {line}"));
     }
 }

@@ -101,7 +101,7 @@ impl Background {
 
     /// Counts what came of asking.
     pub(super) fn tally(&mut self, check: &Check, result: CheckResult) {
-        self.signals.raise.push(check.result_metric(result));
+        self.signals.raise.push(check.metrics.results.of(result));
     }
 
     /// Has an observation change a check's state, and shows and says its position
@@ -113,7 +113,7 @@ impl Background {
         mut change: impl FnMut(&mut CheckState),
         cx: Context<'_, impl SharedStore>,
     ) -> Settled {
-        let Check { rule, state, metric, .. } = check;
+        let Check { rule, state, metrics, .. } = check;
         let settled = state.update(cx, |state| {
             let before = state.position(rule.initial);
             change(state);
@@ -125,7 +125,7 @@ impl Background {
         if before != after {
             self.judge_at = cx.now;
         }
-        self.signals.set.push((*metric, u64::from(after == Position::Up)));
+        self.signals.set.push((metrics.up, u64::from(after == Position::Up)));
         let name = &rule.name;
         match (before, after) {
             (Position::Unknown | Position::Up, Position::Down) => {
@@ -200,7 +200,7 @@ impl Background {
         if let Ok((_, failures, _)) = settled
             && (failures == 0 || failures >= UNREACHABLE)
         {
-            self.signals.set.push((admin.metric, u64::from(failures == 0)));
+            self.signals.set.push((admin.up, u64::from(failures == 0)));
         }
         let cluster = &admin.rule.cluster;
         match (settled, view) {

@@ -217,7 +217,7 @@ impl Process {
         self.gauges.extend(signals.set.into_iter().map(|(_, value)| value));
         for metric in signals.raise {
             let place_in = |check: &Check| {
-                CheckResult::ALL.into_iter().position(|it| check.result_metric(it) == metric)
+                CheckResult::ALL.into_iter().position(|it| check.metrics.results.of(it) == metric)
             };
             let place = vm.background.evidence.checks.iter().find_map(place_in);
             place.into_iter().for_each(|place| self.results[place] += 1);

@@ -48,14 +48,11 @@ impl Background {
         for rule in &evidence.rules {
             let Report { findings, .. } = evidence.report(&rule.items, Detail::Omitted, cx);
             let verdict = worst(&findings);
-            let mut pending = true;
-            for (place, finding) in findings.iter().enumerate() {
-                pending &= finding.pending || finding.verdict != verdict;
-                if place < rule.items.len() {
-                    let holds = u64::from(finding.verdict == Verdict::Pass);
-                    self.signals.set.push((rule.metrics + place, holds));
-                }
-            }
+            let pending =
+                findings.iter().all(|finding| finding.pending || finding.verdict != verdict);
+            // A score that is only shown comes last, and has metrics of its own.
+            let holds = findings.iter().map(|it| u64::from(it.verdict == Verdict::Pass));
+            self.signals.set.extend(rule.up.iter().copied().zip(holds));
             if pending {
                 continue;
             }

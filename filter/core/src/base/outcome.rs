@@ -1,5 +1,7 @@
 //! How a probe ended.
 
+use super::metric::LabelValue;
+
 /// What a prober is told: the words of IETF `health+json`
 /// (draft-inadarei-api-health-check-06).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,18 @@ impl Outcome {
             Self::Denied => "denied",
             Self::Error => "error",
         }
+    }
+}
+
+impl LabelValue for Outcome {
+    const VALUES: &'static [Self] = &Self::ALL;
+
+    fn number(self) -> usize {
+        self as usize
+    }
+
+    fn word(self) -> &'static str {
+        self.word()
     }
 }
 

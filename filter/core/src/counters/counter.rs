@@ -1,6 +1,6 @@
 //! Custom counters: what a request that is over adds to them.
 
-use crate::base::metric::{Metric, MetricIndex, MetricKind};
+use crate::base::metric::{CustomSeries, Measurement, MetricKind, Registry};
 use crate::base::time::rounded_ms;
 use crate::base::units::parse_rounded;
 use crate::counters::rule::{CounterRule, Label, LabelSource, ValueSource, When};
@@ -19,14 +19,16 @@ const LARGEST: u64 = 1 << 53;
 #[derive(Debug)]
 pub struct Counter {
     rule: CounterRule,
-    /// The first of its series, which stand in the order of [`series`].
-    first: MetricIndex,
+    /// The last label's value changes from one to the next, and `other` is the last of
+    /// each label's.
+    series: CustomSeries,
 }
 
 impl Counter {
-    /// A counter whose series begin at `first`.
-    pub fn new(rule: CounterRule, first: MetricIndex) -> Self {
-        Self { rule, first }
+    /// Compiles a rule and defines its series.
+    pub fn compile(rule: CounterRule, metrics: &mut Registry<'_>) -> Self {
+        let series = metrics.custom(rule.kind, |metrics| define(&rule, &rule.labels, metrics));
+        Self { rule, series }
     }
 
     /// What it asks of the path.
@@ -36,10 +38,7 @@ impl Counter {
 
     /// What a request adds: to which series, and how much. `None` where it has no
     /// say, or nothing to say.
-    pub fn record<'a, E: Ending>(
-        &'a self,
-        completed: &Completed<'a, E>,
-    ) -> Option<(MetricIndex, u64)> {
+    pub fn record<'a, E: Ending>(&'a self, completed: &Completed<'a, E>) -> Option<Measurement> {
         if !self.rule.when.holds(completed) {
             return None;
         }
@@ -50,25 +49,18 @@ impl Counter {
         // A counter that is raised by nothing is an error to Envoy.
         let tells = value > 0 || self.rule.kind != MetricKind::Counter;
         let place = place(&self.rule.labels, completed);
-        (tells && value <= LARGEST).then_some((self.first + place, value))
+        (tells && value <= LARGEST).then(|| self.series.take(place, value))
     }
 }
 
-/// Every series of a counter: the last label's value changes from one to the next,
-/// and `other` is the last of each label's.
-pub fn series(rule: &CounterRule) -> Vec<Metric> {
-    let series = |place: usize| {
-        let (mut left, mut values) = (place, Vec::new());
-        for label in rule.labels.iter().rev() {
-            let radix = label.values.len() + 1;
-            let value = label.values.get(left % radix).map_or(OTHER, String::as_str);
-            values.push((label.name.as_str(), value));
-            left /= radix;
-        }
-        values.reverse();
-        Metric::labelled(rule.kind, &values, &rule.name)
+/// Defines the series that differ in these labels, the last ones of the rule.
+fn define(rule: &CounterRule, labels: &[Label], metrics: &mut Registry<'_>) {
+    let Some((label, labels)) = labels.split_first() else {
+        return metrics.series(rule.kind, &rule.name);
     };
-    (0..rule.series()).map(series).collect()
+    for value in label.values.iter().map(String::as_str).chain([OTHER]) {
+        define(rule, labels, &mut metrics.labelled(&label.name, value));
+    }
 }
 
 /// The place of a request's series among all of its counter's.

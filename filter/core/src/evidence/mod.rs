@@ -11,14 +11,14 @@ pub mod report;
 
 pub(crate) use findings::Detail;
 
-use crate::base::metric::MetricIndex;
+use crate::base::metric::GaugeId;
 use crate::base::time::WallClock;
 use crate::evidence::condition::{ClusterRule, OnStale, Severity};
 use crate::evidence::report::Report;
 use crate::facts::admin::Admin;
 use crate::facts::check::Check;
 use crate::facts::traffic::{Count, Tally, TrafficRule, Window};
-use crate::guards::upstream::{UpstreamMetrics, Upstreams};
+use crate::guards::upstream::Upstreams;
 use crate::score::{self, ScoreKeeper};
 use crate::state::{Cell, Change, Context, Shared, SharedStore};
 use std::rc::Rc;
@@ -53,8 +53,8 @@ pub struct Evidence {
 pub(crate) struct Rule {
     pub(crate) name: String,
     pub(crate) items: Rc<[Item]>,
-    /// Show whether each of the items holds.
-    pub(crate) metrics: MetricIndex,
+    /// For each item 1 where it speaks for health, and 0 where it doesn't or nobody knows.
+    pub(crate) up: Vec<GaugeId>,
     /// What the log says of its verdict.
     pub(crate) told: Cell,
 }
@@ -91,19 +91,6 @@ pub(crate) enum Source {
     Traffic(usize),
     /// The least that the score must be; `None` where it is only shown.
     Score(Option<u16>),
-}
-
-/// Where the metrics of evidence begin.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EvidenceMetrics {
-    /// Those of the checks, as [`of_check`](crate::policy::metrics::of_check) makes them.
-    pub checks: MetricIndex,
-    /// Those of the score, where there is one.
-    pub score: MetricIndex,
-    /// Those of upstream clusters.
-    pub upstreams: UpstreamMetrics,
-    /// That of the admin interface, where it is known.
-    pub admin: MetricIndex,
 }
 
 impl Evidence {

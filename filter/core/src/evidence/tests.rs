@@ -1,6 +1,7 @@
 //! What the facts are, and what they mean for a probe.
 
 use super::*;
+use crate::base::metric::Registry;
 use crate::base::outcome::Verdict;
 use crate::base::time::{Instant, Nanos};
 use crate::callout::CheckResponse;
@@ -45,7 +46,10 @@ struct Scene {
 impl Scene {
     fn new(when: &str) -> Self {
         let config = config(when);
-        let evidence = Evidence::compile(&config, "hb", EvidenceMetrics::default());
+        let mut metrics = Vec::new();
+        let mut metrics = Registry::new(&mut metrics);
+        let upstreams = Upstreams::new("hb", &mut metrics);
+        let evidence = Evidence::compile(&config, "hb", upstreams, &mut metrics);
         let items = evidence.items(&config.probes[0], &config);
         Self { evidence, items, store: FakeStore::default() }
     }

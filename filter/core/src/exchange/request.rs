@@ -335,7 +335,8 @@ impl Exchange {
             Passage::Closed | Passage::Trial => {
                 self.held.passed_breaker = Some(cx.now);
                 if passage == Passage::Trial {
-                    self.signals.set.push((probe.breaker_metric(), position as u64));
+                    let state = probe.metrics.breaker.map(|it| (it.state, position as u64));
+                    self.signals.set.extend(state);
                 }
                 return None;
             }

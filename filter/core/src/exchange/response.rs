@@ -292,9 +292,10 @@ impl Exchange {
                 (Some(capture), Some((rule, _))) => capture.feed(&bytes, rule.max_body),
                 _ => {}
             }
-            let (watch, probe) = (answer.method() == GrpcMethod::Watch, &self.probe);
+            let watch = answer.method() == GrpcMethod::Watch;
+            let watch = self.probe.metrics.watch.filter(|_| watch);
             let raise = &mut self.signals.raise;
-            answer.on_body(&bytes, |said| raise.extend(watch.then(|| probe.watch_metric(said))));
+            answer.on_body(&bytes, |said| raise.extend(watch.map(|it| it.of(said))));
             // A Watch may go on for long after its first message.
             match answer.said() {
                 Some(Outcome::Pass) => self.settle_breaker(cx, Some(false)),

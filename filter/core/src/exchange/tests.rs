@@ -128,9 +128,9 @@ impl Proxy {
     fn ends_with(&self, exchange: &mut Exchange, label: &str) -> Vec<String> {
         let counts =
             exchange.on_end(&Response::default(), Context::at(&self.store, self.now), || None);
-        let raised =
-            counts.into_iter().map(|(metric, _)| metric).chain(exchange.take_signals().raise);
-        let names = raised.map(|metric| self.policy.metrics()[metric].name.clone());
+        let signals = exchange.take_signals();
+        let raised = signals.raise.iter().map(|counter| Measurement::Add(*counter, 1));
+        let names = counts.into_iter().chain(raised).map(|it| self.policy.shown(it).0);
         names.filter_map(|name| Some(name.split_once(label)?.1.to_owned())).collect()
     }
 
@@ -144,11 +144,10 @@ impl Proxy {
 
     /// The series that counts how a probe ended: one, once.
     fn counted(&self, counts: Counts) -> String {
-        let series = counts.into_iter().map(|(metric, by)| (&self.policy.metrics()[metric], by));
-        let series: Vec<_> =
-            series.filter(|(metric, _)| metric.name.contains("outcome=.=")).collect();
-        let [(metric, 1)] = series[..] else { panic!("{series:?}") };
-        metric.name.clone()
+        let series = counts.into_iter().map(|it| self.policy.shown(it));
+        let series: Vec<_> = series.filter(|(name, _)| name.contains("outcome=.=")).collect();
+        let [(name, 1)] = &series[..] else { panic!("{series:?}") };
+        name.clone()
     }
 
     /// The outcome that is counted.
@@ -416,7 +415,7 @@ fn durations(proxy: &mut Proxy, request: &FakeRequest, took: Nanos) -> Vec<(Stri
     let end = proxy.now + took;
     let counts =
         exchange.on_end(&Response::default(), Context::at(&proxy.store, end), || None).into_iter();
-    let counts = counts.map(|(metric, ms)| (proxy.policy.metrics()[metric].name.clone(), ms));
+    let counts = counts.map(|it| proxy.policy.shown(it));
     counts.filter(|(name, _)| name.contains("duration")).collect()
 }
 

@@ -1,6 +1,6 @@
 //! What Envoy's admin interface shows of the proxy and of its clusters.
 
-use crate::base::metric::MetricIndex;
+use crate::base::metric::GaugeId;
 use crate::base::time::{Instant, nanos};
 use crate::guards::upstream::Protocols;
 use crate::matching::paths::{Numbers, number};
@@ -40,8 +40,8 @@ pub struct Admin {
     pub(crate) path: String,
     pub(crate) state: Shared<AdminState>,
     pub(crate) round: Cell,
-    /// Shows whether it is reached.
-    pub(crate) metric: MetricIndex,
+    /// 1 while it is read, 0 once it can't be.
+    pub(crate) up: GaugeId,
 }
 
 /// Connections that were tried, and those of them that failed.

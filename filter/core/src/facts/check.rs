@@ -1,6 +1,6 @@
 //! What the answers to a background check make of it.
 
-use crate::base::metric::MetricIndex;
+use crate::base::metric::{CountersBy, GaugeId, LabelValue, Registry};
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::callout::{CheckResponse, Refusal};
 use crate::grpc::ServingStatus;
@@ -77,14 +77,25 @@ pub struct Check {
     pub(crate) rule: CheckRule,
     pub(crate) state: Shared<CheckState>,
     pub(crate) round: Cell,
-    /// Shows whether it is up.
-    pub(crate) metric: MetricIndex,
+    pub(crate) metrics: CheckMetrics,
 }
 
-impl Check {
-    /// The metric that counts what came of asking.
-    pub(crate) fn result_metric(&self, result: CheckResult) -> MetricIndex {
-        self.metric + 1 + result as usize
+/// The metrics of a check.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CheckMetrics {
+    /// 1 while it is up, and else 0.
+    pub(crate) up: GaugeId,
+    /// What came of asking.
+    pub(crate) results: CountersBy<CheckResult>,
+}
+
+impl CheckMetrics {
+    pub(crate) fn define(check: &str, metrics: &mut Registry<'_>) -> Self {
+        let mut metrics = metrics.labelled("component", check);
+        Self {
+            up: metrics.gauge("app_health_status"),
+            results: metrics.counters_by("result", "heartbeat_check_total"),
+        }
     }
 }
 
@@ -152,6 +163,18 @@ impl CheckResult {
             CheckResponse::Nothing(_) | CheckResponse::Refused(_) => Self::Unreachable,
             _ => Self::Fail,
         }
+    }
+}
+
+impl LabelValue for CheckResult {
+    const VALUES: &'static [Self] = &Self::ALL;
+
+    fn number(self) -> usize {
+        self as usize
+    }
+
+    fn word(self) -> &'static str {
+        self.word()
     }
 }
 

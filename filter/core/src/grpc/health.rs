@@ -1,5 +1,6 @@
 //! The messages of `grpc.health.v1.Health`.
 
+use crate::base::metric::LabelValue;
 use crate::base::outcome::Verdict;
 use prost::Message;
 
@@ -58,6 +59,18 @@ impl ServingStatus {
             Self::NotServing => "NOT_SERVING",
             Self::ServiceUnknown => "SERVICE_UNKNOWN",
         }
+    }
+}
+
+impl LabelValue for ServingStatus {
+    const VALUES: &'static [Self] = &Self::ALL;
+
+    fn number(self) -> usize {
+        self as usize
+    }
+
+    fn word(self) -> &'static str {
+        self.label()
     }
 }
 

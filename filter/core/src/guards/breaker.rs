@@ -1,5 +1,6 @@
 //! `breaker`: leaves an application alone that has failed several times in a row.
 
+use crate::base::metric::{CounterId, GaugeId, Registry};
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::state::{Decoder, Encoder, Lease, State};
 use std::time::Duration;
@@ -11,6 +12,25 @@ pub struct BreakerRule {
     pub failures: u32,
     /// How long it stays open before one trial decides.
     pub open_for: Duration,
+}
+
+/// The metrics of a rule's breakers.
+#[derive(Clone, Copy, Debug)]
+pub struct BreakerMetrics {
+    /// The [`Position`] that one of them was last seen in, by its number.
+    pub state: GaugeId,
+    /// How often they opened.
+    pub opened: CounterId,
+}
+
+impl BreakerMetrics {
+    /// Defines those of the probe that `metrics` are labelled with.
+    pub fn define(metrics: &mut Registry<'_>) -> Self {
+        Self {
+            state: metrics.gauge("heartbeat_breaker_state"),
+            opened: metrics.counter("heartbeat_breaker_opened_total"),
+        }
+    }
 }
 
 /// The breaker, shared by all workers.

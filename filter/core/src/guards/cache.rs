@@ -1,5 +1,6 @@
 //! `cache`: one answer for everyone, and one probe that refreshes it.
 
+use crate::base::metric::LabelValue;
 use crate::base::outcome::Verdict;
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::state::{Decoder, Encoder, Lease, State};
@@ -165,6 +166,18 @@ impl CacheResult {
             Self::Full => "full",
             Self::Bypassed => "bypassed",
         }
+    }
+}
+
+impl LabelValue for CacheResult {
+    const VALUES: &'static [Self] = &Self::ALL;
+
+    fn number(self) -> usize {
+        self as usize
+    }
+
+    fn word(self) -> &'static str {
+        self.word()
     }
 }
 

@@ -14,7 +14,7 @@
 //! from there on all ask, for as long as the answers announce the close. As a cluster may
 //! speak what its clients speak, each protocol of clients is known by itself.
 
-use crate::base::metric::MetricIndex;
+use crate::base::metric::{CounterId, CountersBy, LabelValue, Registry};
 use crate::base::signals::Signals;
 use crate::base::time::{HOUR, Instant, Nanos};
 use crate::state::{
@@ -108,6 +108,18 @@ impl CloseResult {
             Self::Terminated => "ended two connections in a row without an answer",
             Self::ProtocolError => "answered with what is no HTTP, or speaks HTTP/2",
         }
+    }
+}
+
+impl LabelValue for CloseResult {
+    const VALUES: &'static [Self] = &Self::ALL;
+
+    fn number(self) -> usize {
+        self as usize
+    }
+
+    fn word(self) -> &'static str {
+        self.word()
     }
 }
 
@@ -286,13 +298,22 @@ pub struct Upstreams {
 }
 
 /// The metrics of all clusters together.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct UpstreamMetrics {
+#[derive(Clone, Copy, Debug)]
+struct UpstreamMetrics {
     /// Counts clusters that turned out to speak HTTP/2.
-    pub http2: MetricIndex,
-    /// The first of those that count what came of asking for a close, which stand in the
-    /// order of [`CloseResult::ALL`].
-    pub close: MetricIndex,
+    http2: CounterId,
+    /// Counts clusters of which probes ask that they close their connections
+    /// (`announced`), and those that are asked no more, by what ended it.
+    close: CountersBy<CloseResult>,
+}
+
+impl UpstreamMetrics {
+    fn define(metrics: &mut Registry<'_>) -> Self {
+        Self {
+            http2: metrics.counter("heartbeat_http2_upstreams_total"),
+            close: metrics.counters_by("result", "heartbeat_connection_close_total"),
+        }
+    }
 }
 
 /// The form in which a state is written.
@@ -303,12 +324,12 @@ const CLIENTS: [u8; 3] = *b"123";
 
 impl Upstreams {
     /// Those of a plugin, which `plugin` tells from the others of the proxy.
-    pub fn new(plugin: &str, metrics: UpstreamMetrics) -> Self {
+    pub fn new(plugin: &str, metrics: &mut Registry<'_>) -> Self {
         Self {
             cells: Cells::new(format!("heartbeat/{plugin}/upstream"), FORM),
             waiting: Cell::alone(format!("heartbeat/{plugin}/unknown"), 0),
             full: Notice::default(),
-            metrics,
+            metrics: UpstreamMetrics::define(metrics),
         }
     }
 
@@ -393,7 +414,7 @@ impl Upstreams {
         always: bool,
         signals: &mut Signals,
     ) {
-        signals.raise.push(self.metrics.close + result as usize);
+        signals.raise.push(self.metrics.close.of(result));
         if result == CloseResult::ProtocolError {
             signals.raise.push(self.metrics.http2);
         }

@@ -13,6 +13,16 @@ pub enum Match {
     Grpc(GrpcMatch),
 }
 
+impl Match {
+    /// Whether it recognises calls of a method.
+    pub fn takes(&self, method: GrpcMethod) -> bool {
+        match self {
+            Self::Grpc(matcher) => matcher.methods.contains(&method),
+            Self::Http(_) => false,
+        }
+    }
+}
+
 /// A request to an HTTP health path: all conditions must hold.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HttpMatch {

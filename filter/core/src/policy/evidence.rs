@@ -1,13 +1,13 @@
 //! What the conditions of a configuration are compiled to.
 
 use super::conditions::{clusters_of_interest, conditions_of, traffic_rules};
-use crate::base::metric::MetricIndex;
+use crate::base::metric::{GaugeId, Registry};
 use crate::base::time::WallClock;
 use crate::config::Config;
 use crate::evidence::condition::{Basis, Condition};
-use crate::evidence::{Evidence, EvidenceMetrics, Item, Rule, Source, Traffic};
+use crate::evidence::{Evidence, Item, Rule, Source, Traffic};
 use crate::facts::admin::{self, Admin};
-use crate::facts::check::{Check, CheckResult};
+use crate::facts::check::{Check, CheckMetrics};
 use crate::facts::traffic::Tally;
 use crate::guards::upstream::Upstreams;
 use crate::probe::ProbeRule;
@@ -18,24 +18,28 @@ use std::rc::Rc;
 impl Evidence {
     /// Makes room for the evidence of a configuration. `plugin` tells its plugin
     /// from the others of the proxy.
-    pub fn compile(config: &Config, plugin: &str, metrics: EvidenceMetrics) -> Self {
+    pub fn compile(
+        config: &Config,
+        plugin: &str,
+        upstreams: Upstreams,
+        metrics: &mut Registry<'_>,
+    ) -> Self {
         let cell = |kind: &str, name: &str, fingerprint: u64| {
             Cell::alone(format!("heartbeat/{plugin}/{kind}/{name}"), fingerprint)
         };
         // What is known of a check outlives a change of its pace.
-        let checks =
-            config.checks.iter().zip((metrics.checks..).step_by(1 + CheckResult::ALL.len()));
-        let checks = checks.map(|(rule, metric)| Check {
+        let checks = config.checks.iter().map(|rule| Check {
             rule: rule.clone(),
             state: Shared::new(cell("check", &rule.name, fingerprint(&rule.call))),
             round: cell("round", &rule.name, fingerprint(rule)),
-            metric,
+            metrics: CheckMetrics::define(&rule.name, metrics),
         });
+        let checks = checks.collect();
         let clusters = clusters_of_interest(config);
         let score = config
             .score
             .as_ref()
-            .map(|rule| ScoreKeeper::new(rule, &config.checks, &clusters, cell, metrics.score));
+            .map(|rule| ScoreKeeper::new(rule, &config.checks, &clusters, cell, metrics));
         let side = config.score.as_ref().map(|rule| rule.protocol.handshakes);
         let admin = config.admin.as_ref().map(|rule| {
             let print = fingerprint(&(rule, &clusters, side));
@@ -45,7 +49,7 @@ impl Evidence {
                 clusters,
                 state: Shared::new(cell("admin", "", print)),
                 round: cell("admin-round", "", print),
-                metric: metrics.admin,
+                up: metrics.gauge("heartbeat_admin_up"),
             }
         });
         let traffic = traffic_rules(config).map(|(probe, rule)| Traffic {
@@ -55,12 +59,12 @@ impl Evidence {
         // Whoever gathers for one configuration doesn't for another.
         let print = fingerprint(&(&config.checks, &config.admin, clusters_of_interest(config)));
         Self {
-            checks: checks.collect(),
+            checks,
             admin,
             traffic: traffic.collect(),
             tally: Tally::default(),
             score,
-            upstreams: Upstreams::new(plugin, metrics.upstreams),
+            upstreams,
             gatherer: cell("gatherer", "", print),
             rules: Vec::new(),
             verdict_round: cell("verdict-round", "", 0),
@@ -68,19 +72,21 @@ impl Evidence {
         }
     }
 
-    /// Compiles the `when` of a probe rule of the plugin, whose metrics begin at `metrics`.
+    /// Compiles the `when` of a probe rule of the plugin.
     pub(crate) fn add(
         &mut self,
         rule: &ProbeRule,
         config: &Config,
         plugin: &str,
-        metrics: MetricIndex,
+        metrics: &mut Registry<'_>,
     ) -> Rc<[Item]> {
         let items: Rc<[Item]> = self.items(rule, config).into();
         if !items.is_empty() {
             let (name, items) = (rule.name.clone(), Rc::clone(&items));
             let told = Cell::alone(["heartbeat/", plugin, "/verdict/", &*name].concat(), 0);
-            self.rules.push(Rule { name, items, metrics, told });
+            let mut metrics = metrics.labelled("probe", &name);
+            let up = items.iter().map(|item| evidence_up(&item.name, &mut metrics)).collect();
+            self.rules.push(Rule { name, items, up, told });
         }
         items
     }
@@ -112,4 +118,10 @@ impl Evidence {
         };
         conditions_of(rule).iter().filter_map(item).collect()
     }
+}
+
+fn evidence_up(evidence: &str, metrics: &mut Registry<'_>) -> GaugeId {
+    // A cluster may be called anything; these mark labels in the stat's name.
+    let name = evidence.replace([';', '='], "_");
+    metrics.labelled("evidence", &name).gauge("heartbeat_evidence_up")
 }

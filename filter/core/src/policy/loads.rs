@@ -5,6 +5,8 @@
 //! before that; each of them loads it, a moment earlier or later, and sometimes
 //! after others have loaded the next one.
 
+use crate::base::environment::Build;
+use crate::base::metric::{CounterId, GaugeId, Measurement, Metric, Registry};
 use crate::base::time::{Instant, Nanos};
 use crate::state::{Cell, Change, Context, Decoder, Encoder, SharedStore, State, update};
 use std::collections::BTreeMap;
@@ -17,6 +19,40 @@ pub struct ConfigLoads {
     print: u64,
     /// Tells the module from others.
     build: u64,
+}
+
+/// What loads show of themselves.
+#[derive(Debug)]
+pub(super) struct LoadMetrics {
+    /// Always 1.
+    build_info: GaugeId,
+    accepted: CounterId,
+}
+
+const LOADS: &str = "heartbeat_config_loads_total";
+
+impl LoadMetrics {
+    pub(super) fn define(build: Build, metrics: &mut Registry<'_>) -> Self {
+        let mut version = metrics.labelled("module_version", build.version);
+        let mut revision = version.labelled("module_revision", build.revision);
+        let build_info = revision.gauge("heartbeat_build_info");
+        let accepted = metrics.labelled("result", "accepted").counter(LOADS);
+        metrics.labelled("result", "refused").counter(LOADS);
+        Self { build_info, accepted }
+    }
+
+    /// What they take of a load.
+    pub(super) fn of_load(&self) -> [Measurement; 2] {
+        [Measurement::Set(self.build_info, 1), Measurement::Add(self.accepted, 1)]
+    }
+}
+
+/// The counter of configurations that were refused, for whoever has none in force that
+/// would define it.
+pub fn refusals() -> Vec<Metric> {
+    let mut metrics = Vec::new();
+    Registry::new(&mut metrics).labelled("result", "refused").counter(LOADS);
+    metrics
 }
 
 /// What is new about a load.

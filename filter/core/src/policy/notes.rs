@@ -1,6 +1,5 @@
 //! What whoever wrote a configuration should know of it.
 
-use super::compile::takes;
 use super::conditions::clusters_of_interest;
 use crate::config::Config;
 use crate::grpc::GrpcMethod;
@@ -34,7 +33,7 @@ pub(super) fn notes(config: &Config) -> Vec<String> {
 
 /// Rules of one's own end all defaults, that for Watches too.
 pub(super) fn note_on_watches(config: &Config) -> Option<String> {
-    let takes = |method| config.probes.iter().any(|rule| takes(&rule.matcher, method));
+    let takes = |method| config.probes.iter().any(|rule| rule.matcher.takes(method));
     let others = takes(GrpcMethod::Check) || takes(GrpcMethod::List);
     (others && !takes(GrpcMethod::Watch)).then(|| {
         r#"no probe takes Watch: Watches end by their route's timeout; add { "name": "grpc_watch", "match": { "grpc": { "methods": ["Watch"] } } }"#.to_owned()
@@ -82,7 +81,7 @@ pub(super) fn notes_on_calls(config: &Config) -> Vec<String> {
     let calls = config.probes.iter().filter(|rule| matches!(rule.matcher, Match::Grpc(_)));
     let note = |rule: &ProbeRule| {
         let what = match (&rule.action, &config.grpc_replies) {
-            (Action::Respond(_), Some(_)) if takes(&rule.matcher, GrpcMethod::Watch) => {
+            (Action::Respond(_), Some(_)) if rule.matcher.takes(GrpcMethod::Watch) => {
                 "a Watch gets UNIMPLEMENTED, as the proxy can't hold one open; name the methods Check and List, and have another rule forward Watches"
             }
             (Action::Forward, _) if rule.via_http.is_some() => {

@@ -4,7 +4,7 @@ use super::*;
 use crate::base::environment::Environment;
 use crate::base::outcome::Outcome;
 use crate::facts::check::CheckResult;
-use crate::grpc;
+use crate::grpc::ServingStatus;
 use crate::guards::cache::CacheResult;
 use crate::http::request::FakeRequest;
 use std::borrow::Cow;
@@ -13,6 +13,16 @@ use std::cell::RefCell;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 mod series;
+
+impl Policy {
+    /// The series of a measurement, and what that takes.
+    pub(crate) fn shown(&self, measurement: Measurement) -> (String, u64) {
+        let (Measurement::Add(_, value)
+        | Measurement::Set(_, value)
+        | Measurement::Observe(_, value)) = measurement;
+        (self.metrics[measurement.metric()].name.clone(), value)
+    }
+}
 
 fn policy(json: &str) -> Policy {
     Policy::from_bytes(json.as_bytes(), &Environment::default()).unwrap()
@@ -171,60 +181,64 @@ fn markers_on_an_ordinary_request_are_forged() {
 }
 
 #[test]
-fn every_metric_is_found_by_its_number() {
+fn every_handle_is_of_the_series_with_its_name() {
     let policy = policy(
-        r#"{"probes":[{"name":"a","match":{"path":"/a"},"breaker":{}},
+        r#"{"probes":[{"name":"a","match":{"path":"/a"}},
                       {"name":"b","match":{"path":"/b"},"action":"cache","breaker":{}},
                       {"name":"w","match":{"grpc":{"methods":["Watch"]}}},
                       {"name":"e","match":{"path":"/e"},"action":"respond",
                        "when":[{"check":"x"},{"cluster":"a;=b"}]}],
             "admin":{"cluster":"admin"},
             "checks":[{"name":"x","http":{"cluster":"x","path":"/"}},
-                      {"name":"y","http":{"cluster":"y","path":"/"}}],
-            "counters":[{"name":"c","when":{},
-                         "labels":{"l":{"request_header":"x-l","values":["1","2"]}}}]}"#,
+                      {"name":"y","http":{"cluster":"y","path":"/"}}]}"#,
     );
-    let metrics = policy.metrics();
-    let probe = |path| policy.match_request(&FakeRequest::new("GET", path)).unwrap().probe;
-    let (a, b) = (probe("/a"), probe("/b"));
+    let raises = |counter, name: &str| {
+        assert_eq!(policy.shown(Measurement::Add(counter, 3)), (name.to_owned(), 3));
+    };
+    let sets = |gauge, name: &str| {
+        assert_eq!(policy.shown(Measurement::Set(gauge, 3)), (name.to_owned(), 3));
+    };
+    let matched = |request: &FakeRequest| policy.match_request(request).unwrap();
+    let b = &matched(&FakeRequest::new("GET", "/b")).probe.metrics;
     for outcome in Outcome::ALL {
-        assert_eq!(metrics[b.metric(outcome)], metrics::probe_total("b", outcome));
+        let name = format!("probe=.=b;.;outcome=.={};.;heartbeat_probe_total", outcome.word());
+        raises(b.outcomes.of(outcome), &name);
     }
-    assert_eq!(metrics[b.duration_metric()], metrics::probe_duration_ms("b"));
+    let took = policy.shown(Measurement::Observe(b.duration, 3));
+    assert_eq!(took, ("probe=.=b;.;heartbeat_probe_duration_ms".to_owned(), 3));
     for result in CacheResult::ALL {
-        assert_eq!(metrics[b.cache_metric(result)], metrics::cache_total("b", result));
+        let name = format!("probe=.=b;.;result=.={};.;heartbeat_cache_total", result.word());
+        raises(b.cache.unwrap().of(result), &name);
     }
-    for (probe, name) in [(a, "a"), (b, "b")] {
-        let found = [probe.breaker_metric(), probe.breaker_opened_metric()];
-        assert_eq!(found.map(|metric| metrics[metric].clone()), metrics::of_breaker(name));
-    }
-    for check in &policy.evidence().checks {
-        let results = CheckResult::ALL.map(|result| check.result_metric(result));
-        let found = [check.metric].into_iter().chain(results).map(|it| metrics[it].clone());
-        assert_eq!(found.collect::<Vec<_>>(), metrics::of_check(&check.rule.name));
+    sets(b.breaker.unwrap().state, "probe=.=b;.;heartbeat_breaker_state");
+    raises(b.breaker.unwrap().opened, "probe=.=b;.;heartbeat_breaker_opened_total");
+    let a = matched(&FakeRequest::new("GET", "/a")).probe;
+    assert!(a.metrics.cache.is_none() && a.metrics.breaker.is_none() && a.metrics.watch.is_none());
+    let watch = matched(&FakeRequest::grpc("Watch")).call.unwrap().rules[0].probe.metrics.watch;
+    for said in ServingStatus::ALL {
+        let label = said.label();
+        let name = format!("probe=.=w;.;status=.={label};.;heartbeat_watch_message_total");
+        raises(watch.unwrap().of(said), &name);
     }
     let evidence = policy.evidence();
-    assert_eq!(metrics[evidence.admin.as_ref().unwrap().metric], metrics::admin_up());
-    let found = &metrics[evidence.rules[0].metrics..][..2];
-    assert_eq!(found, [metrics::evidence_up("e", "x"), metrics::evidence_up("e", "cluster:a__b")]);
-    let mut names: Vec<_> = metrics.iter().map(|metric| &metric.name).collect();
-    names.sort();
-    names.dedup();
-    let (per_probe, said) = (Outcome::ALL.len() + 1, grpc::ServingStatus::ALL.len());
-    assert_eq!(
-        names.len(),
-        1 + 3
-            + 1
-            + 4
-            + 2
-            + 2 * (1 + CheckResult::ALL.len())
-            + (1 + 2)
-            + 4 * per_probe
-            + 2 * 2
-            + CacheResult::ALL.len()
-            + said
-    );
-    assert_eq!(names.len(), metrics.len(), "and no two are one");
+    for check in &evidence.checks {
+        let name = &check.rule.name;
+        sets(check.metrics.up, &format!("component=.={name};.;app_health_status"));
+        for result in CheckResult::ALL {
+            let result_name = result.word();
+            raises(
+                check.metrics.results.of(result),
+                &format!("component=.={name};.;result=.={result_name};.;heartbeat_check_total"),
+            );
+        }
+    }
+    sets(evidence.admin.as_ref().unwrap().up, "heartbeat_admin_up");
+    let [x, cluster] = evidence.rules[0].up[..] else { panic!("an item, a gauge") };
+    sets(x, "probe=.=e;.;evidence=.=x;.;heartbeat_evidence_up");
+    sets(cluster, "probe=.=e;.;evidence=.=cluster:a__b;.;heartbeat_evidence_up");
+    let loaded = policy.loaded().map(|it| policy.shown(it).0);
+    assert!(loaded[0].ends_with(";.;heartbeat_build_info"), "{loaded:?}");
+    assert_eq!(loaded[1], "result=.=accepted;.;heartbeat_config_loads_total");
 }
 
 #[test]

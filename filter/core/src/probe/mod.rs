@@ -1,5 +1,6 @@
 //! Probe rules, compiled: which request is whose, and what the proxy answers.
 
+mod metrics;
 mod pages;
 #[expect(clippy::module_inception, reason = "the room is called after what stands in it")]
 mod probe;
@@ -8,7 +9,7 @@ mod router;
 mod rule;
 
 pub(crate) use probe::Admission;
-pub use probe::{Probe, ProbeMetrics};
+pub use probe::Probe;
 pub(crate) use replies::reply_violation;
 pub use router::{Call, GrpcRule, Matched, Router};
 pub use rule::{Action, Connection, Details, ProbeRule, RespondRule};

@@ -1,14 +1,14 @@
 //! A probe rule, compiled: what it does to headers, and where its state is.
 
 use crate::base::environment::Environment;
-use crate::base::metric::MetricIndex;
-use crate::base::outcome::{Outcome, Verdict};
+use crate::base::metric::Registry;
+use crate::base::outcome::Verdict;
 use crate::base::time::{Nanos, nanos};
 use crate::evidence::Item;
 use crate::grpc;
 use crate::guards::allow::{AddressSource, AllowRule, Clients, Otherwise};
 use crate::guards::breaker::BreakerRule;
-use crate::guards::cache::{CacheResult, CacheRule};
+use crate::guards::cache::CacheRule;
 use crate::guards::limit::{LimitRule, OnLimit};
 use crate::guards::sharing::is_common;
 use crate::http::edits::HeaderEdits;
@@ -21,6 +21,7 @@ use crate::http::headers::{
 use crate::http::request::RequestHead;
 use crate::matching::header::{HeaderMatcher, HeaderTest};
 use crate::matching::rule::{HttpMatch, Match};
+use crate::probe::metrics::ProbeMetrics;
 use crate::probe::pages::Pages;
 use crate::probe::{Action, Connection, Details, ProbeRule};
 use crate::state::{Cells, Notice, fingerprint};
@@ -61,7 +62,7 @@ pub struct Probe {
     /// The HTTP path that a Check is translated to.
     pub(crate) via_http: Option<String>,
     service_cluster: String,
-    metrics: ProbeMetrics,
+    pub(crate) metrics: ProbeMetrics,
     /// What is ready of the pages that it answers with, once it has answered.
     pub(crate) pages: OnceCell<Pages>,
 }
@@ -70,23 +71,6 @@ pub struct Probe {
 enum Protocol {
     Http,
     Grpc,
-}
-
-/// The metrics of one rule.
-#[derive(Debug)]
-pub struct ProbeMetrics {
-    /// The first of its outcomes, which stand in the order of [`Outcome::ALL`].
-    pub outcomes: MetricIndex,
-    /// How long it took.
-    pub duration: MetricIndex,
-    /// The first of the results of its cache, where it has one: they stand in the
-    /// order of [`CacheResult::ALL`].
-    pub cache: MetricIndex,
-    /// The state of its breaker, where it has one; how often that opened is the next.
-    pub breaker: MetricIndex,
-    /// The first of the messages of its Watches, where it has any: they stand in the
-    /// order of the numbers of [`grpc::ServingStatus`].
-    pub watch: MetricIndex,
 }
 
 /// Who may probe.
@@ -114,8 +98,9 @@ impl Probe {
         rule: ProbeRule,
         items: Rc<[Item]>,
         environment: &Environment,
-        metrics: ProbeMetrics,
+        metrics: &mut Registry<'_>,
     ) -> Self {
+        let metrics = ProbeMetrics::define(&rule, metrics);
         // What was kept under another rule says nothing under this one.
         let fingerprint = fingerprint(&rule);
         let prefix = |kind: &str| format!("heartbeat/{}/{kind}/{}", environment.plugin, rule.name);
@@ -171,35 +156,6 @@ impl Probe {
     /// The rule's name.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// The metric that counts an outcome of this probe.
-    pub fn metric(&self, outcome: Outcome) -> MetricIndex {
-        self.metrics.outcomes + outcome as usize
-    }
-
-    /// The metric that counts the messages of Watches that say so.
-    pub(crate) fn watch_metric(&self, said: grpc::ServingStatus) -> MetricIndex {
-        self.metrics.watch + said as usize
-    }
-
-    /// The metric that shows how long probes of this rule took.
-    pub(crate) fn duration_metric(&self) -> MetricIndex {
-        self.metrics.duration
-    }
-
-    /// The metric that counts what the cache did.
-    pub(crate) fn cache_metric(&self, result: CacheResult) -> MetricIndex {
-        self.metrics.cache + result as usize
-    }
-
-    pub(crate) fn breaker_metric(&self) -> MetricIndex {
-        self.metrics.breaker
-    }
-
-    /// The metric that counts how often the breaker opened.
-    pub(crate) fn breaker_opened_metric(&self) -> MetricIndex {
-        self.metrics.breaker + 1
     }
 
     /// How long others rely on a probe that is under way, in nanoseconds.

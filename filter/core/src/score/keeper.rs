@@ -2,7 +2,7 @@
 
 use super::{Axis, Stability, Topology, combine, thousandths};
 use super::{AxisName, Cluster, FAULTLESS, Live, Protocol, Readings, Sample};
-use crate::base::metric::MetricIndex;
+use crate::base::metric::{GaugeId, Registry};
 use crate::base::signals::Signals;
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::facts::admin::{Handshakes, Side, View};
@@ -31,7 +31,28 @@ pub struct ScoreKeeper {
     checks: Vec<Shared<Sliding>>,
     /// What this worker has counted and not yet shared.
     tally: Cell<Live>,
-    metrics: MetricIndex,
+    metrics: ScoreMetrics,
+}
+
+/// The metrics of a score.
+#[derive(Debug)]
+struct ScoreMetrics {
+    /// The score, and the axes in the order of [`AxisName::ALL`]: from 0 to 1,000.
+    score: GaugeId,
+    axes: [GaugeId; 3],
+    /// 1 for an axis that has enough to go by, 0 for one that abstains.
+    speaks: [GaugeId; 3],
+}
+
+impl ScoreMetrics {
+    fn define(metrics: &mut Registry<'_>) -> Self {
+        let score = metrics.gauge("heartbeat_health_score");
+        let mut by_axis = |name: &str| {
+            AxisName::ALL.map(|axis| metrics.labelled("axis", axis.word()).gauge(name))
+        };
+        let axes = by_axis("heartbeat_score_axis");
+        Self { score, axes, speaks: by_axis("heartbeat_score_axis_speaks") }
+    }
 }
 
 /// How often the score is worked out, and what goes into it is shared.
@@ -66,17 +87,13 @@ struct Upstream {
 }
 
 impl ScoreKeeper {
-    /// How many metrics it has: the score, and two for each axis.
-    pub const METRICS: usize = 1 + 2 * AxisName::ALL.len();
-
-    /// Makes room for what is gathered. `cell` makes the place of a kind and a name;
-    /// the metrics stand in the order of [`crate::policy::metrics::score`].
+    /// Makes room for what is gathered. `cell` makes the place of a kind and a name.
     pub fn new(
         rule: &ScoreRule,
         checks: &[CheckRule],
         clusters: &[String],
         cell: impl Fn(&str, &str, u64) -> state::Cell,
-        metrics: MetricIndex,
+        metrics: &mut Registry<'_>,
     ) -> Self {
         // What was gathered outlives a change of the weights.
         let window = fingerprint(&(rule.window, &rule.protocol, clusters));
@@ -90,7 +107,7 @@ impl ScoreKeeper {
             upstream: Shared::new(cell("score-upstream", "", window)),
             checks: checks.iter().map(|rule| Shared::new(check(rule))).collect(),
             tally: Cell::default(),
-            metrics,
+            metrics: ScoreMetrics::define(metrics),
             rule: rule.clone(),
         }
     }
@@ -183,12 +200,12 @@ impl ScoreKeeper {
     /// Shows a score as gauges. What abstains has nothing to be blamed for.
     pub fn show(&self, scored: &Scored, signals: &mut Signals) {
         let value = |score: Option<u16>| u64::from(score.unwrap_or(FAULTLESS));
-        let axes = scored.axes.iter();
-        let values = [value(scored.score)]
-            .into_iter()
-            .chain(axes.clone().map(|axis| value(*axis)))
-            .chain(axes.map(|axis| u64::from(axis.is_some())));
-        signals.set.extend((self.metrics..).zip(values));
+        let ScoreMetrics { score, axes, speaks } = &self.metrics;
+        signals.set.push((*score, value(scored.score)));
+        for ((axis, speaks), reading) in axes.iter().zip(speaks).zip(scored.axes) {
+            signals.set.push((*axis, value(reading)));
+            signals.set.push((*speaks, u64::from(reading.is_some())));
+        }
     }
 }
 

@@ -151,8 +151,7 @@ fn policy(counters: &str) -> Policy {
 
 /// What a request adds, by the names of the series.
 fn counted(policy: &Policy, over: &CompletedStream) -> Vec<(String, u64)> {
-    let name = |(metric, value): (usize, u64)| (policy.metrics()[metric].name.clone(), value);
-    policy.counted(&Completed::new(over, None)).map(name).collect()
+    policy.counted(&Completed::new(over, None)).map(|it| policy.shown(it)).collect()
 }
 
 fn counts(when: &str, over: &CompletedStream) -> bool {
@@ -226,7 +225,7 @@ fn a_path_is_compared_as_the_request_came() {
         let over = CompletedStream::new(post("/rewritten").with(forged, "/pay"));
         let completed = Completed::new(&over, kept);
         let counted = policy.counted(&completed);
-        let counted: Vec<_> = counted.map(|(metric, _)| &policy.metrics()[metric].name).collect();
+        let counted: Vec<_> = counted.map(|it| policy.shown(it).0).collect();
         assert_eq!(counted, names, "{came}");
     }
 }

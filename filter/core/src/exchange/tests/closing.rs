@@ -59,8 +59,8 @@ impl Proxy {
         waiting
     }
 
-    fn raised(&self, signals: &Signals) -> Vec<&str> {
-        signals.raise.iter().map(|metric| self.policy.metrics()[*metric].name.as_str()).collect()
+    fn raised(&self, signals: &Signals) -> Vec<String> {
+        signals.measurements().map(|it| self.policy.shown(it).0).collect()
     }
 }
 

@@ -146,8 +146,8 @@ fn it_survives_shared_data() {
 
 #[test]
 fn a_bounded_number_of_clusters_waits_to_be_known() {
-    let (upstreams, store) =
-        (Upstreams::new("hb", UpstreamMetrics::default()), FakeStore::default());
+    let upstreams = Upstreams::new("hb", &mut Registry::new(&mut Vec::new()));
+    let store = FakeStore::default();
     for cluster in 0..100 {
         let listed = upstreams.list(format!("c{cluster}").as_bytes(), Context::at(&store, NOW));
         assert_eq!(listed, cluster < Waiting::MOST);
@@ -165,8 +165,8 @@ fn a_bounded_number_of_clusters_waits_to_be_known() {
 
 #[test]
 fn a_cluster_that_speaks_http2_is_told_of_once() {
-    let (upstreams, store) =
-        (Upstreams::new("hb", UpstreamMetrics { http2: 5, close: 6 }), FakeStore::default());
+    let upstreams = Upstreams::new("hb", &mut Registry::new(&mut Vec::new()));
+    let store = FakeStore::default();
     for client in *b"12" {
         let cell = upstreams.cell(b"app", client);
         update::<Upstream, _>(Context::at(&store, NOW), &cell, |it| {
@@ -179,6 +179,6 @@ fn a_cluster_that_speaks_http2_is_told_of_once() {
     for _ in 0..2 {
         upstreams.learn(&shown, NOW, Context::at(&store, NOW), &mut signals);
     }
-    assert_eq!(signals.raise, [5]);
+    assert_eq!(signals.raise, [upstreams.metrics.http2]);
     assert_eq!(signals.log.len(), 1);
 }
