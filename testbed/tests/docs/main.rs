@@ -139,7 +139,9 @@ fn dead_links(pages: &[Page]) -> Result<Vec<String>> {
         .collect();
     let mut dead = Vec::new();
     for page in pages {
-        let targets = prose(&page.text).flat_map(|line| link.captures_iter(line));
+        // A link's text may go on in the next line.
+        let text = prose(&page.text).collect::<Vec<_>>().join("\n");
+        let targets = link.captures_iter(&text);
         for target in targets.map(|found| found.extract::<1>().1[0]) {
             if target.contains("://") {
                 continue;
