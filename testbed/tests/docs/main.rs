@@ -16,7 +16,7 @@ use serde_json::Value;
 use testbed::envoy::{EnvoyBuilder, PluginConfig};
 use testbed::manifest::Manifest;
 use testbed::page::{self, Block};
-use testbed::tools::{self, Tools};
+use testbed::tools::{self, OLDER_ENVOYS, Tools};
 
 /// The comment in front of the block that shows the default probes.
 const DEFAULTS: &str = "<!-- the default probes -->";
@@ -200,10 +200,19 @@ fn check(block: &Block, tools: &Tools) -> Result<()> {
     let tags = yaml["stats_config"]["stats_tags"].as_array();
     tags.map_or(Ok(()), |tags| check_tags(tags))?;
     if yaml.get("static_resources").is_some() {
-        return EnvoyBuilder::from_config(tools, yaml).validate();
+        return validate(&yaml, tools);
     }
     ensure!(tags.is_some(), "nothing here knows how to check this YAML");
     Ok(())
+}
+
+/// Every Envoy that is supported loads it.
+fn validate(envoy: &Value, tools: &Tools) -> Result<()> {
+    EnvoyBuilder::from_config(tools, envoy.clone()).validate()?;
+    OLDER_ENVOYS.iter().try_for_each(|version| {
+        let older = EnvoyBuilder::from_config(&tools.with_envoy(version), envoy.clone());
+        older.validate().with_context(|| format!("Envoy {version}"))
+    })
 }
 
 /// The labels of shipped metrics have one regex each.
