@@ -22,8 +22,8 @@ pub const SUMS: &str = "SHA256SUMS";
 /// The folder of the layouts and their archives.
 pub const IMAGES: &str = "image";
 
-/// What a build is told; the rest cargo knows.
-pub struct Told {
+/// What a build is given; the rest cargo knows.
+pub struct BuildInfo {
     /// The commit, as `scripts/revision.sh` prints it.
     pub revision: String,
     /// A URL; none: what Cargo.toml says, if it does.
@@ -36,12 +36,12 @@ pub struct Told {
 
 /// Writes everything into `out`, which holds the module, in place of what an earlier
 /// build left there. Says the checksums that whoever loads the module asks for.
-pub fn build(workspace: &Path, out: &Path, told: Told) -> Result<String> {
+pub fn build(workspace: &Path, out: &Path, info: BuildInfo) -> Result<String> {
     let path = out.join(MODULE);
     let module = fs::read(&path)
         .with_context(|| format!("can't read {}; run `make build`", path.display()))?;
     let crates = crates::read(workspace)?;
-    let facts = facts(told, &crates)?;
+    let facts = facts(info, &crates)?;
 
     let images = out.join(IMAGES);
     if images.exists() {
@@ -68,18 +68,18 @@ fn line(what: &str, sum: &str, path: &Path) -> String {
     format!("{what:8} sha256:{sum}  {}\n", path.display())
 }
 
-fn facts(told: Told, crates: &BTreeMap<Id, Crate>) -> Result<Facts> {
+fn facts(info: BuildInfo, crates: &BTreeMap<Id, Crate>) -> Result<Facts> {
     let (id, root) = crates
         .iter()
         .find(|(id, _)| id.name == ROOT)
         .with_context(|| format!("cargo knows no {ROOT}"))?;
     Ok(Facts {
         version: id.version.clone(),
-        revision: told.revision,
-        source: told.source.or_else(|| root.repository.clone()),
+        revision: info.revision,
+        source: info.source.or_else(|| root.repository.clone()),
         license: root.license.clone().with_context(|| format!("{ROOT} has no license"))?,
-        created: told.created,
-        rust: told.rust,
+        created: info.created,
+        rust: info.rust,
     })
 }
 

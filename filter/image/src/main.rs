@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use heartbeat_image::build::{self, Told};
+use heartbeat_image::build::{self, BuildInfo};
 use heartbeat_image::{facts, push};
 
 #[derive(Parser)]
@@ -59,7 +59,7 @@ fn run(arguments: Arguments) -> Result<String> {
     match arguments {
         Arguments::Build { out, workspace, revision, created, rust, source } => {
             let created = facts::rfc3339(created)?;
-            build::build(&workspace, &out, Told { revision, source, created, rust })
+            build::build(&workspace, &out, BuildInfo { revision, source, created, rust })
         }
         Arguments::Push { images, image } => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
