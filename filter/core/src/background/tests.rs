@@ -6,7 +6,7 @@ mod watch;
 use super::*;
 use crate::base::environment::Environment;
 use crate::base::time::Instant;
-use crate::callout::{CallAnswer, Refusal, StreamToken, WatchCall};
+use crate::callout::{HttpCall, Refusal, StreamToken, WatchCall};
 use crate::evidence::Detail;
 use crate::facts::check::{Check, CheckResult};
 use crate::guards::upstream::{Asking, Upstream};
@@ -216,7 +216,7 @@ impl Process {
         self.log.extend(signals.log);
         self.gauges.extend(signals.set.into_iter().map(|(_, value)| value));
         for metric in signals.raise {
-            let place_in = |check: &Check| {
+            let place_in = |check: &Rc<Check>| {
                 CheckResult::ALL.into_iter().position(|it| check.metrics.results.of(it) == metric)
             };
             let place = vm.background.evidence.checks.iter().find_map(place_in);
@@ -269,7 +269,8 @@ fn every_answer_of_a_check_is_counted_once_and_so_is_every_refusal() {
 
     process.manner = Manner::Hangs;
     process.run(20 * SECOND);
-    while !process.vms[process.holder()].as_ref().unwrap().background.under_way.is_empty() {
+    let awaits = |vm: &Vm| vm.background.polls.iter().any(|poll| poll.under_way.is_some());
+    while awaits(process.vms[process.holder()].as_ref().unwrap()) {
         process.run(MS);
     }
     let [passed, failed, timed_out, ..] = process.results;

@@ -5,19 +5,17 @@
 //! that vanished are as quiet as one that is well.
 
 use super::Background;
+use super::poll::Poll;
 use super::round::Jitter;
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::callout::{Caller, StreamToken, UNREADABLE, WatchCall, own_words};
-use crate::evidence::Evidence;
-use crate::facts::check::{CheckCall, CheckResult, CheckState, Observation};
+use crate::facts::check::{CheckCall, CheckRule};
 use crate::grpc::{LONGEST_MESSAGE, ServingStatus, code};
 use crate::state::{Context, SharedStore};
 
 /// The Watch of a check.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// The check, by its place in the evidence, and so its poll.
-    check: usize,
     call: WatchCall,
     interval: Nanos,
     stream: Option<StreamToken>,
@@ -43,22 +41,19 @@ const FIRST_RETRY: Nanos = 100_000_000;
 const MISSING_FOR: u64 = 60;
 
 impl Watch {
-    /// The Watches that a configuration wants.
-    pub(super) fn all(evidence: &Evidence) -> impl Iterator<Item = Self> {
-        evidence.checks.iter().enumerate().filter_map(|(check, of)| match &of.rule.call {
-            CheckCall::Grpc(grpc) if grpc.watch => Some(Self {
-                check,
-                call: WatchCall::new(&grpc.cluster, &grpc.authority, &grpc.service),
-                interval: nanos(of.rule.interval),
-                stream: None,
-                opened: Instant::ZERO,
-                has_spoken: false,
-                distrusted: false,
-                open_at: Instant::ZERO,
-                failures: 0,
-                is_known_missing: false,
-            }),
-            _ => None,
+    /// That of a check, where its rule wants one.
+    pub(super) fn of(rule: &CheckRule) -> Option<Self> {
+        let CheckCall::Grpc(check) = &rule.call else { return None };
+        check.watch.then(|| Self {
+            call: WatchCall::new(&check.cluster, &check.authority, &check.service),
+            interval: nanos(rule.interval),
+            stream: None,
+            opened: Instant::ZERO,
+            has_spoken: false,
+            distrusted: false,
+            open_at: Instant::ZERO,
+            failures: 0,
+            is_known_missing: false,
         })
     }
 
@@ -98,10 +93,73 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// A Check that got no answer has brought the check down: its stream is as dead,
+    /// and its first words are to count once it is alive again.
+    pub(super) fn distrust(&mut self) {
+        if self.stream.is_some() {
+            self.distrusted = true;
+            self.open_at = Instant::ZERO;
+        }
+    }
+
+    /// Its stream is closed.
+    fn on_close(
+        &mut self,
+        status: u32,
+        message: &[u8],
+        jitter: &mut Jitter,
+        now: Instant,
+    ) -> Closed {
+        self.stream = None;
+        self.distrusted = false;
+        if status == code::UNIMPLEMENTED {
+            self.open_at = now + self.interval.saturating_mul(MISSING_FOR);
+            let is_known = std::mem::replace(&mut self.is_known_missing, true);
+            return if is_known { Closed::Silently } else { Closed::Missing };
+        }
+        let lasted = now.since(self.opened) >= self.interval;
+        if lasted {
+            self.failures = 0;
+        }
+        self.retry(jitter, now);
+        // A stream that never got through says nothing that the Checks don't, unless
+        // nobody is there. One that says how things are and ends is no Watch, but
+        // nothing is wrong.
+        let reason = own_words(message);
+        let is_broken = match self.has_spoken {
+            true => lasted || status != code::OK,
+            false => reason.is_some(),
+        };
+        if !is_broken {
+            return Closed::Silently;
+        }
+        let reason = reason.unwrap_or_else(|| format!("closed with {}", code::name(status)));
+        Closed::Broken(format!("the Watch is broken: {reason}"))
+    }
+}
+
+/// What the end of a stream says.
+enum Closed {
+    /// Nothing, or nothing new.
+    Silently,
+    /// The service has no Watch, which is news.
+    Missing,
+    /// The check is down: why, in words.
+    Broken(String),
+}
+
+impl Poll {
+    /// Whether its Watch is on this stream.
+    fn is_watched_on(&self, stream: StreamToken) -> bool {
+        self.watch().is_some_and(|watch| watch.stream == Some(stream))
+    }
+}
+
 impl Background {
     /// Opens one that is to be opened; gives up all where another VM has the lease.
     pub(super) fn tend_watches(&mut self, caller: &impl Caller, now: Instant) {
-        for watch in &mut self.watches {
+        for watch in self.polls.iter_mut().filter_map(Poll::watch_mut) {
             if self.holds_lease {
                 if watch.open(caller, &mut self.jitter, now) {
                     return;
@@ -113,17 +171,6 @@ impl Background {
         }
     }
 
-    /// A Check that got no answer has brought a check down: its stream is as dead,
-    /// and its first words are to count once it is alive again.
-    pub(super) fn distrust_watch(&mut self, check: usize) {
-        if let Some(watch) = self.watches.iter_mut().find(|watch| watch.check == check)
-            && watch.stream.is_some()
-        {
-            watch.distrusted = true;
-            watch.open_at = Instant::ZERO;
-        }
-    }
-
     /// A stream has brought a message; of a long one its beginning is enough.
     pub fn on_message(
         &mut self,
@@ -131,16 +178,17 @@ impl Background {
         message: &[u8],
         cx: Context<'_, impl SharedStore>,
     ) {
-        let Some(watch) = self.watches.iter_mut().find(|watch| watch.stream == Some(stream)) else {
-            return;
-        };
-        watch.has_spoken = true;
+        let Some(poll) = self.polls.iter_mut().find(|it| it.is_watched_on(stream)) else { return };
+        if let Some(watch) = poll.watch_mut() {
+            watch.has_spoken = true;
+        }
         let status =
             (message.len() <= LONGEST_MESSAGE).then(|| ServingStatus::read(message)).flatten();
         let output = status.map_or(UNREADABLE, ServingStatus::word).to_owned();
         let healthy = status == Some(ServingStatus::Serving);
-        let check = watch.check;
-        self.decide(check, &Observation::watched(healthy, output, cx.now), cx);
+        let effect = poll.on_watched(healthy, output, &mut self.signals, cx);
+        self.note(effect, cx.now);
+        self.judge(cx);
     }
 
     /// A stream is closed, with a gRPC status and Envoy's words or the service's.
@@ -151,61 +199,21 @@ impl Background {
         message: &[u8],
         cx: Context<'_, impl SharedStore>,
     ) {
-        let Some(watch) = self.watches.iter_mut().find(|watch| watch.stream == Some(stream)) else {
-            return;
-        };
-        watch.stream = None;
-        watch.distrusted = false;
-        let (check, has_spoken) = (watch.check, watch.has_spoken);
-        let lasted = cx.now.since(watch.opened) >= watch.interval;
-        if status == code::UNIMPLEMENTED {
-            watch.open_at = cx.now + watch.interval.saturating_mul(MISSING_FOR);
-            if !std::mem::replace(&mut watch.is_known_missing, true)
-                && let Some(check) = self.evidence.checks.get(check)
-            {
-                let name = &check.rule.name;
+        let Some(poll) = self.polls.iter_mut().find(|it| it.is_watched_on(stream)) else { return };
+        let Some(watch) = poll.watch_mut() else { return };
+        match watch.on_close(status, message, &mut self.jitter, cx.now) {
+            Closed::Silently => {}
+            Closed::Missing => {
+                let name = poll.name();
                 self.signals.log.push(format!(
                     "check {name:?}: there is no Watch; a Check every interval must do"
                 ));
             }
-            return;
-        }
-        if lasted {
-            watch.failures = 0;
-        }
-        watch.retry(&mut self.jitter, cx.now);
-        // A stream that never got through says nothing that the Checks don't, unless
-        // nobody is there. One that says how things are and ends is no Watch, but
-        // nothing is wrong.
-        let is_broken = match has_spoken {
-            true => lasted || status != code::OK,
-            false => own_words(message).is_some(),
-        };
-        if is_broken {
-            let reason =
-                own_words(message).unwrap_or_else(|| format!("closed with {}", code::name(status)));
-            let output = format!("the Watch is broken: {reason}");
-            self.decide(check, &Observation::watched(false, output, cx.now), cx);
-        }
-    }
-
-    fn decide(
-        &mut self,
-        check: usize,
-        observation: &Observation,
-        cx: Context<'_, impl SharedStore>,
-    ) {
-        // A Check that is under way was asked before this was known.
-        self.under_way.retain(|call| call.poll != check);
-        let evidence = std::rc::Rc::clone(&self.evidence);
-        if let Some(check) = evidence.checks.get(check) {
-            let change = |state: &mut CheckState| {
-                state.decide(observation.clone());
-            };
-            let good = observation.healthy;
-            self.tally(check, if good { CheckResult::Pass } else { CheckResult::Fail });
-            self.settle(check, observation, change, cx);
-            self.judge(cx);
+            Closed::Broken(output) => {
+                let effect = poll.on_watched(false, output, &mut self.signals, cx);
+                self.note(effect, cx.now);
+                self.judge(cx);
+            }
         }
     }
 }

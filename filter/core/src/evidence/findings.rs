@@ -61,10 +61,9 @@ impl Evidence {
     ) -> Finding {
         let statement =
             match &item.source {
-                Source::Check(place) => self
-                    .checks
-                    .get(*place)
-                    .map(|check| check.state.look(cx, |it| check.statement(it, detail, cx.now))),
+                Source::Check(check) => {
+                    Some(check.state.look(cx, |it| check.statement(it, detail, cx.now)))
+                }
                 Source::Server => seen.map(|(admin, state)| admin.server(state, detail, cx.now)),
                 Source::Cluster(places, rule) => {
                     seen.map(|(admin, state)| admin.clusters(places, rule, state, detail, cx.now))

@@ -28,9 +28,9 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Evidence {
     /// The background checks.
-    pub checks: Vec<Check>,
+    pub checks: Vec<Rc<Check>>,
     /// The admin interface, where the configuration says where it is.
-    pub admin: Option<Admin>,
+    pub admin: Option<Rc<Admin>>,
     pub(crate) traffic: Vec<Traffic>,
     /// What this worker has counted of ordinary requests.
     pub(crate) tally: Tally,
@@ -85,7 +85,7 @@ impl Item {
 /// Where the facts of an item are, by its place in [`Evidence`].
 #[derive(Debug)]
 pub(crate) enum Source {
-    Check(usize),
+    Check(Rc<Check>),
     Server,
     Cluster(Vec<usize>, ClusterRule),
     Traffic(usize),
@@ -102,7 +102,7 @@ impl Evidence {
         cx: Context<'_, impl SharedStore>,
     ) -> Report {
         let from_admin = |item: &Item| matches!(item.source, Source::Server | Source::Cluster(..));
-        let admin = self.admin.as_ref().filter(|_| items.iter().any(from_admin));
+        let admin = self.admin.as_deref().filter(|_| items.iter().any(from_admin));
         let seen = admin.map(|admin| (admin, admin.state.read(cx)));
         // Where a score is kept it is shown, also by rules that don't rest on it.
         let rests_on_score = items.iter().any(|item| matches!(item.source, Source::Score(_)));

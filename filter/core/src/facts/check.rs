@@ -5,6 +5,7 @@ use crate::base::time::{Instant, Nanos, nanos};
 use crate::callout::{CheckResponse, Refusal};
 use crate::grpc::ServingStatus;
 use crate::matching::status::StatusPattern;
+use crate::state::sliding::Sliding;
 use crate::state::{Cell, Decoder, Encoder, Shared, State};
 use std::time::Duration;
 
@@ -77,6 +78,8 @@ pub struct Check {
     pub(crate) rule: CheckRule,
     pub(crate) state: Shared<CheckState>,
     pub(crate) round: Cell,
+    /// The answers of the last while, where there is a score that goes by them.
+    pub(crate) answers: Option<Shared<Sliding>>,
     pub(crate) metrics: CheckMetrics,
 }
 

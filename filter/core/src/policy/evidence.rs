@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::evidence::condition::{Basis, Condition};
 use crate::evidence::{Evidence, Item, Rule, Source, Traffic};
 use crate::facts::admin::{self, Admin};
-use crate::facts::check::{Check, CheckMetrics};
+use crate::facts::check::{Check, CheckMetrics, CheckRule};
 use crate::facts::traffic::Tally;
 use crate::guards::upstream::Upstreams;
 use crate::probe::ProbeRule;
@@ -28,29 +28,36 @@ impl Evidence {
             Cell::alone(format!("heartbeat/{plugin}/{kind}/{name}"), fingerprint)
         };
         // What is known of a check outlives a change of its pace.
-        let checks = config.checks.iter().map(|rule| Check {
-            rule: rule.clone(),
-            state: Shared::new(cell("check", &rule.name, fingerprint(&rule.call))),
-            round: cell("round", &rule.name, fingerprint(rule)),
-            metrics: CheckMetrics::define(&rule.name, metrics),
-        });
-        let checks = checks.collect();
+        let check = |rule: &CheckRule| {
+            let answers = config.score.as_ref().map(|score| {
+                let print = fingerprint(&(score.window, &rule.call));
+                Shared::new(cell("score-check", &rule.name, print))
+            });
+            Rc::new(Check {
+                rule: rule.clone(),
+                state: Shared::new(cell("check", &rule.name, fingerprint(&rule.call))),
+                round: cell("round", &rule.name, fingerprint(rule)),
+                answers,
+                metrics: CheckMetrics::define(&rule.name, metrics),
+            })
+        };
+        let checks: Vec<Rc<Check>> = config.checks.iter().map(check).collect();
         let clusters = clusters_of_interest(config);
         let score = config
             .score
             .as_ref()
-            .map(|rule| ScoreKeeper::new(rule, &config.checks, &clusters, cell, metrics));
+            .map(|rule| ScoreKeeper::new(rule, &checks, &clusters, cell, metrics));
         let side = config.score.as_ref().map(|rule| rule.protocol.handshakes);
         let admin = config.admin.as_ref().map(|rule| {
             let print = fingerprint(&(rule, &clusters, side));
-            Admin {
+            Rc::new(Admin {
                 rule: rule.clone(),
                 path: admin::path(&clusters, side),
                 clusters,
                 state: Shared::new(cell("admin", "", print)),
                 round: cell("admin-round", "", print),
                 up: metrics.gauge("heartbeat_admin_up"),
-            }
+            })
         });
         let traffic = traffic_rules(config).map(|(probe, rule)| Traffic {
             rule: rule.clone(),
@@ -95,7 +102,8 @@ impl Evidence {
         let item = |condition: &Condition| {
             let source = match &condition.basis {
                 Basis::Check(name) => {
-                    Source::Check(self.checks.iter().position(|check| check.rule.name == *name)?)
+                    let mut checks = self.checks.iter();
+                    Source::Check(Rc::clone(checks.find(|check| check.rule.name == *name)?))
                 }
                 Basis::Server => Source::Server,
                 Basis::Cluster(rule) => {

@@ -6,7 +6,7 @@ use crate::base::metric::{GaugeId, Registry};
 use crate::base::signals::Signals;
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::facts::admin::{Handshakes, Side, View};
-use crate::facts::check::CheckRule;
+use crate::facts::check::Check;
 use crate::http::completed::Completed;
 use crate::http::request::{Ending, RequestHead};
 use crate::score::{Alpn, ProtocolRule, ScoreRule, TlsVersion};
@@ -15,6 +15,7 @@ use crate::state::{
     self, Change, Context, Decoder, Encoder, Shared, SharedStore, State, fingerprint,
 };
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Keeps the score of a configuration.
@@ -27,8 +28,7 @@ pub struct ScoreKeeper {
     pub(crate) round: state::Cell,
     live: Shared<Sliding>,
     upstream: Shared<Sliding>,
-    /// The answers to each check.
-    checks: Vec<Shared<Sliding>>,
+    checks: Vec<Rc<Check>>,
     /// What this worker has counted and not yet shared.
     tally: Cell<Live>,
     metrics: ScoreMetrics,
@@ -90,22 +90,19 @@ impl ScoreKeeper {
     /// Makes room for what is gathered. `cell` makes the place of a kind and a name.
     pub fn new(
         rule: &ScoreRule,
-        checks: &[CheckRule],
+        checks: &[Rc<Check>],
         clusters: &[String],
         cell: impl Fn(&str, &str, u64) -> state::Cell,
         metrics: &mut Registry<'_>,
     ) -> Self {
         // What was gathered outlives a change of the weights.
         let window = fingerprint(&(rule.window, &rule.protocol, clusters));
-        let check = |check: &CheckRule| {
-            cell("score-check", &check.name, fingerprint(&(rule.window, &check.call)))
-        };
         Self {
             scored: Shared::new(cell("score", "", fingerprint(rule))),
             round: cell("score-round", "", fingerprint(rule)),
             live: Shared::new(cell("score-live", "", window)),
             upstream: Shared::new(cell("score-upstream", "", window)),
-            checks: checks.iter().map(|rule| Shared::new(check(rule))).collect(),
+            checks: checks.to_vec(),
             tally: Cell::default(),
             metrics: ScoreMetrics::define(metrics),
             rule: rule.clone(),
@@ -140,9 +137,9 @@ impl ScoreKeeper {
     }
 
     /// Takes note of the answer to a check, or that there was none.
-    pub fn record_check(&self, place: usize, sample: &Sample, cx: Context<'_, impl SharedStore>) {
-        if let Some(check) = self.checks.get(place) {
-            self.add(check, sample, cx);
+    pub fn record_check(&self, check: &Check, sample: &Sample, cx: Context<'_, impl SharedStore>) {
+        if let Some(answers) = &check.answers {
+            self.add(answers, sample, cx);
         }
     }
 
@@ -181,7 +178,8 @@ impl ScoreKeeper {
             let known = view.clusters.iter().zip(used);
             known.map(|(hosts, used)| Cluster { hosts: *hosts, used }).collect()
         });
-        let checks = self.checks.iter().map(|check| check.read(cx).total(window, cx.now));
+        let checks = self.checks.iter().filter_map(|check| check.answers.as_ref());
+        let checks = checks.map(|answers| answers.read(cx).total(window, cx.now));
         let stability = Stability { sources: checks.chain([live.answers]).collect(), min_volume };
         let protocol = Protocol {
             handshakes: view.map(|_| upstream.handshakes),

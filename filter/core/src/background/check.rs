@@ -1,0 +1,167 @@
+//! What the answers to a check, and its Watch, make of the evidence.
+
+use super::poll::{Effect, Polling};
+use super::watch::Watch;
+use crate::base::signals::Signals;
+use crate::base::time::Nanos;
+use crate::callout::{CheckResponse, HttpCall};
+use crate::evidence::Evidence;
+use crate::facts::check::{
+    Check, CheckCall, CheckResult, CheckRule, CheckState, Observation, Position,
+};
+use crate::grpc::{CHECK_PATH, framed, request};
+use crate::score::Sample;
+use crate::state::{Change, Context, SharedStore};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A check, and the Watch that is held open beside it.
+#[derive(Debug)]
+pub(super) struct PolledCheck {
+    pub(super) check: Rc<Check>,
+    pub(super) watch: Option<Watch>,
+}
+
+/// What an observation made of a check.
+#[derive(Clone, Copy, Default)]
+struct Settled {
+    before: Position,
+    after: Position,
+    /// Whether it ever was up.
+    was_up: bool,
+}
+
+impl PolledCheck {
+    pub(super) fn new(check: &Rc<Check>) -> Self {
+        Self { check: Rc::clone(check), watch: Watch::of(&check.rule) }
+    }
+
+    /// The call that it makes.
+    pub(super) fn call(&self) -> HttpCall {
+        let rule = &self.check.rule;
+        let (cluster, host, path, grpc) = match &rule.call {
+            CheckCall::Http(http) => (&http.cluster, &http.host, &*http.path, None),
+            CheckCall::Grpc(check) => {
+                let message = framed(&request(&check.service));
+                (&check.cluster, &check.authority, CHECK_PATH, Some(message))
+            }
+        };
+        HttpCall {
+            cluster: cluster.clone(),
+            host: host.clone(),
+            path: path.to_owned(),
+            grpc,
+            timeout: wait_limit(rule),
+        }
+    }
+
+    /// The service that it asks for.
+    pub(super) fn service(&self) -> Option<&str> {
+        match &self.check.rule.call {
+            CheckCall::Grpc(check) => Some(&check.service),
+            CheckCall::Http(_) => None,
+        }
+    }
+
+    /// Takes note of what came of asking.
+    pub(super) fn on_response(
+        &mut self,
+        polling: &Polling,
+        evidence: &Evidence,
+        signals: &mut Signals,
+        cx: Context<'_, impl SharedStore>,
+    ) -> Effect {
+        let (check, Polling { response, took, .. }) = (&*self.check, polling);
+        let observation = Observation::judge(&check.rule, response, *took, cx.now);
+        let healthy = observation.healthy;
+        signals.raise.push(check.metrics.results.of(CheckResult::of(response, healthy)));
+        if let Some(score) = &evidence.score {
+            let sample = if healthy { Sample::answered(*took) } else { Sample::lost() };
+            score.record_check(check, &sample, cx);
+        }
+        let settled = settle(check, &observation, CheckState::record, signals, cx);
+        let fell = settled.before == Position::Up && settled.after == Position::Down;
+        if let Some(watch) = self.watch.as_mut().filter(|_| fell)
+            && *response == CheckResponse::Timeout
+        {
+            watch.distrust();
+        }
+        settled.effect()
+    }
+
+    /// What comes too late counts no more, but tells a slow one from a dead one.
+    pub(super) fn on_late_response(
+        &self,
+        response: &CheckResponse,
+        took: Nanos,
+        cx: Context<'_, impl SharedStore>,
+    ) {
+        let status = match response {
+            CheckResponse::Answer(status) => status.to_string(),
+            CheckResponse::Health(status) => status.word().to_owned(),
+            _ => return,
+        };
+        // Where it can't be written, only the words are less telling.
+        let _ = self.check.state.update(cx, |state| {
+            state.amend(Observation::judge_late(&self.check.rule, &status, took, cx.now));
+            Change::Write(())
+        });
+    }
+
+    /// Takes note of what its Watch has shown.
+    pub(super) fn on_watched(
+        &self,
+        healthy: bool,
+        output: String,
+        signals: &mut Signals,
+        cx: Context<'_, impl SharedStore>,
+    ) -> Effect {
+        let observation = Observation::watched(healthy, output, cx.now);
+        let result = if healthy { CheckResult::Pass } else { CheckResult::Fail };
+        signals.raise.push(self.check.metrics.results.of(result));
+        let decide = |state: &mut CheckState, _: &CheckRule, it: Observation| state.decide(it);
+        settle(&self.check, &observation, decide, signals, cx).effect()
+    }
+}
+
+impl Settled {
+    fn effect(self) -> Effect {
+        let changes_verdicts = self.before != self.after;
+        Effect { was_answered: self.was_up, changes_verdicts }
+    }
+}
+
+/// Has an observation change a check's state, and shows and says its position before and
+/// after.
+fn settle(
+    check: &Check,
+    observation: &Observation,
+    change: fn(&mut CheckState, &CheckRule, Observation),
+    signals: &mut Signals,
+    cx: Context<'_, impl SharedStore>,
+) -> Settled {
+    let Check { rule, state, metrics, .. } = check;
+    let settled = state.update(cx, |state| {
+        let before = state.position(rule.initial);
+        change(state, rule, observation.clone());
+        let after = state.position(rule.initial);
+        Change::Write(Settled { before, after, was_up: state.was_up() })
+    });
+    let Ok(settled) = settled else { return Settled::default() };
+    signals.set.push((metrics.up, u64::from(settled.after == Position::Up)));
+    let (name, reason) = (&rule.name, &observation.output);
+    match (settled.before, settled.after) {
+        (Position::Unknown | Position::Up, Position::Down) => {
+            signals.log.push(format!("check {name:?} is down: {reason}"));
+        }
+        (Position::Down, Position::Up) => signals.log.push(format!("check {name:?} is up")),
+        _ => {}
+    }
+    settled
+}
+
+/// How long a call is left under way: beyond its timeout where the next round
+/// leaves room for it.
+fn wait_limit(rule: &CheckRule) -> Duration {
+    rule.timeout.max((rule.timeout * 2).min(rule.interval * 17 / 20))
+}
