@@ -2,7 +2,8 @@
 //!
 //! The crate `proxy-wasm` has them too, but whoever links it gets its dispatcher:
 //! an export for every callback there is, under the names that the filter's own
-//! must have. A test holds these to its numbers (`filter/trim/tests/abi.rs`).
+//! must have. `docs/architecture.md` has what that would cost, and a test holds these
+//! to its numbers (`filter/trim/tests/abi.rs`).
 
 /// What becomes of a stream after a callback: `proxy_action_t`.
 #[repr(u32)]
@@ -30,6 +31,14 @@ pub enum LogLevel {
     Error = 4,
     /// The end of the module.
     Critical = 5,
+}
+
+/// What of a stream is meant: `proxy_stream_type_t`.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamType {
+    /// The request of an HTTP stream.
+    HttpRequest = 0,
 }
 
 /// Bytes that the host holds: `proxy_buffer_type_t`.

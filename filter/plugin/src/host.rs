@@ -14,7 +14,7 @@ pub use calls::{Answer, Clusters, call_status, is_calling, watch_message};
 pub use heads::{CompletedStream, Request, Response};
 pub use memory::allocate;
 
-use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
+use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status, StreamType};
 use crate::dispatch::{RootId, StreamId};
 use heartbeat_core::base::metric::{Metric, MetricKind};
 use heartbeat_core::base::time::{Instant, WallTime};
@@ -27,9 +27,6 @@ use std::time::Duration;
 
 /// Not a gRPC status: the answer is no gRPC answer, or Envoy chooses.
 const NO_GRPC_STATUS: i32 = -1;
-
-/// `proxy_stream_type_t`: the request of an HTTP stream.
-const HTTP_REQUEST: u32 = 0;
 
 /// Asks for a value that the host hands over in memory that it has us allocate.
 ///
@@ -191,13 +188,13 @@ pub fn on_behalf_of<T>(stream: StreamId, root: RootId, act: impl FnOnce() -> T) 
 /// Lets the stream's request go on that was paused.
 pub fn continue_request() {
     // SAFETY: passes a plain number.
-    unsafe { proxy_continue_stream(HTTP_REQUEST) };
+    unsafe { proxy_continue_stream(StreamType::HttpRequest) };
 }
 
 /// Breaks the stream off.
 pub fn close_stream() {
     // SAFETY: passes a plain number.
-    unsafe { proxy_close_stream(HTTP_REQUEST) };
+    unsafe { proxy_close_stream(StreamType::HttpRequest) };
 }
 
 /// Sets the response's `grpc-status` trailer; at the end of a body this makes the

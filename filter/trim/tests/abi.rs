@@ -5,14 +5,15 @@ mod abi;
 
 use proxy_wasm::types as sdk;
 
-/// Compares the numbers of the variants named.
+/// Compares the numbers of all variants. One that isn't named doesn't compile.
 macro_rules! agree {
     ($kind:ident: $($variant:ident)+) => {
-        $(assert_eq!(
-            abi::$kind::$variant as u32,
-            sdk::$kind::$variant as u32,
-            "{}::{}", stringify!($kind), stringify!($variant),
-        );)+
+        let of_the_sdk = |word| match word {
+            $(abi::$kind::$variant => sdk::$kind::$variant as u32,)+
+        };
+        for word in [$(abi::$kind::$variant),+] {
+            assert_eq!(word as u32, of_the_sdk(word), "{}::{word:?}", stringify!($kind));
+        }
     };
 }
 
@@ -20,6 +21,7 @@ macro_rules! agree {
 fn every_word_of_the_abi_has_the_sdks_number() {
     agree!(Action: Continue Pause);
     agree!(LogLevel: Trace Debug Info Warn Error Critical);
+    agree!(StreamType: HttpRequest);
     agree!(BufferType: HttpRequestBody HttpResponseBody HttpCallResponseBody GrpcReceiveBuffer
         PluginConfiguration);
     agree!(MapType: HttpRequestHeaders HttpResponseHeaders HttpResponseTrailers

@@ -1,6 +1,6 @@
 //! The host calls that the filter makes, as the ABI declares them.
 
-use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status};
+use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status, StreamType};
 
 /// `__wasi_clockid_t`: a clock that is never set.
 pub const CLOCK_MONOTONIC: u32 = 1;
@@ -147,6 +147,6 @@ unsafe extern "C" {
         message: *mut *mut u8,
         message_size: *mut usize,
     ) -> Status;
-    pub fn proxy_continue_stream(stream: u32) -> Status;
-    pub fn proxy_close_stream(stream: u32) -> Status;
+    pub fn proxy_continue_stream(stream: StreamType) -> Status;
+    pub fn proxy_close_stream(stream: StreamType) -> Status;
 }
