@@ -17,7 +17,6 @@
 //! # }
 //! ```
 
-mod addresses;
 mod admin;
 mod builder;
 mod clock;
@@ -32,7 +31,6 @@ pub(crate) mod port;
 mod process;
 mod recipe;
 mod reload;
-mod walk;
 
 pub use self::builder::{EnvoyBuilder, Ports};
 pub use self::config::PluginConfig;

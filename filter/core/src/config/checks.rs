@@ -1,9 +1,11 @@
 //! `checks` and `admin`: what the proxy asks on its own account.
 
 use super::guards::positive;
+use super::keys;
 use super::matching::exact_path;
 use super::names::{plain_name, refuse_twins};
-use super::reader::{Object, Reader};
+use super::object::Object;
+use super::reader::Reader;
 use super::statuses::status_pattern;
 use crate::base::units::parse_duration;
 use crate::facts::admin::AdminRule;
@@ -11,130 +13,97 @@ use crate::facts::check::{CheckCall, CheckRule, GrpcCheck, HttpCheck, Initial};
 use crate::matching::status::StatusPattern;
 use std::time::Duration;
 
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-const DEFAULT_ADMIN_INTERVAL: Duration = Duration::from_secs(1);
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1);
-const DEFAULT_RISE: u32 = 2;
-const DEFAULT_FALL: u32 = 3;
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
-const MOST_IN_A_ROW: u32 = 1_000;
-const MOST_CHECKS: usize = 64;
 /// Longer than any that is in use; its length fits one byte of a message.
 const LONGEST_SERVICE: usize = 120;
 /// The host of a request to a cluster whose name can't be one.
 const NO_HOST: &str = "localhost";
 
 /// Reads `checks`.
-pub(super) fn read(list: &Reader<'_>) -> Option<Vec<CheckRule>> {
-    let items = list.list()?;
-    if items.len() > MOST_CHECKS {
-        list.error(format!("has {} items; keep {MOST_CHECKS} at most", items.len()));
-    }
-    let rules: Vec<Option<CheckRule>> = items.iter().map(read_check).collect();
+pub(super) fn read(root: &Object<'_>) -> Vec<CheckRule> {
+    let items = root.items("checks");
+    let rules: Vec<Option<CheckRule>> = items.iter().map(|item| item.sound(read_check)).collect();
     refuse_twins("check", &items, &rules, |rule| &rule.name);
-    rules.into_iter().collect()
+    rules.into_iter().flatten().collect()
 }
 
-fn read_check(reader: &Reader<'_>) -> Option<CheckRule> {
-    let object = reader
-        .object(&["name", "http", "grpc", "interval", "timeout", "rise", "fall", "initial"])?;
-    let name = object.required("name", r#""name": "db""#).and_then(|name| name.parsed(check_name));
+fn read_check(reader: &Reader<'_>) -> CheckRule {
+    let object = reader.object(keys::checks::CHECK);
+    let name = object.value("name", check_name);
     let call = read_call(&object);
-    let (interval, timeout) = read_pace(&object, DEFAULT_INTERVAL)?;
-    let in_a_row = |key, default| {
-        object.or_default(key, default, |reader| reader.count_from_one(MOST_IN_A_ROW))
-    };
-    let (rise, fall) = (in_a_row("rise", DEFAULT_RISE), in_a_row("fall", DEFAULT_FALL));
-    let initial = object.or_default("initial", Initial::Unknown, |reader| {
-        reader.one_of(&[("unknown", Initial::Unknown), ("pass", Initial::Pass)])
-    });
-    Some(CheckRule {
-        name: name?,
-        call: call?,
+    let (interval, timeout) = read_pace(&object);
+    CheckRule {
+        name,
+        call,
         interval,
         timeout,
-        rise: rise?,
-        fall: fall?,
-        initial: initial?,
-    })
-}
-
-fn read_call(object: &Object<'_>) -> Option<CheckCall> {
-    match (object.get("http"), object.get("grpc")) {
-        (Some(http), None) => read_http(&http).map(CheckCall::Http),
-        (None, Some(grpc)) => read_grpc(&grpc).map(CheckCall::Grpc),
-        (None, None) => {
-            object.error(
-                r#"asks nothing; add "http": { "cluster": "db", "path": "/ping" } or "grpc": { "cluster": "db" }"#,
-            );
-            None
-        }
-        (Some(http), Some(grpc)) => {
-            object.error(r#"asks over "http" and "grpc"; write a check for each"#);
-            // What is wrong with either is to be known as well.
-            let _ = (read_http(&http), read_grpc(&grpc));
-            None
-        }
+        rise: object.count("rise"),
+        fall: object.count("fall"),
+        initial: object.word("initial", Initial::Unknown, &[Initial::Pass]),
     }
 }
 
-fn read_grpc(reader: &Reader<'_>) -> Option<GrpcCheck> {
-    let object = reader.object(&["cluster", "service", "authority", "watch"])?;
-    let cluster = read_cluster(&object);
-    let authority = object.optional("authority", |reader| reader.parsed(host));
-    let service = object.or_default("service", String::new(), |reader| reader.parsed(grpc_service));
-    let watch = object.or_default("watch", false, Reader::bool);
-    let cluster = cluster?;
-    let authority = authority?.unwrap_or_else(|| default_host(&cluster));
-    Some(GrpcCheck { cluster, service: service?, authority, watch: watch? })
+fn read_call(object: &Object<'_>) -> CheckCall {
+    match object.chosen().as_slice() {
+        [_] => {}
+        [] => object.error(
+            r#"asks nothing; add "http": { "cluster": "db", "path": "/ping" } or "grpc": { "cluster": "db" }"#,
+        ),
+        _ => object.error(r#"asks over "http" and "grpc"; write a check for each"#),
+    }
+    let http = object.optional_object("http", read_http);
+    // Where there is neither, this stands in its place.
+    let grpc = || read_grpc(&object.object("grpc"));
+    match http {
+        Some(http) if !object.has("grpc") => CheckCall::Http(http),
+        _ => CheckCall::Grpc(grpc()),
+    }
 }
 
-fn read_http(reader: &Reader<'_>) -> Option<HttpCheck> {
-    let object = reader.object(&["cluster", "path", "host", "expect"])?;
-    let cluster = read_cluster(&object);
-    let path = object.required("path", r#""path": "/ping""#).and_then(|path| path.parsed(target));
-    let host = object.optional("host", |reader| reader.parsed(host));
-    let expect = object.or_default("expect", vec![StatusPattern::Class(2)], |reader| {
-        reader.list_of(status_pattern)
-    });
-    let cluster = cluster?;
-    Some(HttpCheck {
-        host: host?.unwrap_or_else(|| default_host(&cluster)),
+fn read_grpc(object: &Object<'_>) -> GrpcCheck {
+    let cluster = object.value("cluster", cluster_name);
+    let authority = object.optional("authority", host);
+    GrpcCheck {
+        service: object.value("service", grpc_service),
+        authority: authority.unwrap_or_else(|| default_host(&cluster)),
+        watch: object.flag("watch"),
         cluster,
-        path: path?,
-        expect: expect?,
-    })
+    }
+}
+
+fn read_http(object: &Object<'_>) -> HttpCheck {
+    let cluster = object.value("cluster", cluster_name);
+    let path = object.value("path", target);
+    let host = object.optional("host", host);
+    let mut expect = object.list("expect", status_pattern);
+    if !object.has("expect") {
+        expect.push(StatusPattern::Class(2));
+    }
+    HttpCheck { host: host.unwrap_or_else(|| default_host(&cluster)), cluster, path, expect }
 }
 
 /// Reads `admin`.
-pub(super) fn read_admin(reader: &Reader<'_>) -> Option<AdminRule> {
-    let object = reader.object(&["cluster", "interval", "timeout"])?;
-    let cluster = read_cluster(&object);
-    let (interval, timeout) = read_pace(&object, DEFAULT_ADMIN_INTERVAL)?;
-    Some(AdminRule { cluster: cluster?, interval, timeout })
+pub(super) fn read_admin(object: &Object<'_>) -> AdminRule {
+    let cluster = object.value("cluster", cluster_name);
+    let (interval, timeout) = read_pace(object);
+    AdminRule { cluster, interval, timeout }
 }
 
 /// Reads `interval` and `timeout`. The answer to a poll must be there before
 /// the next is asked.
-fn read_pace(object: &Object<'_>, default_interval: Duration) -> Option<(Duration, Duration)> {
-    let interval =
-        object.or_default("interval", default_interval, |reader| reader.parsed(check_interval));
-    let default_timeout = interval.unwrap_or(DEFAULT_TIMEOUT).min(DEFAULT_TIMEOUT);
-    let timeout = object.or_default("timeout", default_timeout, |reader| reader.parsed(positive));
-    let (interval, timeout) = (interval?, timeout?);
-    if let Some(reader) = object.get("timeout").filter(|_| timeout > interval) {
+fn read_pace(object: &Object<'_>) -> (Duration, Duration) {
+    let interval = object.optional("interval", check_interval);
+    let timeout = object.value("timeout", positive);
+    if let (Some(interval), Some(reader)) = (interval, object.get("timeout"))
+        && timeout > interval
+    {
         let milliseconds = interval.as_millis();
         reader.error(format!(
             "is longer than the interval; write \"{milliseconds}ms\" or less, or a longer interval"
         ));
     }
-    Some((interval, timeout))
-}
-
-fn read_cluster(object: &Object<'_>) -> Option<String> {
-    object
-        .required("cluster", r#""cluster": "db", the name of an Envoy cluster"#)
-        .and_then(|cluster| cluster.parsed(cluster_name))
+    let interval = interval.unwrap_or_default();
+    (interval, timeout.min(interval))
 }
 
 /// The name of an Envoy cluster: not empty; the rest is Envoy's to say.

@@ -6,9 +6,11 @@ mod series;
 mod tests;
 mod when;
 
+use super::keys;
 use super::matchers::header_name;
 use super::names::refuse_twins;
-use super::reader::{Object, Reader};
+use super::object::Object;
+use super::reader::Reader;
 use crate::base::metric::MetricKind;
 use crate::counters::rule::{CounterRule, ValueSource};
 
@@ -19,59 +21,47 @@ const OF_HISTOGRAMS: [&str; 3] = ["_bucket", "_sum", "_count"];
 const LONGEST_NAME: usize = 128;
 
 /// Reads the list of counters.
-pub(super) fn read(list: &Reader<'_>) -> Option<Vec<CounterRule>> {
-    let items = list.list()?;
-    let rules: Vec<Option<CounterRule>> = items.iter().map(read_counter).collect();
+pub(super) fn read(root: &Object<'_>) -> Vec<CounterRule> {
+    let items = root.items("counters");
+    let rules: Vec<Option<CounterRule>> =
+        items.iter().map(|item| item.sound(read_counter)).collect();
     refuse_twins("counter", &items, &rules, |rule| &rule.name);
     refuse_parts_of_histograms(&items, &rules);
     labels::refuse_endings(&items);
-    let rules: Vec<CounterRule> = rules.into_iter().collect::<Option<_>>()?;
-    series::limit_all(list, &rules)?;
-    Some(rules)
-}
-
-fn read_counter(reader: &Reader<'_>) -> Option<CounterRule> {
-    let object = reader.object(&["name", "type", "value", "when", "labels"])?;
-    let name = object
-        .required("name", r#""name": "payment_request_success""#)
-        .and_then(|name| name.parsed(metric_name));
-    let kind = object.or_default("type", MetricKind::Counter, |kind| {
-        kind.one_of(&[
-            ("counter", MetricKind::Counter),
-            ("gauge", MetricKind::Gauge),
-            ("histogram", MetricKind::Histogram),
-        ])
-    });
-    let value = object.optional("value", read_value);
-    refuse_missing_value(&object, kind);
-    let example = r#""when": { "response": { "status": ["2xx"] } }"#;
-    let when = object.required("when", example).and_then(|when| when::read(&when));
-    let labels = object.or_default("labels", Vec::new(), labels::read);
-    Some(CounterRule { name: name?, kind: kind?, value: value?, when: when?, labels: labels? })
-}
-
-fn read_value(reader: &Reader<'_>) -> Option<ValueSource> {
-    if reader.text().is_some() {
-        return reader
-            .one_of(&[
-                ("duration_ms", &ValueSource::DurationMs),
-                ("request_bytes", &ValueSource::RequestBytes),
-                ("response_bytes", &ValueSource::ResponseBytes),
-            ])
-            .cloned();
+    let rules: Vec<CounterRule> = rules.into_iter().flatten().collect();
+    if rules.len() == items.len() {
+        series::limit_all(root, &rules);
     }
-    let object = reader.object(&["response_header"])?;
-    let header = object.required("response_header", r#""response_header": "x-amount""#)?;
-    header.parsed(header_name).map(ValueSource::ResponseHeader)
+    rules
 }
 
-fn refuse_missing_value(counter: &Object<'_>, kind: Option<MetricKind>) {
+fn read_counter(reader: &Reader<'_>) -> CounterRule {
+    let object = reader.object(keys::counters::COUNTER);
+    let name = object.value("name", metric_name);
+    let (gauge, histogram) = (MetricKind::Gauge, MetricKind::Histogram);
+    let kind = object.word("type", MetricKind::Counter, &[gauge, histogram]);
+    let value = object.get("value").map(|reader| read_value(&object, reader));
+    refuse_missing_value(&object, kind);
+    let when = when::read(&object.object("when"));
+    let labels = object.get("labels").map(labels::read).unwrap_or_default();
+    CounterRule { name, kind, value, when, labels }
+}
+
+fn read_value(counter: &Object<'_>, reader: Reader<'_>) -> ValueSource {
+    if reader.text().is_some() {
+        let others = [ValueSource::RequestBytes, ValueSource::ResponseBytes];
+        return counter.word("value", ValueSource::DurationMs, &others);
+    }
+    ValueSource::ResponseHeader(counter.object("value").value("response_header", header_name))
+}
+
+fn refuse_missing_value(counter: &Object<'_>, kind: MetricKind) {
     let what = match kind {
-        Some(MetricKind::Gauge) => "a gauge",
-        Some(MetricKind::Histogram) => "a histogram",
-        _ => return,
+        MetricKind::Gauge => "a gauge",
+        MetricKind::Histogram => "a histogram",
+        MetricKind::Counter => return,
     };
-    if counter.get("value").is_none() {
+    if !counter.has("value") {
         counter.error(format!(r#"is {what} of nothing; add "value": "duration_ms""#));
     }
 }

@@ -1,50 +1,29 @@
 //! Header matchers, alike for probes and counters.
 
+use super::keys;
+use super::object::Object;
 use super::reader::Reader;
 use crate::http::headers::AUTHORITY;
 use crate::matching::header::{HeaderMatcher, HeaderTest};
 
-/// Reads a list of header matchers; all of them must hold.
-pub(super) fn read_list(list: &Reader<'_>) -> Option<Vec<HeaderMatcher>> {
-    let matchers: Vec<_> = list.filled_list()?.iter().map(read).collect();
-    matchers.into_iter().collect()
+/// Reads `headers` of an object: matchers, all of which must hold.
+pub(super) fn read_list(object: &Object<'_>) -> Vec<HeaderMatcher> {
+    object.items("headers").iter().map(read).collect()
 }
 
-const TESTS: [&str; 5] = ["present", "exact", "prefix", "suffix", "contains"];
-
-fn read(reader: &Reader<'_>) -> Option<HeaderMatcher> {
-    let [present, exact, prefix, suffix, contains] = TESTS;
-    let object = reader.object(&["name", present, exact, prefix, suffix, contains, "not"])?;
-    let name = object
-        .required("name", r#""name": "user-agent""#)
-        .and_then(|reader| reader.parsed(header_name));
-    let not = object.get("not").map_or(Some(false), |reader| reader.bool());
-
-    let given: Vec<&str> = TESTS.into_iter().filter(|test| object.get(test).is_some()).collect();
-    let text = |key: &str| object.get(key).and_then(|value| value.parsed(filled));
-    let test = match given.as_slice() {
-        [] => {
-            object.error(format!("has no condition; add one of {}", TESTS.join(", ")));
-            None
-        }
-        [one] if *one == present => {
-            object.get(present).and_then(|value| value.bool()).map(HeaderTest::Present)
-        }
-        [one] if *one == exact => {
-            // Unlike the others, it has a meaning when empty.
-            let text = object.get(exact).and_then(|value| value.string());
-            text.map(|text| HeaderTest::Exact(text.to_owned()))
-        }
-        [one] if *one == prefix => text(prefix).map(HeaderTest::Prefix),
-        [one] if *one == suffix => text(suffix).map(HeaderTest::Suffix),
-        [_] => text(contains).map(HeaderTest::Contains),
-        several => {
-            let several = several.join(" and ");
-            object.error(format!("has {several}; write one matcher for each"));
-            None
-        }
+fn read(reader: &Reader<'_>) -> HeaderMatcher {
+    let object = reader.object(keys::probes::HEADER);
+    let name = object.value("name", header_name);
+    let not = object.flag("not");
+    let test = match object.only_choice("has no condition", "write one matcher for each") {
+        // Unlike the others, it has a meaning when empty.
+        Some("exact") => HeaderTest::Exact(object.value("exact", |text| Ok(text.to_owned()))),
+        Some("prefix") => HeaderTest::Prefix(object.value("prefix", filled)),
+        Some("suffix") => HeaderTest::Suffix(object.value("suffix", filled)),
+        Some("contains") => HeaderTest::Contains(object.value("contains", filled)),
+        _ => HeaderTest::Present(object.flag("present")),
     };
-    Some(HeaderMatcher { name: name?, test: test?, not: not? })
+    HeaderMatcher { name, test, not }
 }
 
 /// A field name (RFC 9110, section 5.1), folded to lower case as Envoy does, which keeps

@@ -1,52 +1,35 @@
-//! `match`: what a probe rule recognises.
+//! `match`: which requests a probe's rule takes.
 
 use super::matchers;
-use super::reader::{Object, Reader};
+use super::object::Object;
 use crate::grpc::GrpcMethod;
 use crate::matching::rule::{GrpcMatch, HttpMatch, Match, PathMatch, ServicePattern};
 
 /// Reads `match`.
-pub(super) fn read(reader: &Reader<'_>) -> Option<Match> {
-    let [path, path_prefix, methods, headers] = HTTP_KEYS;
-    let object = reader.object(&[path, path_prefix, methods, headers, "grpc"])?;
-    let Some(grpc) = object.get("grpc") else {
-        let somewhere = [path, path_prefix, headers].iter().any(|key| object.get(key).is_some());
-        if !somewhere {
-            object.error(r#"recognises nothing; add "path": "/health""#);
-        }
-        return read_http(&object).filter(|_| somewhere).map(Match::Http);
-    };
-    for key in HTTP_KEYS {
-        if let Some(other) = object.get(key) {
-            other.error("can't stand beside \"grpc\"; write a probe of its own");
-        }
+pub(super) fn read(object: &Object<'_>) -> Match {
+    if object.has("grpc") {
+        object.refuse_idle(None);
+        return Match::Grpc(read_grpc(&object.object("grpc")));
     }
-    read_grpc(&grpc).map(Match::Grpc)
+    if object.chosen().is_empty() {
+        object.error(r#"recognises nothing; add "path": "/health""#);
+    }
+    Match::Http(read_http(object))
 }
 
-/// The keys that [`read_http`] reads.
-pub(super) const HTTP_KEYS: [&str; 4] = ["path", "path_prefix", "methods", "headers"];
-
 /// Reads conditions on a request; without any it takes all.
-pub(super) fn read_http(object: &Object<'_>) -> Option<HttpMatch> {
+pub(super) fn read_http(object: &Object<'_>) -> HttpMatch {
+    object.refuse_idle(None);
     let path = match (object.get("path"), object.get("path_prefix")) {
         (Some(path), None) => path.parsed(exact_path).map(PathMatch::Exact),
-        (None, Some(prefix)) => prefix.parsed(path_prefix).map(|prefix| match prefix {
-            prefix if prefix.is_empty() => PathMatch::Any,
-            prefix => PathMatch::Prefix(prefix),
-        }),
-        (Some(_), Some(prefix)) => {
-            prefix.error("can't stand beside \"path\"; keep one of them");
-            None
-        }
-        (None, None) => Some(PathMatch::Any),
+        (None, Some(prefix)) => prefix.parsed(path_prefix),
+        _ => None,
     };
-    let methods = match object.get("methods") {
-        Some(list) => list.list_of(http_method),
-        None => Some(Vec::new()),
-    };
-    let headers = object.get("headers").map_or(Some(Vec::new()), |list| matchers::read_list(&list));
-    Some(HttpMatch { path: path?, methods: methods?, headers: headers? })
+    HttpMatch {
+        path: path.unwrap_or(PathMatch::Any),
+        methods: object.list("methods", http_method),
+        headers: matchers::read_list(object),
+    }
 }
 
 /// A path without query.
@@ -73,9 +56,12 @@ pub(super) fn exact_path(text: &str) -> Result<String, String> {
 }
 
 /// A prefix of whole segments: `/status` and `/status/` mean the same.
-fn path_prefix(text: &str) -> Result<String, String> {
+fn path_prefix(text: &str) -> Result<PathMatch, String> {
     let path = exact_path(text)?;
-    Ok(path.strip_suffix('/').unwrap_or(&path).to_owned())
+    Ok(match path.strip_suffix('/').unwrap_or(&path) {
+        "" => PathMatch::Any,
+        prefix => PathMatch::Prefix(prefix.to_owned()),
+    })
 }
 
 /// A method (RFC 9110, section 9.1); methods are case-sensitive.
@@ -92,20 +78,18 @@ fn http_method(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-const GRPC_METHODS: [(&str, GrpcMethod); 3] =
-    [("Check", GrpcMethod::Check), ("List", GrpcMethod::List), ("Watch", GrpcMethod::Watch)];
-
-fn read_grpc(reader: &Reader<'_>) -> Option<GrpcMatch> {
-    let object = reader.object(&["methods", "services"])?;
-    let services = object
-        .or_default("services", vec![ServicePattern::Any], |list| list.list_of(service_pattern));
-    let methods = match object.get("methods") {
-        Some(list) => list
-            .filled_list()
-            .and_then(|items| items.iter().map(|item| item.one_of(&GRPC_METHODS)).collect()),
-        None => Some(GRPC_METHODS.iter().map(|(_, method)| *method).collect()),
-    };
-    Some(GrpcMatch { methods: methods?, services: services? })
+fn read_grpc(object: &Object<'_>) -> GrpcMatch {
+    let mut services = object.list("services", service_pattern);
+    if !object.has("services") {
+        services.push(ServicePattern::Any);
+    }
+    let words = object.words("methods");
+    let is_asked = |word: &str| words.is_empty() || words.contains(&word);
+    let mut methods = Vec::new();
+    methods.extend(is_asked("Check").then_some(GrpcMethod::Check));
+    methods.extend(is_asked("List").then_some(GrpcMethod::List));
+    methods.extend(is_asked("Watch").then_some(GrpcMethod::Watch));
+    GrpcMatch { methods, services }
 }
 
 /// The longest name of a service that a call may ask for, in bytes.

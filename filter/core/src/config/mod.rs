@@ -9,12 +9,15 @@ mod counters;
 mod errors;
 mod evidence;
 mod guards;
+mod keys;
 mod matchers;
 mod matching;
 mod names;
+mod object;
 mod probes;
 mod reader;
 mod score;
+mod spelling;
 mod statuses;
 mod tree;
 
@@ -26,7 +29,8 @@ use crate::facts::admin::AdminRule;
 use crate::facts::check::CheckRule;
 use crate::probe::ProbeRule;
 use crate::score::ScoreRule;
-use reader::{Notes, Object, Reader};
+use object::Object;
+use reader::{Notes, Reader};
 use tree::Json;
 
 /// The probe rules in force when a configuration names none, in the
@@ -64,40 +68,26 @@ impl Config {
         let text = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
         let json = read_json(text)?;
         let notes = Notes::new(&json);
-        let config = Self::read(&Reader::root(&notes));
+        let config = Self::read(&Reader::root(&notes).object(keys::ROOT));
         let errors = notes.into_errors();
-        match config {
-            Some(config) if errors.0.is_empty() => Ok(config),
-            _ => Err(errors),
-        }
+        if errors.0.is_empty() { Ok(config) } else { Err(errors) }
     }
 
-    fn read(root: &Reader<'_>) -> Option<Self> {
-        let object =
-            root.object(&["probes", "checks", "admin", "score", "grpc_replies", "counters"])?;
-        let probes = match object.get("probes") {
-            Some(list) => probes::read(&list),
-            None => Some(default_probes()),
+    fn read(root: &Object<'_>) -> Self {
+        let default_probes = !root.has("probes");
+        let config = Self {
+            probes: if default_probes { read_default_probes() } else { probes::read(root) },
+            default_probes,
+            checks: checks::read(root),
+            admin: root.optional_object("admin", checks::read_admin),
+            score: root.optional_object("score", score::read),
+            grpc_replies: root.optional_object("grpc_replies", |replies| {
+                replies.value("path", matching::exact_path)
+            }),
+            counters: counters::read(root),
         };
-        let checks = object.or_default("checks", Vec::new(), checks::read);
-        let admin = object.optional("admin", checks::read_admin);
-        let score = object.optional("score", score::read);
-        let grpc_replies = object.optional("grpc_replies", |reader| {
-            let object = reader.object(&["path"])?;
-            let example = r#""path": "/.heartbeat/grpc""#;
-            object.required("path", example).and_then(|path| path.parsed(matching::exact_path))
-        });
-        let counters = object.or_default("counters", Vec::new(), counters::read);
-        refuse_dangling(&object);
-        Some(Self {
-            probes: probes?,
-            default_probes: object.get("probes").is_none(),
-            checks: checks?,
-            admin: admin?,
-            score: score?,
-            grpc_replies: grpc_replies?,
-            counters: counters?,
-        })
+        refuse_dangling(root);
+        config
     }
 }
 
@@ -116,10 +106,10 @@ fn refuse_dangling(root: &Object<'_>) {
             }
             let needs_admin =
                 ["server", "cluster", "clusters"].iter().any(|key| item.member(key).is_some());
-            if item.member("score").is_some() && root.get("score").is_none() {
+            if item.member("score").is_some() && !root.has("score") {
                 item.error(r#"needs the score; add "score": {} to the configuration"#);
             }
-            if needs_admin && root.get("admin").is_none() {
+            if needs_admin && !root.has("admin") {
                 item.error(
                     r#"needs the admin interface; add "admin": { "cluster": "envoy_admin" } to the configuration"#,
                 );
@@ -144,11 +134,9 @@ fn read_json(text: &[u8]) -> Result<Json, ConfigErrors> {
     })
 }
 
-fn default_probes() -> Vec<ProbeRule> {
-    read_json(DEFAULT_PROBES.as_bytes())
-        .ok()
-        .and_then(|json| probes::read(&Reader::root(&Notes::new(&json))))
-        .unwrap_or_default()
+fn read_default_probes() -> Vec<ProbeRule> {
+    let Ok(json) = read_json(DEFAULT_PROBES.as_bytes()) else { return Vec::new() };
+    probes::read_rules(&Reader::root(&Notes::new(&json)).items())
 }
 
 #[cfg(test)]

@@ -33,17 +33,3 @@ pub(super) fn refuse_twins<T>(
         }
     }
 }
-
-/// The items of a list, each understood by `parse`, and no two the same.
-pub(super) fn distinct(
-    list: &Reader<'_>,
-    parse: fn(&str) -> Result<String, String>,
-) -> Option<Vec<String>> {
-    let values = list.list_of(parse)?;
-    for (index, (value, item)) in values.iter().zip(list.items()).enumerate() {
-        if values.iter().take(index).any(|earlier| earlier == value) {
-            item.error(format!("{value:?} stands here twice; keep one"));
-        }
-    }
-    Some(values)
-}

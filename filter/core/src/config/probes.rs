@@ -2,42 +2,28 @@
 
 use super::evidence;
 use super::guards;
+use super::keys::{self, ProbeKind};
 use super::matching;
 use super::names::{plain_name, refuse_twins};
-use super::reader::{Object, Reader};
+use super::object::Object;
+use super::reader::Reader;
 use crate::base::units::parse_duration;
 use crate::matching::paths::PathIndex;
 use crate::matching::rule::{Match, PathMatch, ServicePattern};
 use crate::probe::{Action, Connection, ProbeRule};
 use std::time::Duration;
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
-const MOST_RETRIES: u32 = 10;
-
-const KEYS: [&str; 14] = [
-    "name",
-    "match",
-    "action",
-    "timeout",
-    "connection",
-    "retries",
-    "when",
-    "format",
-    "details",
-    "cache",
-    "limit",
-    "breaker",
-    "allow",
-    "via_http",
-];
-
 /// Reads the list of rules.
-pub(super) fn read(list: &Reader<'_>) -> Option<Vec<ProbeRule>> {
-    let items = list.list()?;
-    let rules: Vec<Option<ProbeRule>> = items.iter().map(read_rule).collect();
-    refuse_twins("probe", &items, &rules, |rule| &rule.name);
-    refuse_shadowed(&items, &rules);
-    rules.into_iter().collect()
+pub(super) fn read(root: &Object<'_>) -> Vec<ProbeRule> {
+    read_rules(&root.items("probes"))
+}
+
+/// Reads the items of the list.
+pub(super) fn read_rules(items: &[Reader<'_>]) -> Vec<ProbeRule> {
+    let rules: Vec<Option<ProbeRule>> = items.iter().map(|item| item.sound(read_rule)).collect();
+    refuse_twins("probe", items, &rules, |rule| &rule.name);
+    refuse_shadowed(items, &rules);
+    rules.into_iter().flatten().collect()
 }
 
 /// Refuses every rule that an earlier one leaves nothing. To hold each against all before
@@ -81,104 +67,59 @@ fn as_path(service: &ServicePattern) -> PathMatch {
     }
 }
 
-fn read_rule(reader: &Reader<'_>) -> Option<ProbeRule> {
-    let object = reader.object(&KEYS)?;
-    let name = object
-        .required("name", r#""name": "liveness""#)
-        .and_then(|name| name.parsed(|text| plain_name("probe", text)));
-    let matcher = object
-        .required("match", r#""match": { "path": "/health" }"#)
-        .and_then(|reader| matching::read(&reader));
+fn read_rule(reader: &Reader<'_>) -> ProbeRule {
+    let object = reader.object(keys::probes::PROBE);
+    let name = object.value("name", |text| plain_name("probe", text));
+    let before = reader.mistakes();
+    let matcher = matching::read(&object.object("match"));
     let action = read_action(&object);
-    let timeout = object.optional("timeout", |reader| reader.parsed(timeout));
-    let connection = object.or_default("connection", Connection::Auto, |reader| {
-        reader.one_of(&[
-            ("auto", Connection::Auto),
-            ("close", Connection::Close),
-            ("keep", Connection::Keep),
-        ])
-    });
-    let retries = object.or_default("retries", 0, |reader| reader.count(MOST_RETRIES));
-    let limit = object.optional("limit", guards::read_limit);
-    let breaker = object.optional("breaker", guards::read_breaker);
-    let allow = object.optional("allow", guards::read_allow);
-    let via_http = object.optional("via_http", |path| path.parsed(matching::exact_path));
-    if let (Some(action), Some(matcher)) = (&action, &matcher) {
-        refuse_contradictions(&object, action, matcher);
+    let is_sound = reader.mistakes() == before;
+    let timeout = object.value("timeout", timeout);
+    let (asks, keeps) = (Connection::Close, Connection::Keep);
+    let rule = ProbeRule {
+        name,
+        matcher,
+        action,
+        timeout,
+        watch_timeout: timeout.filter(|_| object.has("timeout")),
+        connection: object.word("connection", Connection::Auto, &[asks, keeps]),
+        retries: object.count("retries"),
+        limit: object.optional_object("limit", guards::read_limit),
+        breaker: object.optional_object("breaker", guards::read_breaker),
+        allow: object.optional_object("allow", guards::read_allow),
+        via_http: object.optional("via_http", matching::exact_path),
+    };
+    if is_sound {
+        refuse_contradictions(&object, &rule);
     }
-    Some(ProbeRule {
-        name: name?,
-        matcher: matcher?,
-        action: action?,
-        timeout: timeout?.unwrap_or(Some(DEFAULT_TIMEOUT)),
-        watch_timeout: timeout?.flatten(),
-        connection: connection?,
-        retries: retries?,
-        limit: limit?,
-        breaker: breaker?,
-        allow: allow?,
-        via_http: via_http?,
-    })
+    rule
 }
 
-fn read_action(rule: &Object<'_>) -> Option<Action> {
-    let word = rule.get("action").map_or(Some("forward"), |reader| {
-        let words = ["forward", "cache", "respond"];
-        reader.one_of(&words.map(|word| (word, word)))
-    });
-    let cache = rule.optional("cache", guards::read_cache);
+fn read_action(rule: &Object<'_>) -> Action {
+    let cache = guards::read_cache(&rule.object("cache"));
     let respond = evidence::read_respond(rule);
-    Some(match word? {
-        "cache" => Action::Cache(cache?.unwrap_or_default()),
-        "respond" => Action::Respond(respond?),
+    match rule.word("action", "forward", &["cache", "respond"]) {
+        "cache" => Action::Cache(cache),
+        "respond" => Action::Respond(respond),
         _ => Action::Forward,
-    })
+    }
 }
 
-/// Keys that could never take effect are mistakes: whoever wrote them expects
-/// something of them.
-fn refuse_contradictions(rule: &Object<'_>, action: &Action, matcher: &Match) {
-    let on_limit = rule.get("limit").and_then(|limit| limit.member("on_limit"));
-    if let (Match::Grpc(_), Some(reader)) = (matcher, on_limit)
+fn refuse_contradictions(object: &Object<'_>, rule: &ProbeRule) {
+    let on_limit = object.get("limit").and_then(|limit| limit.member("on_limit"));
+    if let (Match::Grpc(_), Some(reader)) = (&rule.matcher, on_limit)
         && reader.text() == Some("last_verdict")
     {
         reader.error("can't repeat a message of gRPC; write \"reject\", or leave it out");
     }
-    let (what, idle): (&str, &[&str]) = match (action, matcher) {
-        (Action::Forward, Match::Http(_)) => {
-            ("a forwarded probe", &["when", "format", "details", "cache", "via_http"])
-        }
-        (Action::Respond(_), Match::Grpc(_)) => {
-            let idle = &[
-                "format",
-                "details",
-                "timeout",
-                "connection",
-                "retries",
-                "cache",
-                "breaker",
-                "via_http",
-            ];
-            ("a call that the proxy answers", idle)
-        }
-        (Action::Cache(_), Match::Grpc(_)) => {
-            ("a cached call", &["when", "format", "details", "connection", "via_http"])
-        }
-        (Action::Respond(_), _) => (
-            "a probe that the proxy answers",
-            &["timeout", "connection", "retries", "cache", "breaker", "via_http"],
-        ),
-        (Action::Cache(_), _) => ("a cached probe", &["when", "format", "details", "via_http"]),
-        (Action::Forward, Match::Grpc(_)) => {
-            let idle = &["when", "format", "details", "cache", "connection"];
-            ("a gRPC probe", idle)
-        }
-    };
-    for key in idle {
-        if let Some(reader) = rule.get(key) {
-            reader.error(format!("has no effect on {what}; leave it out"));
-        }
-    }
+    object.refuse_idle(Some(match (&rule.action, &rule.matcher) {
+        (Action::Forward, Match::Http(_)) => ProbeKind::Forwarded,
+        (Action::Cache(_), Match::Http(_)) => ProbeKind::Cached,
+        (Action::Respond(_), Match::Http(_)) => ProbeKind::Answered,
+        (Action::Forward, Match::Grpc(_)) => ProbeKind::ForwardedCall,
+        (Action::Cache(_), Match::Grpc(_)) => ProbeKind::CachedCall,
+        (Action::Respond(_), Match::Grpc(_)) => ProbeKind::AnsweredCall,
+    }));
 }
 
 fn timeout(text: &str) -> Result<Option<Duration>, String> {

@@ -11,12 +11,25 @@ use crate::probe::Action;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+mod defaults;
 mod evidence;
+#[cfg(not(target_family = "wasm"))]
+mod reference;
+#[cfg(not(target_family = "wasm"))]
+mod schema;
 mod score;
+
+/// Reads a configuration; the schema must say what the reader says.
+pub(super) fn parse(json: &str) -> Result<Config, ConfigErrors> {
+    let config = Config::parse(json.as_bytes());
+    #[cfg(not(target_family = "wasm"))]
+    schema::hold(json, config.as_ref().err());
+    config
+}
 
 /// The mistakes of a configuration, as they are logged.
 fn mistakes(json: &str) -> Vec<String> {
-    match Config::parse(json.as_bytes()) {
+    match parse(json) {
         Ok(config) => panic!("accepted: {config:?}"),
         Err(errors) => errors.0.iter().map(ToString::to_string).collect(),
     }
@@ -33,7 +46,7 @@ fn no_configuration_means_the_default_probes() {
     let nothing = Config::parse(b"").unwrap();
     let names: Vec<&str> = nothing.probes.iter().map(|probe| probe.name.as_str()).collect();
     assert_eq!(names, ["health", "healthz", "livez", "readyz", "v1_health", "grpc", "grpc_watch"]);
-    assert_eq!(nothing, Config::parse(b"{}").unwrap());
+    assert_eq!(nothing, parse("{}").unwrap());
     assert_eq!(nothing, Config::parse(b" \n ").unwrap());
 }
 
@@ -49,14 +62,13 @@ fn default_probes_are_forwarded_with_three_seconds_and_watch_with_none() {
 
 #[test]
 fn an_empty_list_of_probes_means_none() {
-    assert_eq!(Config::parse(br#"{"probes":[]}"#).unwrap().probes, []);
+    assert_eq!(parse(r#"{"probes":[]}"#).unwrap().probes, []);
 }
 
 #[test]
 fn counters_alone_leave_the_default_probes() {
-    let config = Config::parse(
-        br#"{"counters":[{"name":"ok","when":{"response":{"status":["2xx","304"]}}}]}"#,
-    );
+    let config =
+        parse(r#"{"counters":[{"name":"ok","when":{"response":{"status":["2xx","304"]}}}]}"#);
     let config = config.unwrap();
     assert_eq!(config.probes.len(), 7);
     assert_eq!(config.counters[0].when.status, [StatusPattern::Class(2), StatusPattern::Code(304)]);
@@ -213,7 +225,7 @@ fn a_call_that_the_proxy_answers_has_no_use_for_what_forwards() {
         |more: &str| format!(r#"{{"probes":[{{"name":"p","match":{{"grpc":{{}}}},{more}}}]}}"#);
     assert_eq!(
         mistakes(&call(r#""action":"respond","timeout":"1s","format":"json","via_http":"/h""#)),
-        ["format", "timeout", "via_http"].map(|key| format!(
+        ["timeout", "format", "via_http"].map(|key| format!(
             "probes[0].{key}: has no effect on a call that the proxy answers; leave it out"
         ))
     );
@@ -280,8 +292,8 @@ fn a_condition_that_is_given_is_not_empty() {
 
 #[test]
 fn the_example_of_a_guarded_probe_is_understood() {
-    let config = Config::parse(
-        br#"{"probes":[{
+    let config = parse(
+        r#"{"probes":[{
             "name": "lb",
             "match": { "path_prefix": "/status/", "headers": [{ "name": "User-Agent", "prefix": "GoogleHC/" }] },
             "action": "cache",
@@ -303,8 +315,8 @@ fn the_example_of_a_guarded_probe_is_understood() {
 
 #[test]
 fn guards_have_defaults() {
-    let config = Config::parse(
-        br#"{"probes":[{"name":"p","match":{"path":"/h"},"limit":{"rate":"50/s"},"breaker":{}}]}"#,
+    let config = parse(
+        r#"{"probes":[{"name":"p","match":{"path":"/h"},"limit":{"rate":"50/s"},"breaker":{}}]}"#,
     );
     let probe = config.unwrap().probes.remove(0);
     let limit = probe.limit.unwrap();
@@ -364,7 +376,7 @@ fn a_rule_that_is_never_reached_is_refused() {
         let json = format!(
             r#"{{"probes":[{{"name":"a","match":{first}}},{{"name":"b","match":{second}}}]}}"#
         );
-        Config::parse(json.as_bytes()).is_err()
+        parse(&json).is_err()
     };
     let ua = r#""headers":[{"name":"user-agent","present":true}]"#;
     for (first, second) in [
@@ -392,7 +404,7 @@ fn a_rule_that_is_never_reached_is_refused() {
 fn services_are_names_prefixes_or_all() {
     let probe = |grpc: &str| format!(r#"{{"probes":[{{"name":"p","match":{{"grpc":{grpc}}}}}]}}"#);
     let services = |grpc: &str| {
-        let config = Config::parse(probe(grpc).as_bytes()).unwrap();
+        let config = parse(&probe(grpc)).unwrap();
         match &config.probes[0].matcher {
             Match::Grpc(matcher) => matcher.services.clone(),
             other => panic!("{other:?}"),
@@ -419,13 +431,10 @@ fn services_are_names_prefixes_or_all() {
 #[test]
 fn a_grpc_rule_is_shadowed_by_methods_and_services() {
     let two = |earlier: &str, later: &str| {
-        Config::parse(
-            format!(
-                r#"{{"probes":[{{"name":"a","match":{{"grpc":{{"services":{earlier}}}}}}},
-                              {{"name":"b","match":{{"grpc":{{"services":{later}}}}}}}]}}"#
-            )
-            .as_bytes(),
-        )
+        parse(&format!(
+            r#"{{"probes":[{{"name":"a","match":{{"grpc":{{"services":{earlier}}}}}}},
+                          {{"name":"b","match":{{"grpc":{{"services":{later}}}}}}}]}}"#
+        ))
         .is_ok()
     };
     assert!(two(r#"["a"]"#, r#"["*"]"#));

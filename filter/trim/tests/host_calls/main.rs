@@ -8,7 +8,6 @@
 
 mod budget;
 mod envoy;
-mod host;
 mod requests;
 mod trace;
 mod worker;

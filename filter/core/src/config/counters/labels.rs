@@ -4,19 +4,16 @@
 //! brings one along.
 
 use super::series;
+use crate::config::keys;
 use crate::config::matchers::header_name;
-use crate::config::names::distinct;
+use crate::config::object::Object;
 use crate::config::reader::Reader;
 use crate::counters::rule::{Label, LabelSource};
 
-/// The attributes, by their names: Envoy's where it has one.
+/// What the table's attributes are, behind the first; they have Envoy's names.
 /// <https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes>
-const ATTRIBUTES: [(&str, &LabelSource); 4] = [
-    ("xds.cluster_name", &LabelSource::Cluster),
-    ("xds.route_name", &LabelSource::Route),
-    ("request.method", &LabelSource::Method),
-    ("response.code_class", &LabelSource::StatusClass),
-];
+const OTHER_ATTRIBUTES: [LabelSource; 3] =
+    [LabelSource::Route, LabelSource::Method, LabelSource::StatusClass];
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// The labels of the filter's own metrics.
@@ -33,7 +30,6 @@ const BUILT_IN: [&str; 9] = [
 ];
 /// Labels of Prometheus's own.
 const RESERVED: [&str; 2] = ["le", "quantile"];
-const SOURCES: [&str; 3] = ["request_header", "response_header", "attribute"];
 const LONGEST_NAME: usize = 64;
 /// In bytes; enough for the name of any cluster in Istio's own notation.
 const LONGEST_VALUE: usize = 128;
@@ -42,52 +38,42 @@ const LONGEST_VALUE: usize = 128;
 const IN_VALUES: &[u8] = b"_-./|:*@+";
 
 /// Reads the labels of one counter.
-pub(super) fn read(reader: &Reader<'_>) -> Option<Vec<Label>> {
-    let labels: Vec<Option<Label>> =
-        reader.map()?.iter().map(|(name, label)| read_label(name, label)).collect();
-    let labels: Vec<Label> = labels.into_iter().collect::<Option<_>>()?;
-    series::limit_one(reader, &labels)?;
-    Some(labels)
+pub(super) fn read(reader: Reader<'_>) -> Vec<Label> {
+    let before = reader.mistakes();
+    let labels: Vec<Label> =
+        reader.map().iter().map(|(name, label)| read_label(name, label)).collect();
+    if reader.mistakes() == before {
+        series::limit_one(&reader, &labels);
+    }
+    labels
 }
 
-fn read_label(name: &str, reader: &Reader<'_>) -> Option<Label> {
+fn read_label(name: &str, reader: &Reader<'_>) -> Label {
     let is_name = name.len() <= LONGEST_NAME && super::is_prometheus_name(name);
     if !is_name || name.starts_with("__") || RESERVED.contains(&name) {
         reader.error(r#"is not a label's name; write it like "order_type""#);
     }
-    let [request_header, response_header, attribute] = SOURCES;
-    let object = reader.object(&[request_header, response_header, attribute, "values"])?;
-    let header = |key| object.get(key).and_then(|value| value.parsed(header_name));
-    let given: Vec<&str> = SOURCES.into_iter().filter(|key| object.get(key).is_some()).collect();
-    let source = match given.as_slice() {
-        [one] if *one == request_header => header(one).map(LabelSource::RequestHeader),
-        [one] if *one == response_header => header(one).map(LabelSource::ResponseHeader),
-        [one] => object.get(one).and_then(|value| value.one_of(&ATTRIBUTES).cloned()),
-        [] => {
-            object.error(format!("is of nothing; add one of {}", SOURCES.join(", ")));
-            None
+    let object = reader.object(keys::counters::LABEL);
+    let source = match object.only_choice("is of nothing", "keep one of them") {
+        Some(key @ "request_header") => LabelSource::RequestHeader(object.value(key, header_name)),
+        Some(key @ "response_header") => {
+            LabelSource::ResponseHeader(object.value(key, header_name))
         }
-        several => {
-            object.error(format!("has {}; keep one of them", several.join(" and ")));
-            None
-        }
+        _ => object.word("attribute", LabelSource::Cluster, &OTHER_ATTRIBUTES),
     };
-    let values = object
-        .required("values", r#""values": ["retail", "wholesale"]"#)
-        .and_then(|values| read_values(&values, source.as_ref()));
-    Some(Label { name: is_name.then(|| name.to_owned())?, source: source?, values: values? })
+    let values = object.list("values", label_value);
+    if source == LabelSource::StatusClass {
+        refuse_other_classes(&object);
+    }
+    Label { name: name.to_owned(), source, values }
 }
 
-fn read_values(list: &Reader<'_>, source: Option<&LabelSource>) -> Option<Vec<String>> {
-    let values = distinct(list, label_value)?;
-    if source == Some(&LabelSource::StatusClass) {
-        for (value, item) in values.iter().zip(list.items()) {
-            if !STATUS_CLASSES.contains(&value.as_str()) {
-                item.error(format!("{value:?} is not a class of statuses; write it like \"2xx\""));
-            }
+fn refuse_other_classes(label: &Object<'_>) {
+    for item in label.get("values").map(|values| values.items()).unwrap_or_default() {
+        if let Some(value) = item.text().filter(|value| !STATUS_CLASSES.contains(value)) {
+            item.error(format!("{value:?} is not a class of statuses; write it like \"2xx\""));
         }
     }
-    Some(values)
 }
 
 fn label_value(text: &str) -> Result<String, String> {

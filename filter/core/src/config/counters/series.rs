@@ -1,6 +1,7 @@
 //! How many series counters may have: all of them exist from the start, in every
 //! worker, whatever the requests are like.
 
+use crate::config::object::Object;
 use crate::config::reader::Reader;
 use crate::counters::rule::{CounterRule, Label, series_of};
 
@@ -10,10 +11,10 @@ const MOST_OF_ONE: usize = 64;
 const MOST_OF_ALL: usize = 512;
 
 /// Refuses a counter with too many series, with the arithmetic.
-pub(super) fn limit_one(place: &Reader<'_>, labels: &[Label]) -> Option<()> {
+pub(super) fn limit_one(place: &Reader<'_>, labels: &[Label]) {
     let series = series_of(labels);
     if series <= MOST_OF_ONE {
-        return Some(());
+        return;
     }
     let factors: Vec<String> =
         labels.iter().map(|label| format!("({} + 1)", label.values.len())).collect();
@@ -22,20 +23,16 @@ pub(super) fn limit_one(place: &Reader<'_>, labels: &[Label]) -> Option<()> {
     place.error(format!(
         "{factors} = {series} series, and a metric may have {MOST_OF_ONE}; name fewer values"
     ));
-    None
 }
 
 /// Refuses counters with too many series together, with the arithmetic.
-pub(super) fn limit_all(place: &Reader<'_>, rules: &[CounterRule]) -> Option<()> {
+pub(super) fn limit_all(root: &Object<'_>, rules: &[CounterRule]) {
     let all: usize = rules.iter().map(CounterRule::series).sum();
-    if all <= MOST_OF_ALL {
-        return Some(());
-    }
+    let Some(place) = root.get("counters").filter(|_| all > MOST_OF_ALL) else { return };
     let each: Vec<String> =
         rules.iter().map(|rule| format!("{} ({})", rule.series(), rule.name)).collect();
     let each = each.join(" + ");
     place.error(format!(
         "{each} = {all} series, and all counters together may have {MOST_OF_ALL}; name fewer values, or count less"
     ));
-    None
 }

@@ -1,14 +1,14 @@
 //! The rules for `counters`.
 
 use crate::base::metric::MetricKind;
-use crate::config::Config;
+use crate::config::tests::parse;
 use crate::counters::rule::{CounterRule, LabelSource, ValueSource};
 use crate::grpc::code;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn mistakes(counters: &str) -> Vec<String> {
-    match Config::parse(format!(r#"{{"counters":[{counters}]}}"#).as_bytes()) {
+    match parse(&format!(r#"{{"counters":[{counters}]}}"#)) {
         Ok(config) => panic!("accepted: {config:?}"),
         Err(errors) => errors.0.iter().map(ToString::to_string).collect(),
     }
@@ -16,7 +16,7 @@ fn mistakes(counters: &str) -> Vec<String> {
 
 fn accepted(counters: &str) -> Vec<CounterRule> {
     let text = format!(r#"{{"counters":[{counters}]}}"#);
-    Config::parse(text.as_bytes()).unwrap_or_else(|errors| panic!("{errors}")).counters
+    parse(&text).unwrap_or_else(|errors| panic!("{errors}")).counters
 }
 
 /// A counter with some keys more.

@@ -1,7 +1,6 @@
 //! The rules of `checks`, `admin` and `when`.
 
 use super::*;
-use crate::config::Config;
 use crate::facts::check::{CheckCall, CheckRule, GrpcCheck, Initial};
 use crate::matching::status::StatusPattern;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -11,8 +10,8 @@ const RESPOND: &str = r#""name":"p","match":{"path":"/p"},"action":"respond""#;
 
 #[test]
 fn checks_have_defaults_that_fit_together() {
-    let config = Config::parse(
-        br#"{"checks":[{"name":"db","http":{"cluster":"db","path":"/ping?deep=1"}},
+    let config = parse(
+        r#"{"checks":[{"name":"db","http":{"cluster":"db","path":"/ping?deep=1"}},
                        {"name":"quick","http":{"cluster":"q","path":"/"},"interval":"300ms"}]}"#,
     );
     let checks = config.unwrap().checks;
@@ -27,8 +26,8 @@ fn checks_have_defaults_that_fit_together() {
 
 #[test]
 fn a_check_over_grpc_asks_for_the_whole_server_and_watches_nothing_unless_told() {
-    let config = Config::parse(
-        br#"{"checks":[{"name":"a","grpc":{"cluster":"app"}},
+    let config = parse(
+        r#"{"checks":[{"name":"a","grpc":{"cluster":"app"}},
                        {"name":"b","grpc":{"cluster":"app","service":"orders.v1.Orders","watch":true}}]}"#,
     );
     let call = |service: &str, watch| {

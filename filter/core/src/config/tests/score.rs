@@ -1,7 +1,6 @@
 //! `score`, and the conditions that rest on it.
 
 use super::*;
-use crate::config::Config;
 use crate::evidence::condition::{Basis, Severity};
 use crate::probe::Action;
 use crate::score::{ProtocolRule, Weight};
@@ -11,11 +10,11 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 #[test]
 fn an_empty_score_has_the_default_weights() {
-    let rule = Config::parse(br#"{"score":{}}"#).unwrap().score.unwrap();
+    let rule = parse(r#"{"score":{}}"#).unwrap().score.unwrap();
     assert_eq!(rule.weights.map(Weight::value), [0.4, 0.35, 0.25]);
     assert_eq!((rule.window, rule.min_volume), (Duration::from_secs(60), 20));
     assert_eq!(rule.protocol, ProtocolRule::default());
-    assert_eq!(Config::parse(b"{}").unwrap().score, None, "nobody keeps one unasked");
+    assert_eq!(parse("{}").unwrap().score, None, "nobody keeps one unasked");
 }
 
 #[test]
@@ -58,7 +57,7 @@ fn a_condition_on_the_score_may_say_its_severity_inside_or_outside() {
         [r#"{"score":{"min":600,"severity":"warn"}}"#, r#"{"score":{"min":600},"severity":"warn"}"#]
     {
         let json = with_condition(condition, r#""score":{},"#);
-        let config = Config::parse(json.as_bytes()).unwrap();
+        let config = parse(&json).unwrap();
         let Action::Respond(rule) = &config.probes[0].action else { panic!() };
         assert_eq!(rule.when[0].basis, Basis::Score(600));
         assert_eq!(rule.when[0].severity, Severity::Warn);

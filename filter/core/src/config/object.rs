@@ -1,0 +1,244 @@
+//! An object of the configuration, read key by key as the table says.
+
+use super::keys::{Items, Key, Kind, Presence, ProbeKind, Scope};
+use super::reader::Reader;
+
+/// An object, and the keys that it may have.
+///
+/// A key that isn't written has the table's default. As with [`Reader`], something stands
+/// in the place of a mistake once it is noted.
+#[derive(Clone, Copy)]
+pub(super) struct Object<'a> {
+    keys: &'static [Key],
+    /// The object; none stands for one without a key, of which nothing is to be said.
+    reader: Option<Reader<'a>>,
+}
+
+/// What there is of a key.
+enum Found<'a> {
+    Written(Reader<'a>),
+    Default(&'static str),
+    Nothing,
+}
+
+impl<'a> Object<'a> {
+    /// An object with these `keys`.
+    pub(super) fn new(keys: &'static [Key], reader: Option<Reader<'a>>) -> Self {
+        Self { keys, reader }
+    }
+
+    /// Notes a mistake about the object as a whole.
+    pub(super) fn error(&self, problem: impl Into<String>) {
+        if let Some(reader) = &self.reader {
+            reader.error(problem);
+        }
+    }
+
+    /// The value of a key, where it is written.
+    #[inline(never)]
+    pub(super) fn get(&self, name: &str) -> Option<Reader<'a>> {
+        debug_assert!(self.key(name).is_some(), "the table has no key {name:?}");
+        self.reader?.member(name)
+    }
+
+    /// Whether a key is written.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// What is written, or the default. Notes that there is neither where there must be.
+    #[inline(never)]
+    fn find(&self, name: &str) -> Found<'a> {
+        match (self.get(name), self.key(name).map(|key| key.presence)) {
+            (Some(reader), _) => Found::Written(reader),
+            (None, Some(Presence::Default(text))) => Found::Default(text),
+            (None, Some(Presence::Required(example))) => {
+                self.error(format!("has no \"{name}\"; add {example}"));
+                Found::Nothing
+            }
+            _ => Found::Nothing,
+        }
+    }
+
+    /// A string that `parse` understands; nothing where there is none.
+    pub(super) fn optional<T>(
+        &self,
+        name: &str,
+        parse: fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match self.find(name) {
+            Found::Written(reader) => reader.parsed(parse),
+            Found::Default(text) => parse(text).ok(),
+            Found::Nothing => None,
+        }
+    }
+
+    /// A string that `parse` understands; of a key that is required or has a default.
+    pub(super) fn value<T: Default>(&self, name: &str, parse: fn(&str) -> Result<T, String>) -> T {
+        self.optional(name, parse).unwrap_or_default()
+    }
+
+    /// A whole number in the table's range.
+    #[inline(never)]
+    pub(super) fn count(&self, name: &str) -> u32 {
+        match (self.find(name), self.key(name).map(|key| key.kind)) {
+            (Found::Written(reader), Some(Kind::Count(min, max))) => reader.count(*min, *max),
+            (Found::Default(text), _) => text.parse().unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
+    /// A number in the table's range; of a key that is required.
+    pub(super) fn number(&self, name: &str) -> f64 {
+        match (self.find(name), self.key(name).map(|key| key.kind)) {
+            (Found::Written(reader), Some(Kind::Number(min, max))) => reader.number(*min, *max),
+            _ => 0.0,
+        }
+    }
+
+    /// Whether a key says `true`.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|reader| reader.bool())
+    }
+
+    /// What a word means: `first` the first of the table's words, `others` those after it,
+    /// in their order.
+    pub(super) fn word<T: Clone>(&self, name: &str, first: T, others: &[T]) -> T {
+        let other = self.place_of_word(name).checked_sub(1).and_then(|place| others.get(place));
+        other.cloned().unwrap_or(first)
+    }
+
+    #[inline(never)]
+    fn place_of_word(&self, name: &str) -> usize {
+        let words = match self.key(name).map(|key| key.kind) {
+            Some(Kind::Word(words) | Kind::WordOrObject((words, _))) => words,
+            _ => return 0,
+        };
+        match self.find(name) {
+            Found::Written(reader) => reader.place_in(words),
+            Found::Default(text) => words.iter().position(|word| *word == text).unwrap_or(0),
+            Found::Nothing => 0,
+        }
+    }
+
+    /// An object; one without keys where none is written, and none needed.
+    #[inline(never)]
+    pub(super) fn object(&self, name: &str) -> Object<'a> {
+        let keys = match self.key(name).map(|key| key.kind) {
+            Some(Kind::Object(keys) | Kind::WordOrObject((_, keys))) => keys,
+            _ => &[][..],
+        };
+        match self.find(name) {
+            Found::Written(reader) => reader.object(keys),
+            Found::Default(_) | Found::Nothing => Object::new(keys, None),
+        }
+    }
+
+    /// An object that may be left out, by `read`.
+    pub(super) fn optional_object<T>(&self, name: &str, read: fn(&Object<'a>) -> T) -> Option<T> {
+        self.has(name).then(|| read(&self.object(name)))
+    }
+
+    /// The items of a list; none where it isn't written.
+    #[inline(never)]
+    pub(super) fn items(&self, name: &str) -> Vec<Reader<'a>> {
+        match (self.find(name), self.key(name).map(|key| key.kind)) {
+            (Found::Written(reader), Some(Kind::List(rule))) => reader.list(rule),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The items of a list, each understood by `parse`; none where it isn't written.
+    pub(super) fn list<T>(&self, name: &str, parse: fn(&str) -> Result<T, String>) -> Vec<T> {
+        self.items(name).iter().filter_map(|item| item.parsed(parse)).collect()
+    }
+
+    /// The words of a list; none where it isn't written.
+    #[inline(never)]
+    pub(super) fn words(&self, name: &str) -> Vec<&'static str> {
+        let words = match self.key(name).map(|key| key.kind) {
+            Some(Kind::List(Items { of: Kind::Word(words), .. })) => words,
+            _ => return Vec::new(),
+        };
+        let items = self.items(name);
+        items.iter().filter_map(|item| words.get(item.place_in(words)).copied()).collect()
+    }
+
+    /// The alternatives of the table, of which some or one must be written.
+    fn alternatives(&self) -> impl Iterator<Item = &'static str> {
+        let alternatives = self
+            .keys
+            .iter()
+            .filter(|key| matches!(key.presence, Presence::OneOf | Presence::SomeOf));
+        alternatives.map(|key| key.name)
+    }
+
+    /// The alternatives that are written.
+    #[inline(never)]
+    pub(super) fn chosen(&self) -> Vec<&'static str> {
+        self.alternatives().filter(|name| self.has(name)).collect()
+    }
+
+    /// The one alternative that is written; `nothing` says what it is without, and `mend`
+    /// what to do where there are several.
+    #[inline(never)]
+    pub(super) fn only_choice(&self, nothing: &str, mend: &str) -> Option<&'static str> {
+        match self.chosen().as_slice() {
+            [one] => Some(*one),
+            [] => {
+                self.error(format!("{nothing}; add one of {}", self.all_alternatives()));
+                None
+            }
+            several => {
+                self.error(format!("has {}; {mend}", several.join(" and ")));
+                None
+            }
+        }
+    }
+
+    /// Notes that none of the alternatives is written.
+    #[inline(never)]
+    pub(super) fn refuse_no_choice(&self) {
+        if self.chosen().is_empty() {
+            let all = self.all_alternatives();
+            self.error(format!("has no condition; add one of {all}, or leave the key out"));
+        }
+    }
+
+    fn all_alternatives(&self) -> String {
+        self.alternatives().collect::<Vec<_>>().join(", ")
+    }
+
+    /// Keys that could never take effect are mistakes: whoever wrote them expects something
+    /// of them. Of a probe's rule, `kind` says which probes it is for.
+    #[inline(never)]
+    pub(super) fn refuse_idle(&self, kind: Option<ProbeKind>) {
+        for (name, reader) in self.reader.map(|reader| reader.entries()).unwrap_or_default() {
+            match self.key(name).map(|key| key.scope) {
+                Some(Scope::On(kinds)) => {
+                    if let Some(kind) = kind.filter(|kind| kinds & kind.bit() == 0) {
+                        reader.error(format!("has no effect on {}; leave it out", kind.title()));
+                    }
+                }
+                Some(Scope::With(others)) => {
+                    if let Some(first) = others.first()
+                        && others.iter().all(|other| !self.has(other))
+                    {
+                        reader.error(format!("has no effect without {first:?}; leave it out"));
+                    }
+                }
+                Some(Scope::Without(others)) => {
+                    let clash = others.iter().find(|(other, _)| self.has(other));
+                    if let Some((_, problem)) = clash {
+                        reader.error(*problem);
+                    }
+                }
+                Some(Scope::Always) | None => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What the reader refuses and no schema can.
+
+use super::validator::faults;
+use crate::config::Config;
+
+/// Something that the schema can't say.
+pub(super) struct Limit {
+    /// A part of what the reader says.
+    pub(super) says: &'static str,
+    /// Why a schema can't.
+    why: &'static str,
+    /// A configuration with this mistake alone.
+    example: &'static str,
+}
+
+/// All there is.
+pub(super) const LIMITS: &[Limit] = &[
+    Limit {
+        says: ": stands here twice; keep one",
+        why: "what reads JSON for a validator has kept one of two equal keys",
+        example: r#"{"probes":[],"probes":[]}"#,
+    },
+    Limit {
+        says: " is taken by an earlier ",
+        why: "uniqueItems compares whole items, not their names",
+        example: r#"{"probes":[{"name":"p","match":{"path":"/a"}},{"name":"p","match":{"path":"/b"}}]}"#,
+    },
+    Limit {
+        says: "is never reached",
+        why: "no keyword holds one match against another",
+        example: r#"{"probes":[{"name":"a","match":{"path":"/a"}},{"name":"b","match":{"path":"/a"}}]}"#,
+    },
+    Limit {
+        says: "no check is called",
+        why: "no keyword looks a value up elsewhere",
+        example: r#"{"probes":[{"name":"p","match":{"path":"/a"},"action":"respond","when":[{"check":"db"}]}]}"#,
+    },
+    Limit {
+        says: "needs the admin interface",
+        why: "a rule of the root on what is in lists of lists would refuse the root, and not say where",
+        example: r#"{"probes":[{"name":"p","match":{"path":"/a"},"action":"respond","when":[{"server":"live"}]}]}"#,
+    },
+    Limit {
+        says: "needs the score",
+        why: "as of the admin interface",
+        example: r#"{"probes":[{"name":"p","match":{"path":"/a"},"action":"respond","when":[{"score":{"min":1}}]}]}"#,
+    },
+    Limit {
+        says: r#" stands in this "when" already"#,
+        why: "uniqueItems compares whole items, not what they look at",
+        example: r#"{"score":{},"probes":[{"name":"p","match":{"path":"/a"},"action":"respond","when":[{"score":{"min":1}},{"score":{"min":2}}]}]}"#,
+    },
+    Limit {
+        says: "is longer than the interval",
+        why: "no keyword compares two values",
+        example: r#"{"admin":{"cluster":"a","interval":"1s","timeout":"2s"}}"#,
+    },
+    Limit {
+        says: r#"is above "max_error_rate""#,
+        why: "no keyword compares two values",
+        example: r#"{"probes":[{"name":"p","match":{"path":"/a"},"action":"respond","when":[{"traffic":{"max_error_rate":"1%","recovers_at":"2%"}}]}]}"#,
+    },
+    Limit {
+        says: "is longer than a day",
+        why: "no pattern reads numbers",
+        example: r#"{"score":{},"checks":[{"name":"c","http":{"cluster":"c","path":"/"},"interval":"25h"}]}"#,
+    },
+    Limit {
+        says: "has no prefix length from 0 to",
+        why: "no pattern reads numbers",
+        example: r#"{"probes":[{"name":"p","match":{"path":"/a"},"allow":{"cidrs":["10.0.0.0/33"]}}]}"#,
+    },
+    Limit {
+        says: "has bits beyond its prefix",
+        why: "no pattern calculates",
+        example: r#"{"probes":[{"name":"p","match":{"path":"/a"},"allow":{"cidrs":["10.0.0.1/8"]}}]}"#,
+    },
+    Limit {
+        says: "is IPv4 in the clothes of IPv6",
+        why: "the forms of IPv6 are too many for a pattern",
+        example: r#"{"probes":[{"name":"p","match":{"path":"/a"},"allow":{"cidrs":["::ffff:10.0.0.1"]}}]}"#,
+    },
+    Limit {
+        says: "is not a range",
+        why: "the forms of IPv6 are too many for a pattern",
+        example: r#"{"probes":[{"name":"p","match":{"path":"/a"},"allow":{"cidrs":["1::2::3"]}}]}"#,
+    },
+    Limit {
+        says: "ends like the label",
+        why: "no keyword compares the names of keys",
+        example: r#"{"counters":[{"name":"c","when":{},"labels":{"my_status":{"request_header":"x","values":["v"]}}}]}"#,
+    },
+    Limit {
+        says: "is a part of the histogram",
+        why: "no keyword compares the names of counters",
+        example: r#"{"counters":[{"name":"t","type":"histogram","value":"duration_ms","when":{}},{"name":"t_sum","when":{}}]}"#,
+    },
+    Limit {
+        says: "series, and a metric may have",
+        why: "no keyword multiplies",
+        example: concat!(
+            r#"{"counters":[{"name":"c","when":{},"labels":{"#,
+            r#""a":{"request_header":"x","values":["1","2","3","4","5","6","7","8"]},"#,
+            r#""b":{"request_header":"x","values":["1","2","3","4","5","6","7"]}}}]}"#
+        ),
+    },
+    Limit {
+        says: "series, and all counters together may have",
+        why: "no keyword adds up",
+        example: MANY_SERIES,
+    },
+];
+
+/// Stands for [`many_series`].
+const MANY_SERIES: &str = "";
+
+/// Nine counters of 62 values each.
+fn many_series() -> String {
+    let values: Vec<String> = (0..62).map(|value| format!("\"v{value}\"")).collect();
+    let values = values.join(",");
+    let counter = |number| {
+        let labels = format!(r#"{{"a":{{"request_header":"x","values":[{values}]}}}}"#);
+        format!(r#"{{"name":"c{number}","when":{{}},"labels":{labels}}}"#)
+    };
+    format!(r#"{{"counters":[{}]}}"#, (0..9).map(counter).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn what_no_schema_can_say_the_reader_does() {
+    for limit in LIMITS {
+        let example =
+            if limit.example == MANY_SERIES { many_series() } else { limit.example.to_owned() };
+        let errors = Config::parse(example.as_bytes()).unwrap_err();
+        let said: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
+        assert!(said.iter().all(|said| said.contains(limit.says)), "{said:?}: {}", limit.says);
+        let found = faults(&serde_json::from_str(&example).unwrap());
+        assert!(found.is_empty(), "a schema can say it: {}; {}", limit.says, limit.why);
+    }
+}
