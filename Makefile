@@ -51,7 +51,7 @@ test: test-unit test-growth test-module test-wasm test-envoy test-image test-tes
 .PHONY: test-unit
 test-unit: ## the core's and the testbed's own tests, on this machine, and who may import whom
 	@echo "==> test the native crates"
-	@cargo test $(NATIVE) --lib --bins --test layers --test modules
+	@cargo test $(NATIVE) --lib --bins --test layers --test modules --test schema
 
 .PHONY: test-module
 test-module: build ## the built module: its size, its imports, its exports, what requests cost in host calls

@@ -197,6 +197,18 @@ impl Scenario {
         if self.envoy.keeps_config() { PluginConfig::Shipped } else { plugin_config(&self.config) }
     }
 
+    /// What the filter is configured with at first and on the way, each with whether it is
+    /// to take it.
+    pub fn configs(&self) -> Vec<(PluginConfig, bool)> {
+        let reloads = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Reload(step) => Some(&step.reload),
+            _ => None,
+        });
+        let first = (self.plugin_config(), self.refused.is_none());
+        let later = reloads.map(|it| (plugin_config(&it.config), it.refused.is_none()));
+        std::iter::once(first).chain(later).collect()
+    }
+
     /// Whether the filter is configured anew on the way.
     pub fn reloads(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.action, Action::Reload(_)))

@@ -8,6 +8,7 @@ use crate::grpc::code;
 
 /// A time in seconds may have decimals, of which milliseconds count.
 const DURATION: &str = r"^([0-9]+(ms|s|m|h)|[0-9]+\.[0-9]{1,3}0*s)$";
+const TIMEOUT: &str = r"^(none|[0-9]+(ms|s|m|h)|[0-9]+\.[0-9]{1,3}0*s)$";
 const NO_TIME: &str = r"^0+(\.0+)?(ms|s|m|h)$";
 const UNDER_100_MS: &str = r"^(0*[0-9]{1,2}ms|0+(\.0[0-9]*)?s|0+[mh])$";
 const UNDER_A_SECOND: &str = r"^(0*[0-9]{1,3}ms|0+(\.[0-9]+)?s|0+[mh])$";
@@ -57,9 +58,7 @@ pub(super) fn of(form: Form) -> Json {
         Form::Size => but("^[0-9]+(B|KiB|MiB)$", like(OVER_A_MIB)),
         Form::Status => pattern("^(0*[1-5]xx|[1-5][0-9]{2})$"),
         Form::Target => but(TARGET, like(r"^[^?]*\*(\?|$)")),
-        Form::Timeout => {
-            object([("anyOf", list([object([("const", text("none"))]), of(Form::Positive)]))])
-        }
+        Form::Timeout => but(TIMEOUT, like(NO_TIME)),
         Form::Window => {
             but(DURATION, object([("anyOf", list([like(UNDER_A_SECOND), like(OVER_AN_HOUR)]))]))
         }
