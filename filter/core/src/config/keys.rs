@@ -29,7 +29,7 @@ pub(super) struct Key {
     /// Beside what it takes effect.
     pub(super) scope: &'static Scope,
     /// What it is for, in one line.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_family = "wasm")))]
     pub(super) help: &'static str,
 }
 
@@ -37,7 +37,10 @@ pub(super) struct Key {
 pub(super) type Words = &'static [&'static str];
 
 /// What a key may hold.
-#[cfg_attr(not(test), expect(dead_code, reason = "the schema tells more than reading needs"))]
+#[cfg_attr(
+    not(all(test, not(target_family = "wasm"))),
+    expect(dead_code, reason = "the schema tells more than reading needs")
+)]
 pub(super) enum Kind {
     /// `true` or `false`.
     Bool,
@@ -187,7 +190,10 @@ impl ProbeKind {
 }
 
 /// A key: how it is written, what it holds, whether it must be there, what it is for.
-#[cfg_attr(not(test), expect(unused_variables, reason = "the module has no use for the help"))]
+#[cfg_attr(
+    not(all(test, not(target_family = "wasm"))),
+    expect(unused_variables, reason = "the module has no use for the help")
+)]
 const fn key(
     name: &'static str,
     kind: &'static Kind,
@@ -199,7 +205,7 @@ const fn key(
         kind,
         presence,
         scope: &Scope::Always,
-        #[cfg(test)]
+        #[cfg(all(test, not(target_family = "wasm")))]
         help,
     }
 }

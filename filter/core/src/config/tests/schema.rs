@@ -6,6 +6,7 @@
 mod forms;
 mod limits;
 mod rules;
+mod strings;
 mod validator;
 mod writer;
 

@@ -77,18 +77,17 @@ fn is_beyond(error: &ConfigError) -> bool {
     LIMITS.iter().any(|limit| error.to_string().contains(limit.says))
 }
 
-/// Holds the schema to what the reader has said of a configuration: every mistake that a
-/// schema can say it says, at that place or around it; and where there is no mistake but
-/// of those that it can't say, it says nothing.
+/// Holds the schema to what the reader has said of a configuration: what it accepts the
+/// schema takes, and every mistake that a schema can say it says, at that place or around
+/// it.
 pub(in crate::config) fn hold(json: &str, errors: Option<&ConfigErrors>) {
     let Ok(value) = serde_json::from_str::<Value>(json) else { return };
     let faults = faults(&value);
-    let errors = errors.map(|errors| errors.0.as_slice()).unwrap_or_default();
-    let mut sayable = errors.iter().filter(|error| !is_beyond(error)).peekable();
-    if sayable.peek().is_none() {
+    let Some(errors) = errors else {
         assert!(faults.is_empty(), "the schema refuses {json} at {faults:?}, not so the reader");
-    }
-    for error in sayable {
+        return;
+    };
+    for error in errors.0.iter().filter(|error| !is_beyond(error)) {
         let around = error.place.rsplit_once(['.', '[']).map_or("", |(around, _)| around);
         let is_said = faults.contains(&error.place) || faults.contains(around);
         assert!(is_said, "of {json} the schema doesn't say {error}, but {faults:?}");
