@@ -146,7 +146,7 @@ fn grpc_service(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The host that a request to a cluster names where nobody says another: the cluster's
+/// The host that a request to a cluster names unless a rule names another: the cluster's
 /// name, where servers would take it for a host. What they make of letters beyond those
 /// of a host's name (RFC 1123, section 2.1) differs, and most of them answer 400.
 pub(crate) fn default_host(cluster: &str) -> String {

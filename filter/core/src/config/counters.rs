@@ -110,7 +110,7 @@ fn metric_name(text: &str) -> Result<String, String> {
 }
 
 /// Whether a name ends in `_rq_200` or `_rq_2xx`, which Envoy's own tag regexes
-/// make a label of, whoever's the metric is.
+/// make a label of, of any metric.
 /// <https://github.com/envoyproxy/envoy/blob/main/source/common/config/well_known_names.cc>
 fn ends_like_a_status(name: &str) -> bool {
     let Some((_, [class, rest @ ..])) = name.rsplit_once("_rq_").map(|(a, b)| (a, b.as_bytes()))

@@ -34,7 +34,7 @@ fn read_key(cache: &Object<'_>) -> bool {
     let Some(reader) = cache.get("key") else { return true };
     let before = reader.mistakes();
     let parts = cache.words("key");
-    // Whoever asks for another path asks for another answer.
+    // Answers for one path say nothing of another.
     if !parts.contains(&"path") && reader.mistakes() == before {
         reader.error(r#"leaves out the path; write ["host", "path"] or ["path"]"#);
     }

@@ -46,12 +46,12 @@ pub struct Config {
     pub default_probes: bool,
     /// Background checks.
     pub checks: Vec<CheckRule>,
-    /// Where Envoy's admin interface is; nobody asks it where it isn't given.
+    /// Where Envoy's admin interface is; without it, it isn't polled.
     pub admin: Option<AdminRule>,
     /// The path whose route leads to the loopback responder, which brings messages
     /// of gRPC on their way; `None` where there is no responder.
     pub grpc_replies: Option<String>,
-    /// The health score; nobody keeps one where it isn't given.
+    /// What the health score goes by; without it none is kept.
     pub score: Option<ScoreRule>,
     /// Custom counters.
     pub counters: Vec<CounterRule>,

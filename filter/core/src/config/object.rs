@@ -213,8 +213,8 @@ impl<'a> Object<'a> {
         self.alternatives().collect::<Vec<_>>().join(", ")
     }
 
-    /// Keys that could never take effect are mistakes: whoever wrote them expects something
-    /// of them. Of a probe's rule, `kind` says which probes it is for.
+    /// Notes the keys that can't take effect beside what else is written: their author
+    /// expects an effect. Of a probe's rule, `kind` says which probes it is for.
     #[inline(never)]
     pub(super) fn refuse_idle(&self, kind: Option<ProbeKind>) {
         for (name, reader) in self.reader.map(|reader| reader.entries()).unwrap_or_default() {

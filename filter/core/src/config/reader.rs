@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
         items
     }
 
-    /// A look at a text, without a word where it is none.
+    /// Its text, if it is a string. Notes nothing, as none of the following.
     pub(super) fn text(&self) -> Option<&'a str> {
         match self.json {
             Json::String(text) => Some(text),
@@ -227,19 +227,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether it is an object, without a word where it is none.
+    /// Whether it is an object.
     pub(super) fn is_object(&self) -> bool {
         matches!(self.json, Json::Object(_))
     }
 
-    /// A look at the items of a list, without a word where it is none.
+    /// Its items, if it is a list.
     #[inline(never)]
     pub(super) fn items(&self) -> Vec<Reader<'a>> {
         let Json::Array(items) = self.json else { return Vec::new() };
         items.iter().map(|json| Reader { json, notes: self.notes }).collect()
     }
 
-    /// A look at the members of an object, without a word where it is none.
+    /// Its members, if it is an object.
     #[inline(never)]
     pub(super) fn entries(&self) -> Vec<(&'a str, Reader<'a>)> {
         let Json::Object(members) = self.json else { return Vec::new() };
@@ -247,7 +247,7 @@ impl<'a> Reader<'a> {
         members.iter().map(|(key, json)| (key.as_str(), reader(json))).collect()
     }
 
-    /// A look at a member of an object, without a word where it isn't there.
+    /// Its member of that name, if it is an object that has one.
     #[inline(never)]
     pub(super) fn member(&self, name: &str) -> Option<Reader<'a>> {
         let Json::Object(members) = self.json else { return None };

@@ -52,7 +52,8 @@ const HTTP_CHECK: &[Key] = &[
         "host",
         &Text(Form::Host),
         &Optional,
-        "The request's host; without it the cluster's name, or `localhost` where that is no host name",
+        "The request's host; without it the cluster's name, or `localhost` where that is no \
+         host name",
     ),
     key(
         "expect",
@@ -75,7 +76,8 @@ const GRPC_CHECK: &[Key] = &[
         "authority",
         &Text(Form::Host),
         &Optional,
-        "The call's `:authority`; without it the cluster's name, or `localhost` where that is no host name",
+        "The call's `:authority`; without it the cluster's name, or `localhost` where that is \
+         no host name",
     ),
     key(
         "watch",
@@ -110,6 +112,7 @@ const fn timeout() -> Key {
         "timeout",
         &Text(Form::Positive),
         &Default("1s"),
-        "How long the answer may take: the interval at most, which is the default where it is shorter",
+        "How long the answer may take: the interval at most, which is the default where it is \
+         shorter",
     )
 }

@@ -13,20 +13,88 @@ const TO_THE_APPLICATION: Scope = on(&[Forwarded, Cached, ForwardedCall, CachedC
 
 /// A rule of `probes`.
 pub(in crate::config) const PROBE: &[Key] = &[
-    key("name", &Text(Form::ProbeName), &Required(r#""name": "liveness""#), "Its name in metrics, logs and headers: 1 to 64 letters, digits, `_` or `-`; unique"),
-    key("match", &Object(MATCH), &Required(r#""match": { "path": "/health" }"#), "Which requests are this probe; all that is given must hold"),
-    key("action", &Word(&["forward", "cache", "respond"]), &Default("forward"), "`forward`: to the application. `cache`: to the application once, and its answer to everyone. `respond`: the proxy answers by what it knows"),
-    key("timeout", &Text(Form::Timeout), &Default("3s"), "How long the application may take: `250ms`, `3s`, `1m`; `none` lifts the route's timeout too. A Watch has none unless it is written").only(&TO_THE_APPLICATION),
-    key("connection", &Word(&["auto", "close", "keep"]), &Default("auto"), "Whether the probe asks the application to close the connection: `auto` where that is known to harm nobody").only(&on(&[Forwarded, Cached])),
-    key("retries", &Count(0, 10), &Default("0"), "How often Envoy may retry the probe: on `5xx`, for gRPC on `unavailable`").only(&TO_THE_APPLICATION),
-    key("when", &List(&list(Object(CONDITION)).most(64)), &Default("[]"), "What the answer rests on; without it, it passes as long as the proxy runs").only(&on(&[Answered, AnsweredCall])),
-    key("format", &Word(&["json", "text", "health+json", "kubernetes", "spring", "microprofile"]), &Default("json"), "How the answer is written").only(&on(&[Answered])),
-    key("details", &WordOrObject(&(&["never", "allowed", "always"], CLIENTS)), &Default("allowed"), "Who sees more than the bare status. `allowed`: whom the rule's `allow` names. Or name clients, as in `allow`").only(&on(&[Answered])),
-    key("cache", &Object(CACHE), &Default("{}"), "How answers are kept").only(&on(&[Cached, CachedCall])),
+    key(
+        "name",
+        &Text(Form::ProbeName),
+        &Required(r#""name": "liveness""#),
+        "Its name in metrics, logs and headers: 1 to 64 letters, digits, `_` or `-`; unique",
+    ),
+    key(
+        "match",
+        &Object(MATCH),
+        &Required(r#""match": { "path": "/health" }"#),
+        "Which requests are this probe; all that is given must hold",
+    ),
+    key(
+        "action",
+        &Word(&["forward", "cache", "respond"]),
+        &Default("forward"),
+        "`forward`: to the application. `cache`: to the application once, and its answer to \
+         everyone. `respond`: the proxy answers by what it knows",
+    ),
+    key(
+        "timeout",
+        &Text(Form::Timeout),
+        &Default("3s"),
+        "How long the application may take: `250ms`, `3s`, `1m`; `none` lifts the route's \
+         timeout too. A Watch has none unless it is written",
+    )
+    .only(&TO_THE_APPLICATION),
+    key(
+        "connection",
+        &Word(&["auto", "close", "keep"]),
+        &Default("auto"),
+        "Whether the probe asks the application to close the connection: `auto` where that is \
+         known to harm nobody",
+    )
+    .only(&on(&[Forwarded, Cached])),
+    key(
+        "retries",
+        &Count(0, 10),
+        &Default("0"),
+        "How often Envoy may retry the probe: on `5xx`, for gRPC on `unavailable`",
+    )
+    .only(&TO_THE_APPLICATION),
+    key(
+        "when",
+        &List(&list(Object(CONDITION)).most(64)),
+        &Default("[]"),
+        "What the answer rests on; without it, it passes as long as the proxy runs",
+    )
+    .only(&on(&[Answered, AnsweredCall])),
+    key(
+        "format",
+        &Word(&["json", "text", "health+json", "kubernetes", "spring", "microprofile"]),
+        &Default("json"),
+        "How the answer is written",
+    )
+    .only(&on(&[Answered])),
+    key(
+        "details",
+        &WordOrObject(&(&["never", "allowed", "always"], CLIENTS)),
+        &Default("allowed"),
+        "Who sees more than the bare status. `allowed`: whom the rule's `allow` names. Or name \
+         clients, as in `allow`",
+    )
+    .only(&on(&[Answered])),
+    key("cache", &Object(CACHE), &Default("{}"), "How answers are kept")
+        .only(&on(&[Cached, CachedCall])),
     key("limit", &Object(LIMIT), &Optional, "How often probes may come, on all workers together"),
-    key("breaker", &Object(BREAKER), &Optional, "When the application is left alone, on all workers together").only(&TO_THE_APPLICATION),
+    key(
+        "breaker",
+        &Object(BREAKER),
+        &Optional,
+        "When the application is left alone, on all workers together",
+    )
+    .only(&TO_THE_APPLICATION),
     key("allow", &Object(ALLOW), &Optional, "Who may probe; without it everyone"),
-    key("via_http", &Text(Form::Path), &Optional, "For gRPC: the HTTP path that a Check is translated to").only(&on(&[ForwardedCall])),
+    key(
+        "via_http",
+        &Text(Form::Path),
+        &Optional,
+        "For gRPC: the HTTP path that a Check is translated to",
+    )
+    .only(&on(&[ForwardedCall])),
 ];
 
 /// What stands beside `grpc` in a `match`.
@@ -83,7 +151,8 @@ const GRPC: &[Key] = &[
         "services",
         &List(&SERVICES),
         &Default(r#"["*"]"#),
-        "The services that calls ask for: a name (empty for the server as a whole), `orders.*` for all names that begin so, `*`",
+        "The services that calls ask for: a name (empty for the server as a whole), `orders.*` \
+         for all names that begin so, `*`",
     ),
 ];
 
@@ -110,7 +179,8 @@ const CACHE: &[Key] = &[
         "stale_for",
         &Text(Form::Duration),
         &Default("30s"),
-        "How long after that it may still be served, while one probe refreshes it or the application can't be reached; `0s`: never",
+        "How long after that it may still be served, while one probe refreshes it or the \
+         application can't be reached; `0s`: never",
     ),
     key(
         "max_body",
@@ -150,7 +220,8 @@ const LIMIT: &[Key] = &[
         "on_limit",
         &Word(&["last_verdict", "reject"]),
         &Default("last_verdict"),
-        "What the rest gets. `last_verdict`: the last known answer, and 429 only where none is known. `reject`: 429, as always for gRPC",
+        "What the rest gets. `last_verdict`: the last known answer, and 429 only where none is \
+         known. `reject`: 429, as always for gRPC",
     ),
 ];
 
@@ -192,7 +263,14 @@ const fn address() -> Key {
         &Required(r#""filter_state": "heartbeat.address""#),
         "The filter state in which a filter before this one notes the address",
     )];
-    key("address", &WordOrObject(&(&["trusted"], FILTER_STATE)), &Optional, "Whose word an address is: `trusted`: Envoy's, of every request. Without it a request with `x-forwarded-for` matches no `cidrs`").only(&With(&["cidrs"]))
+    key(
+        "address",
+        &WordOrObject(&(&["trusted"], FILTER_STATE)),
+        &Optional,
+        "Whose word an address is: `trusted`: Envoy's, of every request. Without it a request \
+         with `x-forwarded-for` matches no `cidrs`",
+    )
+    .only(&With(&["cidrs"]))
 }
 
 const fn principals() -> Key {
