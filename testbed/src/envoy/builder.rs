@@ -14,7 +14,7 @@ use super::config::{self, PluginConfig};
 use super::dynamic::{self, DynamicFilter};
 use super::merge::merge;
 use super::process::Envoy;
-use super::{clock, istio, listeners, port};
+use super::{addresses, clock, istio, listeners, port};
 use crate::app::Addresses;
 use crate::manifest::Manifest;
 use crate::tools::Tools;
@@ -208,10 +208,11 @@ impl EnvoyBuilder {
             config::set_module(&mut self.config, self.tools.module()?, &self.modules);
         }
         self.destinations.insert("admin".into(), admin);
-        config::set_endpoints(&mut self.config, &self.destinations);
-        config::move_admin(&mut self.config, admin);
+        addresses::set_endpoints(&mut self.config, &self.destinations);
+        addresses::move_admin(&mut self.config, admin);
         let http = self.preferred.map(|ports| ports.http).filter(|port| port::is_free(*port));
-        let listeners = config::move_listeners(&mut self.config, http.unwrap_or(0), port::choose)?;
+        let listeners =
+            addresses::move_listeners(&mut self.config, http.unwrap_or(0), port::choose)?;
         let filters = if self.dynamic {
             dynamic::move_to_files(&mut self.config, home.path())?
         } else {

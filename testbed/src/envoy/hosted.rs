@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
+use super::addresses;
 use super::builder::{EnvoyBuilder, home};
-use super::config;
 use super::process::Envoy;
 use crate::hosts::{Hosts, Network};
 
@@ -19,7 +19,7 @@ impl EnvoyBuilder {
     /// serves; fails with its log if it doesn't. It keeps its ports, looks applications
     /// up by their names, and has as many workers as `testbed/compose.yaml` gives it.
     pub async fn start_on(mut self, hosts: &Hosts) -> Result<Envoy> {
-        let listeners = config::move_to_host(&mut self.config, &self.destinations, ADMIN_PORT);
+        let listeners = addresses::move_to_host(&mut self.config, &self.destinations, ADMIN_PORT);
         let host = hosts.host("envoy").await?;
         // While it runs it could be taken for the new one.
         host.stop().await?;

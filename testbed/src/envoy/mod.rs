@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+mod addresses;
 mod admin;
 mod builder;
 mod clock;
@@ -31,6 +32,7 @@ pub(crate) mod port;
 mod process;
 mod recipe;
 mod reload;
+mod walk;
 
 pub use self::builder::{EnvoyBuilder, Ports};
 pub use self::config::PluginConfig;

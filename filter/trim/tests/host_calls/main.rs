@@ -8,6 +8,7 @@
 
 mod budget;
 mod envoy;
+mod host;
 mod requests;
 mod trace;
 mod worker;

@@ -6,7 +6,8 @@ use std::{env, fs};
 use anyhow::{Context, Result, ensure};
 use wasmi::{Engine, Instance, Linker, Module, Store, TypedFunc, WasmParams, WasmResults};
 
-use super::envoy::{Envoy, Headers, LocalReply, Phase, link};
+use super::envoy::{Envoy, Headers, LocalReply, Phase};
+use super::host::link;
 use super::trace::Trace;
 
 /// The root context.
