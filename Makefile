@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 
-# Where the tests and the testbed find what the build made and the tools fetched.
+# Where the tests and the testbed find what was built and fetched.
 export HEARTBEAT_MODULE ?= $(CURDIR)/dist/heartbeat_filter.wasm
 export HEARTBEAT_ENVOY  ?= $(CURDIR)/.tools/envoy
 export HEARTBEAT_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
@@ -49,7 +49,7 @@ run: build envoy ## start Envoy with the filter and the demo application, and le
 test: test-unit test-growth test-module test-wasm test-envoy test-image test-testbed ## every test below
 
 .PHONY: test-unit
-test-unit: ## the core's and the testbed's own tests, on this machine, and who may import whom
+test-unit: ## unit tests of the core and the testbed, on this machine, and who may import whom
 	@echo "==> test the native crates"
 	@cargo test $(NATIVE) --lib --bins --test layers --test modules --test schema
 
@@ -59,7 +59,7 @@ test-module: build ## the built module: its size, its imports, its exports, what
 	@cargo test $(NATIVE) --test module --test abi --test host_calls
 
 .PHONY: test-growth
-test-growth: ## no input makes the core work more than its share when it grows (callgrind)
+test-growth: ## the core's work grows no faster than its input (callgrind)
 	@scripts/growth.sh
 
 .PHONY: test-wasm
@@ -78,7 +78,7 @@ test-image: image envoy registry ## what is released: packed alike anywhere, pus
 
 # The other scenarios have just run in the same Envoy.
 .PHONY: test-testbed
-test-testbed: ## what befalls hosts: the scenarios of `make testbed` that need containers
+test-testbed: ## hosts that fail: the scenarios of `make testbed` that need containers
 	@scripts/testbed.sh hosts::
 
 .PHONY: testbed

@@ -31,7 +31,7 @@ class Strict(pydantic.BaseModel):
 
 
 class ObjectMeta(Strict):
-    """Stands for the one of Kubernetes, and has the names that the models use."""
+    """In the place of that of Kubernetes, with the names that the models use."""
 
     class Builder:
         pass
@@ -42,7 +42,7 @@ class ObjectMeta(Strict):
 
 def stand_in_for_cloudcoil(packages):
     """The models import a library of the same makers, of which a schema needs
-    little: their builders never run, so empty classes will do."""
+    little: its builders never run, so empty classes are enough."""
     one, two = TypeVar("one"), TypeVar("two")
     single = types.new_class("Single", (Generic[one],))
     double = types.new_class("Double", (Generic[one, two],))

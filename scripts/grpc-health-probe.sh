@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles the command line of the crate grpc_health_probe, a client that others
-# wrote: .tools/bin/grpc_health_probe. It needs a protoc, which scripts/envoy.sh
+# Compiles the command of the crate grpc_health_probe, a client that others wrote:
+# .tools/bin/grpc_health_probe. It needs a protoc, which scripts/envoy.sh
 # fetches with the Python clients.
 
 cd "$(dirname "$0")/.." && source scripts/lib.sh
@@ -20,7 +20,7 @@ printf '#!/bin/sh\nexec "%s" -m grpc_tools.protoc "$@"\n' "$python" >"$build/pro
 chmod +x "$build/protoc"
 
 say "compile $crate $version"
-# It is waited for once and runs for milliseconds: optimizing it would take longer.
+# It runs for milliseconds: optimizing it would take longer than it saves.
 PROTOC=$PWD/$build/protoc CARGO_PROFILE_DEV_DEBUG=0 \
   cargo install --locked --quiet --debug --root .tools --target-dir "$build" --version "$version" "$crate" ||
   die "cargo could not install $crate $version; is its registry reachable?"

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.." && source scripts/lib.sh
 
 have valgrind || apt_install valgrind || die "no valgrind: on Debian 'apt-get install valgrind'"
 
-# Optimised as the module is, but with its symbols: callgrind is told what to count by
+# Optimised as the module is, but with its symbols: callgrind finds what to count by
 # the name of a function.
 export CARGO_PROFILE_BENCH_STRIP=none
 benches=(cargo bench --locked --quiet --package heartbeat-core --bench instructions)
@@ -26,4 +26,5 @@ while read -r task; do
   [ -n "$count" ] || die "callgrind has counted nothing for $task"
   printf '%s\t%s\n' "$task" "$count"
 done < <("$program" --list | grep "^${1:-}") >"$counted.partial"
+[ -s "$counted.partial" ] || die "no task's name begins with ${1:-}"
 mv "$counted.partial" "$counted"

@@ -7,7 +7,7 @@
 
 set -euo pipefail
 
-# One line of progress; what a step prints itself should be rarer than these.
+# One line of progress.
 say() { printf '==> %s\n' "$*"; }
 
 die() {
@@ -17,8 +17,8 @@ die() {
 
 have() { command -v "$1" >/dev/null; }
 
-# apt_get ARGUMENT…: apt-get as root, without questions; fails without a word when
-# this is not Debian or we may not. The caller knows what to advise.
+# apt_get ARGUMENT…: apt-get as root, without questions; fails silently when this is
+# not Debian or root is out of reach. The caller says what to do then.
 apt_get() {
   have apt-get || return 1
   local as_root=()

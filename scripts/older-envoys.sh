@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches the older Envoys that the filter must run in too: .tools/envoy-1.36 and so on,
-# by testbed/older-envoys.txt. Each is a link whose target tells the whole version.
+# by testbed/older-envoys.txt. Each is a link whose target names the whole version.
 
 cd "$(dirname "$0")/.." && source scripts/lib.sh
 

@@ -16,7 +16,7 @@ trap 'rm -rf "$unpacked"' EXIT
 
 say "fetch Prometheus (Debian: ${packages[*]})"
 apt_unpack "$unpacked" "${packages[@]}" ||
-  die "no ${packages[*]} to be had from apt: put ${tools[*]} into .tools/bin"
+  die "apt has no ${packages[*]}: put ${tools[*]} into .tools/bin"
 mkdir -p .tools/bin
 for tool in "${tools[@]}"; do
   "$unpacked/usr/bin/$tool" --version >/dev/null 2>&1 || die "$tool does not run here"

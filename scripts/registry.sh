@@ -13,7 +13,7 @@ trap 'rm -rf "$unpacked"' EXIT
 
 say "fetch a registry (Debian: $package)"
 apt_unpack "$unpacked" "$package" ||
-  die "no $package to be had from apt: put the binary of CNCF's registry, 2.8 or later, at $binary"
+  die "apt has no $package: put the binary of CNCF's registry, 2.8 or later, at $binary"
 mkdir -p .tools/bin
 "$unpacked/usr/bin/$package" --version >/dev/null 2>&1 || die "$package does not run here"
 mv "$unpacked/usr/bin/$package" "$binary"

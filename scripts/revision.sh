@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What this source is, for everything that must tell: `version`, `revision` or
-# `epoch` as the argument prints one of them.
+# revision.sh version|revision|epoch: prints what this source is, for everything
+# that is named or dated after it.
 #
 #   version   the workspace's, from Cargo.toml: its one place
 #   revision  the commit, with -dirty where the tree has more than it; `unknown`

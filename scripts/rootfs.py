@@ -21,11 +21,12 @@ import subprocess
 import sys
 import tarfile
 
-# What no program here asks for: most of Python, and half a desktop by its libraries.
+# What no program here asks for: most of Python, and the libraries of a desktop that
+# tkinter needs.
 NOT_NEEDED = {"ensurepip", "idlelib", "site-packages", "dist-packages", "test", "tests", "tkinter", "turtledemo"}
 NOT_NEEDED_FILES = ("*.a", "_tkinter*.so")
 
-# Who may be looked up; and that names are looked up in files and by DNS.
+# The users that exist, and that names are looked up in files and by DNS.
 ETC = {
     "etc/passwd": "root:x:0:0:root:/:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n",
     "etc/group": "root:x:0:\nnogroup:x:65534:\n",
@@ -65,8 +66,8 @@ def python_files(venv_python, packages):
     """The interpreter behind a virtual environment, its library, and some packages."""
     ask = """import json, sys, sysconfig
 print(json.dumps([sys._base_executable, sysconfig.get_path("stdlib"), sysconfig.get_path("platlib")]))"""
-    told = subprocess.run([venv_python, "-c", ask], capture_output=True, text=True, check=True)
-    executable, library, installed = json.loads(told.stdout)
+    answer = subprocess.run([venv_python, "-c", ask], capture_output=True, text=True, check=True)
+    executable, library, installed = json.loads(answer.stdout)
     sources = [pathlib.Path(executable), *walk(pathlib.Path(library))]
     for package in packages:
         sources += walk(pathlib.Path(installed, package))
@@ -113,8 +114,8 @@ def main():
     parser.add_argument("files", nargs="*", metavar="SOURCE[=PLACE]")
     arguments = parser.parse_args()
     files = {}
-    for told in arguments.files:
-        source, _, place = told.partition("=")
+    for file in arguments.files:
+        source, _, place = file.partition("=")
         files[(place or source).lstrip("/")] = source
     if arguments.python:
         venv_python, packages = arguments.python

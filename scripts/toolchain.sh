@@ -7,8 +7,8 @@
 #   wasm_cargo build --locked --release …
 #   ls "$WASM_TARGET_DIR/wasm32-wasip1/release"
 #
-# WASM_RUSTC is that compiler, WASM_RUSTFLAGS what it needs to be told: who sets
-# rustflags of their own must add these.
+# WASM_RUSTC is that compiler, WASM_RUSTFLAGS the flags that it needs: a script that
+# sets flags of its own must add these.
 #
 # Three ways, in this order; HEARTBEAT_TOOLCHAIN=rustup|debian forces one.
 #   1. the compiler in use already has the target's standard library;

@@ -13,7 +13,7 @@ fi
 
 say "build wasm-bindgen-test-runner $version (a few minutes, once)"
 
-# A tool that runs for a second is better built quickly than well.
+# It runs for seconds: optimizing it would take longer than it saves.
 export CARGO_PROFILE_RELEASE_OPT_LEVEL=1
 export CARGO_PROFILE_RELEASE_LTO=off
 export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
