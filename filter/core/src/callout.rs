@@ -31,14 +31,14 @@ pub struct CallToken(pub u32);
 
 /// Why Envoy takes no call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum CallRefusal {
     /// There is no such cluster, or the call makes no sense to Envoy.
     UnknownCluster,
     /// There is no host to send it to, or no room for it.
     NotSent,
 }
 
-impl Refusal {
+impl CallRefusal {
     /// In words.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ pub trait Caller {
     ///
     /// # Errors
     /// Envoy doesn't take it, and no answer comes.
-    fn http_call(&self, call: &HttpCall) -> Result<CallToken, Refusal>;
+    fn http_call(&self, call: &HttpCall) -> Result<CallToken, CallRefusal>;
 
     /// Opens a Watch. Its messages and its end come later; `None` where Envoy
     /// doesn't take it, and nothing comes.
@@ -94,7 +94,7 @@ pub enum CheckResponse {
     /// No answer came, for this reason.
     Nothing(String),
     /// Envoy takes no call, for this reason.
-    Refused(Refusal),
+    Refused(CallRefusal),
     /// The answer is longer than [`LARGEST_BODY`].
     TooLarge(usize),
 }

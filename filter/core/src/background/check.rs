@@ -7,7 +7,7 @@ use crate::base::time::Nanos;
 use crate::callout::{CheckResponse, HttpCall};
 use crate::evidence::Evidence;
 use crate::facts::check::{
-    Check, CheckCall, CheckResult, CheckRule, CheckState, Observation, Position,
+    Check, CheckCall, CheckResult, CheckRule, CheckState, CheckStatus, Observation,
 };
 use crate::grpc::{CHECK_PATH, framed, request};
 use crate::score::Sample;
@@ -25,8 +25,8 @@ pub(super) struct PolledCheck {
 /// What an observation made of a check.
 #[derive(Clone, Copy, Default)]
 struct Settled {
-    before: Position,
-    after: Position,
+    before: CheckStatus,
+    after: CheckStatus,
     /// Whether it ever was up.
     was_up: bool,
 }
@@ -80,7 +80,7 @@ impl PolledCheck {
             score.record_check(check, &sample, cx);
         }
         let settled = settle(check, &observation, CheckState::record, signals, cx);
-        let fell = settled.before == Position::Up && settled.after == Position::Down;
+        let fell = settled.before == CheckStatus::Up && settled.after == CheckStatus::Down;
         if let Some(watch) = self.watch.as_mut().filter(|_| fell)
             && *response == CheckResponse::Timeout
         {
@@ -131,7 +131,7 @@ impl Settled {
     }
 }
 
-/// Has an observation change a check's state, and shows and says its position before and
+/// Has an observation change a check's state, and shows and says its status before and
 /// after.
 fn settle(
     check: &Check,
@@ -142,19 +142,19 @@ fn settle(
 ) -> Settled {
     let Check { rule, state, metrics, .. } = check;
     let settled = state.update(cx, |state| {
-        let before = state.position(rule.initial);
+        let before = state.status(rule.initial);
         change(state, rule, observation.clone());
-        let after = state.position(rule.initial);
+        let after = state.status(rule.initial);
         Change::Write(Settled { before, after, was_up: state.was_up() })
     });
     let Ok(settled) = settled else { return Settled::default() };
-    signals.set.push((metrics.up, u64::from(settled.after == Position::Up)));
+    signals.set.push((metrics.up, u64::from(settled.after == CheckStatus::Up)));
     let (name, reason) = (&rule.name, &observation.output);
     match (settled.before, settled.after) {
-        (Position::Unknown | Position::Up, Position::Down) => {
+        (CheckStatus::Unknown | CheckStatus::Up, CheckStatus::Down) => {
             signals.log.push(format!("check {name:?} is down: {reason}"));
         }
-        (Position::Down, Position::Up) => signals.log.push(format!("check {name:?} is up")),
+        (CheckStatus::Down, CheckStatus::Up) => signals.log.push(format!("check {name:?} is up")),
         _ => {}
     }
     settled

@@ -6,7 +6,7 @@ use super::round::{self, Jitter, Round};
 use super::watch::Watch;
 use crate::base::signals::Signals;
 use crate::base::time::{Instant, Nanos, nanos};
-use crate::callout::{CallAnswer, CallToken, Caller, CheckResponse, HttpCall, Refusal};
+use crate::callout::{CallAnswer, CallRefusal, CallToken, Caller, CheckResponse, HttpCall};
 use crate::evidence::Evidence;
 use crate::facts::admin::Admin;
 use crate::facts::check::Check;
@@ -145,7 +145,7 @@ impl Poll {
         caller: &impl Caller,
         evidence: &Evidence,
         cx: Context<'_, impl SharedStore>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), CallRefusal> {
         if let Polled::Admin(polled) = &mut self.polled {
             self.call.path = polled.ask_about(evidence.upstreams.waiting(cx.store));
         }

@@ -6,7 +6,7 @@ mod watch;
 use super::*;
 use crate::base::environment::Environment;
 use crate::base::time::Instant;
-use crate::callout::{HttpCall, Refusal, StreamToken, WatchCall};
+use crate::callout::{CallRefusal, HttpCall, StreamToken, WatchCall};
 use crate::evidence::Detail;
 use crate::facts::check::{Check, CheckResult};
 use crate::guards::upstream::{Asking, Upstream};
@@ -29,7 +29,7 @@ enum Manner {
     /// It answers with a status, after a time.
     Answers(&'static str, Nanos),
     /// Envoy refuses the call.
-    Refused(Refusal),
+    Refused(CallRefusal),
     /// Envoy answers in its place, after the call's own timeout.
     Hangs,
     /// Envoy answers at once: nobody listens.
@@ -109,7 +109,7 @@ struct Taker<'a> {
 }
 
 impl Caller for Taker<'_> {
-    fn http_call(&self, call: &HttpCall) -> Result<CallToken, Refusal> {
+    fn http_call(&self, call: &HttpCall) -> Result<CallToken, CallRefusal> {
         let Process { now, manner, .. } = *self.process;
         let own = |status, body: &str| Answer { status, body: body.into(), envoys: true };
         let (after, answer) = match manner {
@@ -279,12 +279,12 @@ fn every_answer_of_a_check_is_counted_once_and_so_is_every_refusal() {
     assert!(timed_out >= 20, "{timed_out}");
 
     let before = process.results;
-    process.manner = Manner::Refused(Refusal::NotSent);
+    process.manner = Manner::Refused(CallRefusal::NotSent);
     process.run(20 * SECOND);
     let [passed, failed, timed_out, unreachable, _] = process.results;
     assert!(unreachable >= 20, "{unreachable}");
     assert_eq!([passed, failed, timed_out, 0, 0], before);
-    process.manner = Manner::Refused(Refusal::UnknownCluster);
+    process.manner = Manner::Refused(CallRefusal::UnknownCluster);
     process.run(20 * SECOND);
     assert!(process.results[4] >= 20, "{:?}", process.results);
     process.manner = Manner::Answers("503", MS);
@@ -368,12 +368,12 @@ fn a_slow_one_is_told_from_a_dead_one() {
 #[test]
 fn a_refused_call_is_a_failed_check_and_is_tried_again_soon_while_nothing_is_up() {
     let mut process = Process::new(CHECK, 1);
-    process.manner = Manner::Refused(Refusal::UnknownCluster);
+    process.manner = Manner::Refused(CallRefusal::UnknownCluster);
     process.run(2 * MS);
     assert_eq!(process.log, ["check \"db\" is down: Envoy has no such cluster"]);
     process.manner = Manner::Answers("200", 3 * MS);
     assert!(process.until("is up") <= 260 * MS);
-    process.manner = Manner::Refused(Refusal::NotSent);
+    process.manner = Manner::Refused(CallRefusal::NotSent);
     let down = process.until("is down: the cluster has no healthy host, or");
     assert!((1_700 * MS..=3 * SECOND).contains(&down), "what was up keeps its pace: {down}");
 }

@@ -3,7 +3,7 @@
 use super::checks::cluster_name;
 use super::evidence::window;
 use super::object::Object;
-use crate::facts::admin::Side;
+use crate::facts::admin::HandshakeSide;
 use crate::score::{Alpn, AxisName, PARTS, ProtocolRule, ScoreRule, TlsVersion, Weight};
 
 const DEFAULT_WEIGHTS: [Weight; 3] = [Weight(400_000), Weight(350_000), Weight(250_000)];
@@ -39,7 +39,7 @@ fn read_protocol(object: &Object<'_>) -> ProtocolRule {
         tls: object.has("tls").then_some(tls),
         mtls: object.flag("mtls"),
         alpn: object.list("alpn", alpn),
-        handshakes: object.word("handshakes", Side::Both, &[Side::Upstream]),
+        handshakes: object.word("handshakes", HandshakeSide::Both, &[HandshakeSide::Upstream]),
     }
 }
 

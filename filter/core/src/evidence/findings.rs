@@ -7,7 +7,7 @@ use crate::base::units::Share;
 use crate::evidence::condition::{ClusterRule, Need, OnStale, Severity};
 use crate::evidence::report::{Finding, Subject};
 use crate::facts::admin::{self, Admin, AdminState, Membership};
-use crate::facts::check::{Check, CheckState, Position};
+use crate::facts::check::{Check, CheckState, CheckStatus};
 use crate::facts::traffic::{Reading, Window};
 use crate::score::{AxisName, Scored};
 use crate::state::{Context, SharedStore};
@@ -113,17 +113,17 @@ impl Statement {
 impl Check {
     fn statement(&self, state: &CheckState, detail: Detail, now: Instant) -> Statement {
         let rule = &self.rule;
-        let position = state.position(rule.initial);
+        let status = state.status(rule.initial);
         let Some(last) = &state.last else {
-            let holds = if position == Position::Up { Holds::Yes } else { Holds::Pending };
+            let holds = if status == CheckStatus::Up { Holds::Yes } else { Holds::Pending };
             let output = detail.say(|| "no answer yet".to_owned());
             return Statement { subject: Subject::Check, holds, output, observed: None, at: None };
         };
         let stale = last.is_stale(rule, now);
-        let (holds, enough) = match position {
+        let (holds, enough) = match status {
             _ if stale => (Holds::Stale, 0),
-            Position::Up => (Holds::Yes, rule.fall),
-            Position::Unknown | Position::Down => (Holds::No, rule.rise),
+            CheckStatus::Up => (Holds::Yes, rule.fall),
+            CheckStatus::Unknown | CheckStatus::Down => (Holds::No, rule.rise),
         };
         let output = detail.say(|| match state.against() {
             _ if stale => format!("not asked for {}; {}", seconds(now.since(last.at)), last.output),

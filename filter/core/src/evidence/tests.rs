@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::evidence::condition::Basis;
 use crate::evidence::report::Finding;
 use crate::facts::admin::{self, AdminState, Membership, Stats, UNREACHABLE, View};
-use crate::facts::check::{CheckState, Initial, Observation, Position};
+use crate::facts::check::{CheckState, CheckStatus, Initial, Observation};
 use crate::facts::traffic::{Reading, Window, judge};
 use crate::guards::upstream::Protocols;
 use crate::probe::Action;
@@ -155,10 +155,10 @@ fn initial_pass_is_up_until_fall_bad_answers() {
     config.checks[0].initial = Initial::Pass;
     let rule = &config.checks[0];
     let mut state = CheckState::default();
-    for (answers, position) in
-        [(0, Position::Up), (1, Position::Up), (2, Position::Up), (3, Position::Down)]
+    for (answers, status) in
+        [(0, CheckStatus::Up), (1, CheckStatus::Up), (2, CheckStatus::Up), (3, CheckStatus::Down)]
     {
-        assert_eq!(state.position(rule.initial), position, "after {answers}");
+        assert_eq!(state.status(rule.initial), status, "after {answers}");
         state.record(rule, Observation::judge(rule, &BAD, 0, NOW));
     }
 }

@@ -22,7 +22,7 @@ pub struct AdminRule {
 
 /// Whose connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Side {
+pub enum HandshakeSide {
     /// Those of clients and those to the clusters that matter.
     #[default]
     Both,
@@ -152,7 +152,7 @@ const STOPPED: &str = "listener_manager.listener_stopped";
 /// there is a score what it needs of connections too. It is open at its end, for
 /// [`with_unknown`].
 /// <https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--stats>
-pub fn path(clusters: &[String], score: Option<Side>) -> String {
+pub fn path(clusters: &[String], score: Option<HandshakeSide>) -> String {
     let mut filter = r"^(server\.live|listener_manager\.listener_stopped".to_owned();
     if !clusters.is_empty() {
         let names = alternatives(clusters);
@@ -166,7 +166,7 @@ pub fn path(clusters: &[String], score: Option<Side>) -> String {
             r"|cluster\.({names});?\.(membership_(total|healthy|degraded)|update_attempt{more})"
         ));
     }
-    if score == Some(Side::Both) {
+    if score == Some(HandshakeSide::Both) {
         filter.push_str(r"|http\..+\.downstream_cx_(total|protocol_error)");
         filter.push_str(r"|listener\..+\.ssl\.(connection_error|fail_verify_.+)");
     }

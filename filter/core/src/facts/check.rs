@@ -2,7 +2,7 @@
 
 use crate::base::metric::{CountersBy, GaugeId, LabelValue, Registry};
 use crate::base::time::{Instant, Nanos, nanos};
-use crate::callout::{CheckResponse, Refusal};
+use crate::callout::{CallRefusal, CheckResponse};
 use crate::grpc::ServingStatus;
 use crate::matching::status::StatusPattern;
 use crate::state::sliding::Sliding;
@@ -104,7 +104,7 @@ impl CheckMetrics {
 
 /// Whether what is checked is up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Position {
+pub enum CheckStatus {
     /// Nothing has been heard yet.
     #[default]
     Unknown,
@@ -117,10 +117,10 @@ pub enum Position {
 /// What is known of a check, shared by all workers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckState {
-    position: Position,
+    status: CheckStatus,
     /// Whether it ever was up. What never was is up with its first good answer.
     was_up: bool,
-    /// How many answers in a row speak against the position.
+    /// How many answers in a row speak against the status.
     against: u32,
     /// The last answer.
     pub last: Option<Observation>,
@@ -162,7 +162,7 @@ impl CheckResult {
         match response {
             _ if healthy => Self::Pass,
             CheckResponse::Timeout => Self::Timeout,
-            CheckResponse::Refused(Refusal::UnknownCluster) => Self::NoCluster,
+            CheckResponse::Refused(CallRefusal::UnknownCluster) => Self::NoCluster,
             CheckResponse::Nothing(_) | CheckResponse::Refused(_) => Self::Unreachable,
             _ => Self::Fail,
         }
@@ -257,14 +257,14 @@ pub fn is_stale(at: Instant, interval: Nanos, timeout: Nanos, now: Instant) -> b
 
 impl CheckState {
     /// Whether it is up, where `initial` says what it is before the first answer.
-    pub fn position(&self, initial: Initial) -> Position {
-        match (self.position, initial) {
-            (Position::Unknown, Initial::Pass) => Position::Up,
-            (position, _) => position,
+    pub fn status(&self, initial: Initial) -> CheckStatus {
+        match (self.status, initial) {
+            (CheckStatus::Unknown, Initial::Pass) => CheckStatus::Up,
+            (status, _) => status,
         }
     }
 
-    /// How many answers in a row speak against its position.
+    /// How many answers in a row speak against its status.
     pub fn against(&self) -> u32 {
         self.against
     }
@@ -273,11 +273,11 @@ impl CheckState {
     pub fn record(&mut self, rule: &CheckRule, observation: Observation) {
         let healthy = observation.healthy;
         self.last = Some(observation);
-        let (agrees, enough) = match self.position(rule.initial) {
-            Position::Unknown => (false, 1),
-            Position::Up => (healthy, rule.fall),
-            Position::Down if self.was_up => (!healthy, rule.rise),
-            Position::Down => (!healthy, 1),
+        let (agrees, enough) = match self.status(rule.initial) {
+            CheckStatus::Unknown => (false, 1),
+            CheckStatus::Up => (healthy, rule.fall),
+            CheckStatus::Down if self.was_up => (!healthy, rule.rise),
+            CheckStatus::Down => (!healthy, 1),
         };
         if agrees {
             self.against = 0;
@@ -286,7 +286,7 @@ impl CheckState {
         self.against = self.against.saturating_add(1);
         if self.against >= enough {
             self.against = 0;
-            self.position = if healthy { Position::Up } else { Position::Down };
+            self.status = if healthy { CheckStatus::Up } else { CheckStatus::Down };
             self.was_up |= healthy;
         }
     }
@@ -299,7 +299,7 @@ impl CheckState {
     /// Takes note of what a Watch has shown, which decides at once: it doesn't
     /// guess between two rounds, so there is no flapping to be patient with.
     pub fn decide(&mut self, observation: Observation) {
-        self.position = if observation.healthy { Position::Up } else { Position::Down };
+        self.status = if observation.healthy { CheckStatus::Up } else { CheckStatus::Down };
         self.was_up |= observation.healthy;
         self.against = 0;
         self.last = Some(observation);
@@ -327,7 +327,7 @@ impl State for CheckState {
     }
 
     fn encode(&self, to: &mut Encoder) {
-        to.number(self.position as u64).number(u64::from(self.was_up));
+        to.number(self.status as u64).number(u64::from(self.was_up));
         to.number(u64::from(self.against));
         to.optional(self.last.as_ref(), |to, last| {
             to.number(u64::from(last.healthy)).bytes(last.output.as_bytes()).instant(last.at);
@@ -339,10 +339,10 @@ impl State for CheckState {
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         Some(Self {
-            position: match from.number()? {
-                0 => Position::Unknown,
-                1 => Position::Up,
-                _ => Position::Down,
+            status: match from.number()? {
+                0 => CheckStatus::Unknown,
+                1 => CheckStatus::Up,
+                _ => CheckStatus::Down,
             },
             was_up: from.number()? != 0,
             against: u32::try_from(from.number()?).ok()?,

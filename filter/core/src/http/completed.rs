@@ -100,11 +100,11 @@ impl<'a, E: Ending> Completed<'a, E> {
     }
 
     pub(crate) fn request_headers(&self) -> impl Headers<'a> {
-        Side { completed: self, fact: Fact::RequestHeader }
+        MessageHeaders { completed: self, fact: Fact::RequestHeader }
     }
 
     pub(crate) fn response_headers(&self) -> impl Headers<'a> {
-        Side { completed: self, fact: Fact::ResponseHeader }
+        MessageHeaders { completed: self, fact: Fact::ResponseHeader }
     }
 
     fn number(&self, place: usize, read: fn(&E) -> Option<u64>) -> Option<u64> {
@@ -149,12 +149,12 @@ fn once<'a, T, L>(
 }
 
 /// The headers of one of the two messages.
-struct Side<'e, 'a, E> {
+struct MessageHeaders<'e, 'a, E> {
     completed: &'e Completed<'a, E>,
     fact: fn(&'a str) -> Fact<'a>,
 }
 
-impl<'a, E: Ending> Headers<'a> for Side<'_, 'a, E> {
+impl<'a, E: Ending> Headers<'a> for MessageHeaders<'_, 'a, E> {
     fn first(&self, name: &'a str) -> Option<Vec<u8>> {
         self.completed.value((self.fact)(name))
     }

@@ -40,7 +40,7 @@ pub struct Probe {
     pub(crate) timeout: Option<Duration>,
     /// How long a Watch may take to its first message.
     pub(crate) watch_timeout: Option<Duration>,
-    protocol: Protocol,
+    protocol: ProbeProtocol,
     connection: Connection,
     retries: u32,
     pub(crate) limit: Option<(LimitRule, Cells)>,
@@ -68,7 +68,7 @@ pub struct Probe {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Protocol {
+enum ProbeProtocol {
     Http,
     Grpc,
 }
@@ -134,8 +134,8 @@ impl Probe {
             breaker: rule.breaker.map(|breaker| (breaker, cells("breaker"))),
             memory,
             protocol: match rule.matcher {
-                Match::Http(_) => Protocol::Http,
-                Match::Grpc(_) => Protocol::Grpc,
+                Match::Http(_) => ProbeProtocol::Http,
+                Match::Grpc(_) => ProbeProtocol::Grpc,
             },
             action: rule.action,
             items,
@@ -220,7 +220,7 @@ impl Probe {
 
     /// Whether it recognises calls of gRPC.
     pub(crate) fn is_grpc(&self) -> bool {
-        self.protocol == Protocol::Grpc
+        self.protocol == ProbeProtocol::Grpc
     }
 
     /// Whether the proxy answers it.
@@ -243,8 +243,8 @@ impl Probe {
     /// gRPC never do.
     pub(crate) fn connection(&self) -> Connection {
         match self.protocol {
-            Protocol::Http => self.connection,
-            Protocol::Grpc => Connection::Keep,
+            ProbeProtocol::Http => self.connection,
+            ProbeProtocol::Grpc => Connection::Keep,
         }
     }
 
@@ -270,11 +270,11 @@ impl Probe {
             edits.set(CONNECTION, "close");
         }
         match self.protocol {
-            Protocol::Http if self.retries > 0 => edits.set(RETRY_ON, "5xx"),
-            Protocol::Grpc if self.retries > 0 => edits.set(RETRY_GRPC_ON, "unavailable"),
+            ProbeProtocol::Http if self.retries > 0 => edits.set(RETRY_ON, "5xx"),
+            ProbeProtocol::Grpc if self.retries > 0 => edits.set(RETRY_GRPC_ON, "unavailable"),
             _ => {}
         }
-        if self.protocol == Protocol::Grpc {
+        if self.protocol == ProbeProtocol::Grpc {
             // Only a message that isn't compressed can be read on its way back.
             edits.remove.push(GRPC_ACCEPT_ENCODING);
         }
@@ -290,8 +290,12 @@ impl Probe {
         }
         let own = self.timeout;
         let callers = match self.protocol {
-            Protocol::Http => request.header(UPSTREAM_RQ_TIMEOUT_MS).and_then(|v| parse_ms(&v)),
-            Protocol::Grpc => request.header(GRPC_TIMEOUT).and_then(|v| grpc::parse_timeout(&v)),
+            ProbeProtocol::Http => {
+                request.header(UPSTREAM_RQ_TIMEOUT_MS).and_then(|v| parse_ms(&v))
+            }
+            ProbeProtocol::Grpc => {
+                request.header(GRPC_TIMEOUT).and_then(|v| grpc::parse_timeout(&v))
+            }
         };
         match (own, callers) {
             (Some(ours), Some(callers)) if callers >= ours => Deadline::ours(Some(ours)),

@@ -1,11 +1,11 @@
 //! What is gathered for the score, and what it makes of it.
 
-use super::{Axis, Stability, Topology, combine, thousandths};
-use super::{AxisName, Cluster, FAULTLESS, Live, Protocol, Readings, Sample};
+use super::{Axis, StabilityAxis, TopologyAxis, combine, thousandths};
+use super::{AxisName, Cluster, FAULTLESS, Live, ProtocolAxis, Readings, Sample};
 use crate::base::metric::{GaugeId, Registry};
 use crate::base::signals::Signals;
 use crate::base::time::{Instant, Nanos, nanos};
-use crate::facts::admin::{Handshakes, Side, View};
+use crate::facts::admin::{HandshakeSide, Handshakes, View};
 use crate::facts::check::Check;
 use crate::http::completed::Completed;
 use crate::http::request::{Ending, RequestHead};
@@ -80,7 +80,7 @@ impl Scored {
 
 /// What the admin interface has shown of clusters and connections.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Upstream {
+struct UpstreamSums {
     handshakes: Handshakes,
     /// Requests to each cluster.
     used: Vec<u64>,
@@ -151,11 +151,11 @@ impl ScoreKeeper {
         let used = (0..view.clusters.len())
             .map(|place| requests(view, place).saturating_sub(requests(before, place)));
         let handshakes = match self.rule.protocol.handshakes {
-            Side::Both => view.handshakes.since(before.handshakes),
-            Side::Upstream => Handshakes::default(),
+            HandshakeSide::Both => view.handshakes.since(before.handshakes),
+            HandshakeSide::Upstream => Handshakes::default(),
         };
         let handshakes = handshakes.and(&view.connections().since(before.connections()));
-        let upstream = Upstream { handshakes, used: used.collect() };
+        let upstream = UpstreamSums { handshakes, used: used.collect() };
         self.add(&self.upstream, &upstream, cx);
     }
 
@@ -171,7 +171,7 @@ impl ScoreKeeper {
     pub fn work_out(&self, view: Option<&View>, cx: Context<'_, impl SharedStore>) -> Scored {
         let window = self.rule.window;
         let live: Live = self.live.read(cx).total(window, cx.now);
-        let upstream: Upstream = self.upstream.read(cx).total(window, cx.now);
+        let upstream: UpstreamSums = self.upstream.read(cx).total(window, cx.now);
         let min_volume = u64::from(self.rule.min_volume);
         let clusters = view.map(|view| {
             let used = upstream.used.iter().copied().chain(std::iter::repeat(0));
@@ -180,14 +180,15 @@ impl ScoreKeeper {
         });
         let checks = self.checks.iter().filter_map(|check| check.answers.as_ref());
         let checks = checks.map(|answers| answers.read(cx).total(window, cx.now));
-        let stability = Stability { sources: checks.chain([live.answers]).collect(), min_volume };
-        let protocol = Protocol {
+        let stability =
+            StabilityAxis { sources: checks.chain([live.answers]).collect(), min_volume };
+        let protocol = ProtocolAxis {
             handshakes: view.map(|_| upstream.handshakes),
             looked_at: live.looked_at,
             as_expected: live.as_expected,
             min_volume,
         };
-        let readings: Readings = [Topology(clusters).read(), stability.read(), protocol.read()];
+        let readings: Readings = [TopologyAxis(clusters).read(), stability.read(), protocol.read()];
         Scored {
             score: combine(&self.rule.weights, &readings),
             axes: readings.map(|reading| reading.map(thousandths)),
@@ -216,7 +217,7 @@ fn meets(rule: &ProtocolRule, ending: &impl Ending) -> bool {
         && (rule.alpn.is_empty() || spoken().is_some_and(|spoken| rule.alpn.contains(&spoken)))
 }
 
-impl Sums for Upstream {
+impl Sums for UpstreamSums {
     fn to_numbers(&self) -> Vec<f64> {
         let mut numbers = self.handshakes.to_numbers();
         numbers.extend(self.used.iter().map(|used| *used as f64));

@@ -18,12 +18,12 @@ mod topology;
 
 pub use axis::{Axis, AxisName};
 pub use keeper::{EVERY, ScoreKeeper, Scored};
-pub use protocol::Protocol;
+pub use protocol::ProtocolAxis;
 pub(crate) use rule::PARTS;
 pub use rule::{Alpn, ProtocolRule, ScoreRule, TlsVersion, Weight};
 pub use sample::{Live, Sample};
-pub use stability::Stability;
-pub use topology::{Cluster, Topology};
+pub use stability::StabilityAxis;
+pub use topology::{Cluster, TopologyAxis};
 
 /// What the score says of a proxy that has nothing to be blamed for.
 pub const FAULTLESS: u16 = 1_000;

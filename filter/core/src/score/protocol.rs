@@ -5,7 +5,7 @@ use crate::facts::admin::Handshakes;
 
 /// What is known of connections.
 #[derive(Debug)]
-pub struct Protocol {
+pub struct ProtocolAxis {
     /// The handshakes of the window; `None` where nobody has seen them lately.
     pub handshakes: Option<Handshakes>,
     /// The ordinary requests whose connection was looked at.
@@ -16,7 +16,7 @@ pub struct Protocol {
     pub min_volume: u64,
 }
 
-impl Axis for Protocol {
+impl Axis for ProtocolAxis {
     /// The share of handshakes that came about, times the share of requests whose
     /// connection was as expected; what has too little to go by is left out.
     fn read(&self) -> Option<f64> {

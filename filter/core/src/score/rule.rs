@@ -1,6 +1,6 @@
 //! What the health score goes by.
 
-use crate::facts::admin::Side;
+use crate::facts::admin::HandshakeSide;
 use std::time::Duration;
 
 /// How many parts the unit of a weight has.
@@ -42,7 +42,7 @@ pub struct ProtocolRule {
     /// The protocols, one of which must be spoken.
     pub alpn: Vec<Alpn>,
     /// Whose handshakes count.
-    pub handshakes: Side,
+    pub handshakes: HandshakeSide,
 }
 
 /// A version of TLS, the oldest first.

@@ -5,7 +5,7 @@ use super::{Axis, Sample, share};
 
 /// The sources of answers: each check is one, and the ordinary requests are one.
 #[derive(Debug)]
-pub struct Stability {
+pub struct StabilityAxis {
     /// What was counted of each in the window.
     pub sources: Vec<Sample>,
     /// A source with fewer answers says nothing.
@@ -16,7 +16,7 @@ pub struct Stability {
 /// cost: requests differ.
 const TOLERATED: f64 = 4.0;
 
-impl Axis for Stability {
+impl Axis for StabilityAxis {
     /// The mean of the sources that have something to say, so that a busy one can't
     /// hide that another is dead.
     fn read(&self) -> Option<f64> {

@@ -29,7 +29,7 @@ fn cluster(healthy: u64, total: u64, used: u64) -> Cluster {
 }
 
 fn topology(clusters: &[Cluster]) -> Option<f64> {
-    Topology(Some(clusters.to_vec())).read()
+    TopologyAxis(Some(clusters.to_vec())).read()
 }
 
 /// So many answers that took these milliseconds in turn, and so many lost ones.
@@ -42,12 +42,12 @@ fn sample(answered: u64, took: &[u64], lost: u64) -> Sample {
 }
 
 fn stability(sources: &[Sample]) -> Option<f64> {
-    Stability { sources: sources.to_vec(), min_volume: 20 }.read()
+    StabilityAxis { sources: sources.to_vec(), min_volume: 20 }.read()
 }
 
 fn protocol(tried: u64, failed: u64, looked_at: u64, as_expected: u64) -> Option<f64> {
     let handshakes = Some(Handshakes { tried, failed });
-    Protocol { handshakes, looked_at, as_expected, min_volume: 20 }.read()
+    ProtocolAxis { handshakes, looked_at, as_expected, min_volume: 20 }.read()
 }
 
 fn about(value: Option<f64>, expected: f64) {
@@ -66,7 +66,7 @@ fn topology_weighs_clusters_by_their_use() {
 
 #[test]
 fn topology_abstains_where_nothing_was_seen_or_nothing_matters() {
-    assert_eq!(Topology(None).read(), None);
+    assert_eq!(TopologyAxis(None).read(), None);
     assert_eq!(topology(&[]), None);
 }
 

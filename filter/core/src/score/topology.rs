@@ -14,9 +14,9 @@ pub struct Cluster {
 
 /// The clusters that matter; `None` where nobody has seen them lately.
 #[derive(Debug)]
-pub struct Topology(pub Option<Vec<Cluster>>);
+pub struct TopologyAxis(pub Option<Vec<Cluster>>);
 
-impl Axis for Topology {
+impl Axis for TopologyAxis {
     /// The share of healthy hosts, weighted by use, where Envoy lists them. Every cluster counts as if one
     /// more request had gone to it: else the one that nobody uses would not matter
     /// at all, and nothing would where there is no traffic.

@@ -6,10 +6,10 @@ use crate::base::time::{Instant, Nanos};
 /// A task that one probe does for all, such as fetching an answer. It is given
 /// up after a time, in case the worker is gone that had it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lease(Option<Held>);
+pub struct Lease(Option<Holder>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Held {
+struct Holder {
     token: u64,
     until: Instant,
 }
@@ -27,7 +27,7 @@ impl Lease {
 
     /// Gives it to `token` for `patience` nanoseconds.
     pub fn grant(&mut self, token: u64, now: Instant, lease_for: Nanos) {
-        self.0 = Some(Held { token, until: now + lease_for });
+        self.0 = Some(Holder { token, until: now + lease_for });
     }
 
     /// Takes it back from `token`; says whether that had it.
@@ -54,7 +54,7 @@ impl State for Lease {
 
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         let held =
-            from.optional(|from| Some(Held { token: from.number()?, until: from.instant()? }));
+            from.optional(|from| Some(Holder { token: from.number()?, until: from.instant()? }));
         Some(Self(held?))
     }
 

@@ -4,7 +4,7 @@ use super::imports::*;
 use super::{buffer, header, value_of};
 use crate::abi::{BufferType, MapType, Status};
 use heartbeat_core::ResponseHead;
-use heartbeat_core::callout::{CallAnswer, CallToken, Caller, HttpCall, Refusal};
+use heartbeat_core::callout::{CallAnswer, CallRefusal, CallToken, Caller, HttpCall};
 use heartbeat_core::callout::{StreamToken, WatchCall};
 use heartbeat_core::grpc::LONGEST_MESSAGE;
 use heartbeat_core::http::header_map;
@@ -34,7 +34,7 @@ fn calling<T>(call: impl FnOnce() -> T) -> T {
 pub struct Clusters;
 
 impl Caller for Clusters {
-    fn http_call(&self, call: &HttpCall) -> Result<CallToken, Refusal> {
+    fn http_call(&self, call: &HttpCall) -> Result<CallToken, CallRefusal> {
         let method = if call.grpc.is_some() { "POST" } else { "GET" };
         let mut headers = vec![
             (METHOD, method.into()),
@@ -65,8 +65,8 @@ impl Caller for Clusters {
         });
         match status {
             Status::OK => Ok(CallToken(token)),
-            Status::INTERNAL_FAILURE => Err(Refusal::NotSent),
-            _ => Err(Refusal::UnknownCluster),
+            Status::INTERNAL_FAILURE => Err(CallRefusal::NotSent),
+            _ => Err(CallRefusal::UnknownCluster),
         }
     }
 

@@ -51,7 +51,7 @@ fn a_change_is_told_at_once_and_once_for_all_vms() {
 #[test]
 fn what_fails_from_the_start_is_told() {
     let mut process = Process::new(RULES, 2);
-    process.manner = Manner::Refused(Refusal::UnknownCluster);
+    process.manner = Manner::Refused(CallRefusal::UnknownCluster);
     process.until(r#"probe "ready" fails: db: Envoy has no such cluster"#);
 }
 

@@ -54,8 +54,8 @@ impl Process {
     fn last(&self) -> (bool, String) {
         let vm = self.vms.iter().flatten().next().unwrap();
         let state = vm.background.evidence.checks[0].state.read(Context::at(&self.store, self.now));
-        let up = state.position(crate::facts::check::Initial::Unknown)
-            == crate::facts::check::Position::Up;
+        let up = state.status(crate::facts::check::Initial::Unknown)
+            == crate::facts::check::CheckStatus::Up;
         (up, state.last.map(|last| last.output).unwrap_or_default())
     }
 
