@@ -236,6 +236,8 @@ fn scatter(mut hash: u64) -> u64 {
 struct Fnv(u64);
 
 impl Hasher for Fnv {
+    // Every field of every rule would have a loop of its own.
+    #[inline(never)]
     fn write(&mut self, bytes: &[u8]) {
         self.0 = bytes
             .iter()
