@@ -120,6 +120,7 @@ impl<'a> Registry<'a> {
     }
 
     /// The same with one more label.
+    #[inline(never)]
     pub fn labelled(&mut self, label: &str, value: &str) -> Registry<'_> {
         let labels = [&self.labels, label, "=.=", value, ";.;"].concat();
         Registry { metrics: self.metrics, labels }

@@ -160,8 +160,19 @@ impl ScoreKeeper {
     }
 
     fn add(&self, window: &Shared<Sliding>, sums: &impl Sums, cx: Context<'_, impl SharedStore>) {
+        self.add_numbers(window, &sums.to_numbers(), cx);
+    }
+
+    // Knows nothing of what is summed up, so that the module has it once.
+    #[inline(never)]
+    fn add_numbers(
+        &self,
+        window: &Shared<Sliding>,
+        numbers: &[f64],
+        cx: Context<'_, impl SharedStore>,
+    ) {
         let _ = window.update(cx, |window| {
-            window.add(self.rule.window, sums, cx.now);
+            window.add_numbers(self.rule.window, numbers, cx.now);
             Change::Write(())
         });
     }

@@ -61,16 +61,17 @@ fn is_recent(window: Duration, slot: u64, now: Instant) -> bool {
 impl Sliding {
     /// Adds what was counted just now.
     pub fn add(&mut self, window: Duration, sums: &impl Sums, now: Instant) {
-        self.add_numbers(window, sums.to_numbers(), now);
+        self.add_numbers(window, &sums.to_numbers(), now);
     }
 
-    fn add_numbers(&mut self, window: Duration, numbers: Vec<f64>, now: Instant) {
+    /// The same of their numbers.
+    pub fn add_numbers(&mut self, window: Duration, numbers: &[f64], now: Instant) {
         let present = slot_at(window, now);
         self.slots.retain(|(slot, _)| is_recent(window, *slot, now));
         self.until = now + nanos(window);
         match self.slots.iter_mut().find(|(slot, _)| *slot == present) {
-            Some((_, counted)) => add(counted, &numbers),
-            None => self.slots.push((present, numbers)),
+            Some((_, counted)) => add(counted, numbers),
+            None => self.slots.push((present, numbers.to_vec())),
         }
     }
 
