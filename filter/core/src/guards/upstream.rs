@@ -18,7 +18,7 @@ use crate::base::metric::{CounterId, CountersBy, LabelValue, Registry};
 use crate::base::signals::Signals;
 use crate::base::time::{HOUR, Instant, Nanos};
 use crate::state::{
-    Cell, Cells, Change, Context, Decoder, Encoder, Lease, Notice, SharedStore, State, update,
+    Cell, Cells, Change, Context, Decoder, Encoder, Lease, Notice, SharedStore, State, key, update,
 };
 
 /// The protocols that a cluster has been spoken to in.
@@ -326,8 +326,8 @@ impl Upstreams {
     /// Those of a plugin, which `plugin` tells from the others of the proxy.
     pub fn new(plugin: &str, metrics: &mut Registry<'_>) -> Self {
         Self {
-            cells: Cells::new(format!("heartbeat/{plugin}/upstream"), FORM),
-            waiting: Cell::alone(format!("heartbeat/{plugin}/unknown"), 0),
+            cells: Cells::new(key(plugin, &["upstream"]), FORM),
+            waiting: Cell::alone(key(plugin, &["unknown"]), 0),
             full: Notice::default(),
             metrics: UpstreamMetrics::define(metrics),
         }

@@ -12,7 +12,7 @@ use crate::exchange::ExchangeContext;
 use crate::guards::upstream::Upstreams;
 use crate::matching::rule::PathMatch;
 use crate::probe::{Probe, Router};
-use crate::state::{Cell as StateCell, Notice, fingerprint};
+use crate::state::{Cell as StateCell, Notice, fingerprint, key};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -41,8 +41,7 @@ impl Policy {
             router.add(matcher, Rc::new(probe));
         }
 
-        let cell =
-            |kind: &str, print| StateCell::alone(format!("heartbeat/{plugin}/{kind}"), print);
+        let cell = |kind: &str, print| StateCell::alone(key(plugin, &[kind]), print);
         let context = ExchangeContext {
             evidence: Rc::new(evidence),
             grpc_replies: config.grpc_replies,

@@ -12,7 +12,7 @@ use crate::facts::traffic::Tally;
 use crate::guards::upstream::Upstreams;
 use crate::probe::ProbeRule;
 use crate::score::ScoreKeeper;
-use crate::state::{Cell, Shared, fingerprint};
+use crate::state::{Cell, Shared, fingerprint, key};
 use std::rc::Rc;
 
 impl Evidence {
@@ -25,7 +25,7 @@ impl Evidence {
         metrics: &mut Registry<'_>,
     ) -> Self {
         let cell = |kind: &str, name: &str, fingerprint: u64| {
-            Cell::alone(format!("heartbeat/{plugin}/{kind}/{name}"), fingerprint)
+            Cell::alone(key(plugin, &[kind, name]), fingerprint)
         };
         // What is known of a check outlives a change of its pace.
         let check = |rule: &CheckRule| {
@@ -90,7 +90,7 @@ impl Evidence {
         let items: Rc<[Item]> = self.items(rule, config).into();
         if !items.is_empty() {
             let (name, items) = (rule.name.clone(), Rc::clone(&items));
-            let told = Cell::alone(["heartbeat/", plugin, "/verdict/", &*name].concat(), 0);
+            let told = Cell::alone(key(plugin, &["verdict", &name]), 0);
             let mut metrics = metrics.labelled("probe", &name);
             let up = items.iter().map(|item| evidence_up(&item.name, &mut metrics)).collect();
             self.rules.push(Rule { name, items, up, told });

@@ -8,7 +8,7 @@
 use crate::base::environment::Build;
 use crate::base::metric::{CounterId, GaugeId, Measurement, Metric, Registry};
 use crate::base::time::{Instant, Nanos};
-use crate::state::{Cell, Change, Context, Decoder, Encoder, SharedStore, State, update};
+use crate::state::{Cell, Change, Context, Decoder, Encoder, SharedStore, State, key, update};
 use std::collections::BTreeMap;
 
 /// The loads of one plugin, in all VMs together.
@@ -91,7 +91,7 @@ impl ConfigLoads {
     /// Those of a plugin, of which this VM loads the configuration that `print`
     /// tells from others; `build` tells the module.
     pub fn new(plugin: &str, print: u64, build: u64) -> Self {
-        Self { cell: Cell::alone(format!("heartbeat/{plugin}/loads"), 0), print, build }
+        Self { cell: Cell::alone(key(plugin, &["loads"]), 0), print, build }
     }
 
     /// Takes note that this VM has loaded it, and says what nobody knew before.

@@ -24,7 +24,7 @@ use crate::matching::rule::{HttpMatch, Match};
 use crate::probe::metrics::ProbeMetrics;
 use crate::probe::pages::Pages;
 use crate::probe::{Action, Connection, Details, ProbeRule};
-use crate::state::{Cells, Notice, fingerprint};
+use crate::state::{Cells, Notice, fingerprint, key};
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -103,7 +103,7 @@ impl Probe {
         let metrics = ProbeMetrics::define(&rule, metrics);
         // What was kept under another rule says nothing under this one.
         let fingerprint = fingerprint(&rule);
-        let prefix = |kind: &str| format!("heartbeat/{}/{kind}/{}", environment.plugin, rule.name);
+        let prefix = |kind: &str| key(&environment.plugin, &[kind, &rule.name]);
         let cells = |kind: &str| Cells::new(prefix(kind), fingerprint);
         let limit = rule.limit.as_ref();
         let repeats = limit.is_some_and(|limit| limit.on_limit == OnLimit::LastVerdict);

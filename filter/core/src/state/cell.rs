@@ -93,6 +93,18 @@ fn seal(fingerprint: u64, scope: &[&[u8]]) -> Vec<u8> {
     seal.finish()
 }
 
+/// The key of what a plugin keeps, or what its keys begin with: whose it is and what, each
+/// `/` a step.
+#[inline(never)]
+pub fn key(plugin: &str, path: &[&str]) -> String {
+    let mut key = ["heartbeat/", plugin].concat();
+    for part in path {
+        key.push('/');
+        key.push_str(part);
+    }
+    key
+}
+
 /// A place in shared data for the state of one scope.
 #[derive(Debug)]
 pub struct Cell {

@@ -14,7 +14,7 @@ mod record;
 mod shared;
 pub mod sliding;
 
-pub use cell::{Cell, Cells, fingerprint};
+pub use cell::{Cell, Cells, fingerprint, key};
 pub use codec::{Decoder, Encoder};
 pub use lease::Lease;
 pub use notice::Notice;
