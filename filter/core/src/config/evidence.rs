@@ -73,7 +73,9 @@ fn read_severity(object: &Object<'_>) -> Severity {
             inside.error("stands outside of \"score\" too; keep one");
             Severity::Fail
         }
-        Some(_) => object.object("score").word("severity", Severity::Fail, &[Severity::Warn]),
+        // Not as a key of the object: that is read, and found fault with, later.
+        Some(inside) if inside.place_in(keys::evidence::SEVERITIES) == 0 => Severity::Fail,
+        Some(_) => Severity::Warn,
         None => object.word("severity", Severity::Fail, &[Severity::Warn]),
     }
 }

@@ -83,6 +83,11 @@ fn mistakes_in_a_condition_on_the_score_are_named_with_their_mend() {
             r#"probes[0].when[0].score: has no "min"; add "min": 600"#,
         ),
         (
+            r#"{"score":{"min":6,"severity":"warn","most":9}}"#,
+            r#""score":{},"#,
+            "probes[0].when[0].score.most: unknown key; known here: min, severity",
+        ),
+        (
             r#"{"score":{"min":6,"severity":"warn"},"severity":"fail"}"#,
             r#""score":{},"#,
             r#"probes[0].when[0].score.severity: stands outside of "score" too; keep one"#,
