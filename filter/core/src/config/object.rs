@@ -34,6 +34,11 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// How many mistakes were noted until now, of the whole configuration.
+    pub(super) fn mistakes(&self) -> usize {
+        self.reader.map_or(0, |reader| reader.mistakes())
+    }
+
     /// The value of a key, where it is written.
     #[inline(never)]
     pub(super) fn get(&self, name: &str) -> Option<Reader<'a>> {

@@ -23,10 +23,11 @@ pub(super) fn read(object: &Object<'_>) -> ScoreRule {
 }
 
 fn read_weights(object: &Object<'_>) -> [Weight; 3] {
-    let all = AxisName::ALL.map(AxisName::word);
+    let before = object.mistakes();
     // A cast can't overflow: the numbers are small.
-    let weights = all.map(|axis| Weight((object.number(axis) * PARTS).round() as u32));
-    if weights == [Weight(0); 3] && all.iter().all(|axis| object.has(axis)) {
+    let weights =
+        AxisName::ALL.map(|axis| Weight((object.number(axis.word()) * PARTS).round() as u32));
+    if weights == [Weight(0); 3] && object.mistakes() == before {
         object.error("leaves nothing to score; give one axis a weight above 0");
     }
     weights

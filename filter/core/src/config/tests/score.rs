@@ -42,6 +42,10 @@ fn mistakes_in_score_are_named_with_their_mend() {
         mistakes(r#"{"score":{"weights":{"topology":0,"stability":0.0,"protocol":0}}}"#),
         ["score.weights: leaves nothing to score; give one axis a weight above 0"]
     );
+    assert_eq!(
+        mistakes(r#"{"score":{"weights":{"topology":-1,"stability":0,"protocol":0}}}"#),
+        ["score.weights.topology: -1 is out of range; write a number from 0 to 1000"]
+    );
 }
 
 fn with_condition(condition: &str, score: &str) -> String {
