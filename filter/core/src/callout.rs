@@ -21,6 +21,8 @@ pub struct HttpCall {
     pub path: String,
     /// The message of a gRPC call, in its frame; `None` for a GET.
     pub grpc: Option<Vec<u8>>,
+    /// The rule of the probe that it is made for; `None` for a background check.
+    pub probe: Option<String>,
     /// When Envoy gives up.
     pub timeout: Duration,
 }

@@ -2,25 +2,16 @@
 //!
 //! Envoy numbers the contexts of a VM: a root context for each configuration, a
 //! stream context for each request. Several configurations may live in one VM, the
-//! old beside the new, and a stream keeps the one that it began with. A stream of
-//! which nothing must be known later has no entry here.
+//! old beside the new, and a stream keeps the one that it began with.
 //!
 //! A host call may lead back into a callback before it returns, so nothing here is
 //! borrowed while one is made. A number that isn't known is nobody's.
 
+use crate::ids::{RootId, StreamId};
 use crate::plugin::Plugin;
-use crate::stream::Stream;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use crate::stream::{self, Stream};
 use std::cell::RefCell;
 use std::rc::Rc;
-
-/// The number of a stream context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamId(pub u32);
-
-/// The number of a root context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RootId(pub u32);
 
 struct Contexts {
     /// One or two: reading through them is quicker than a map.
@@ -28,17 +19,11 @@ struct Contexts {
     /// The streams that Envoy has announced and not yet begun. It begins one at
     /// once, unless the request is over before that.
     announced: Vec<(StreamId, Rc<Plugin>)>,
-    streams: FxHashMap<StreamId, Stream>,
 }
 
 thread_local! {
-    static CONTEXTS: RefCell<Contexts> = const {
-        RefCell::new(Contexts {
-            roots: Vec::new(),
-            announced: Vec::new(),
-            streams: FxHashMap::with_hasher(FxBuildHasher),
-        })
-    };
+    static CONTEXTS: RefCell<Contexts> =
+        const { RefCell::new(Contexts { roots: Vec::new(), announced: Vec::new() }) };
 }
 
 /// `act` must not make a host call.
@@ -88,23 +73,8 @@ pub fn begin(stream: StreamId) -> Option<Rc<Plugin>> {
     with(|contexts| take(&mut contexts.announced, &stream))
 }
 
-/// Keeps a stream until it ends.
-pub fn keep(stream: Stream) {
-    with(|contexts| contexts.streams.insert(stream.id, stream));
-}
-
-/// A stream that was kept.
-pub fn stream(id: StreamId) -> Option<Stream> {
-    with(|contexts| contexts.streams.get(&id).cloned())
-}
-
 /// Forgets a stream; returns what was kept of it, or what would have been where it
 /// ends before it began.
 pub fn end(id: StreamId) -> Option<Stream> {
-    let kept = with(|contexts| {
-        // Of most requests nothing is kept.
-        let streams = Some(&mut contexts.streams).filter(|streams| !streams.is_empty());
-        streams?.remove(&id)
-    });
-    kept.or_else(|| begin(id).map(|plugin| Stream::unbegun(id, plugin)))
+    stream::forget(id).or_else(|| begin(id).map(|plugin| Stream::unbegun(id, plugin)))
 }

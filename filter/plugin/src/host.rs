@@ -15,7 +15,7 @@ pub use heads::{CompletedStream, Request, Response};
 pub use memory::allocate;
 
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status, StreamType};
-use crate::dispatch::{RootId, StreamId};
+use crate::ids::{RootId, StreamId};
 use heartbeat_core::base::metric::{Metric, MetricKind};
 use heartbeat_core::base::time::{Instant, WallTime};
 use heartbeat_core::http::headers::GRPC_STATUS;

@@ -9,10 +9,11 @@
 #![allow(unsafe_code)] // A name that the host finds a function by is one that the linker can't check.
 
 mod abi;
+mod arrival;
 mod body_access;
-mod bounds;
 mod dispatch;
 mod host;
+mod ids;
 mod logging;
 mod plugin;
 mod root;
@@ -20,8 +21,9 @@ mod stream;
 mod waiting;
 
 use abi::Action;
-use dispatch::{RootId, StreamId};
 use heartbeat_core::callout::{CallToken, StreamToken};
+use heartbeat_core::grpc::LONGEST_CALL;
+use ids::{RootId, StreamId};
 
 unsafe extern "C" {
     /// Runs what must run before anything else; the linker makes it.
@@ -59,9 +61,7 @@ extern "C" fn proxy_on_configure(root: u32, _size: usize) -> bool {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_tick(root: u32) {
-    if let Some(plugin) = dispatch::plugin(RootId(root)) {
-        plugin.on_tick();
-    }
+    root::on_tick(RootId(root));
 }
 
 #[unsafe(no_mangle)]
@@ -72,9 +72,7 @@ extern "C" fn proxy_on_http_call_response(
     body_size: usize,
     _trailers: usize,
 ) {
-    if let Some(plugin) = dispatch::plugin(RootId(root)) {
-        plugin.on_answer(CallToken(token), &host::Answer { body_size });
-    }
+    root::on_answer(RootId(root), CallToken(token), &host::Answer { body_size });
 }
 
 #[unsafe(no_mangle)]
@@ -95,30 +93,30 @@ extern "C" fn proxy_on_grpc_close(root: u32, token: u32, status: u32) {
 extern "C" fn proxy_on_request_headers(stream: u32, _count: usize, end_of_stream: u32) -> Action {
     let id = StreamId(stream);
     let plugin = dispatch::begin(id);
-    plugin.map_or(Action::Continue, |it| stream::on_request_headers(id, it, end_of_stream != 0))
+    plugin.map_or(Action::Continue, |it| arrival::on_request_headers(id, it, end_of_stream != 0))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_body(stream: u32, size: usize, end_of_stream: u32) -> Action {
-    let stream = dispatch::stream(StreamId(stream));
-    stream.map_or(Action::Continue, |it| it.on_request_body(size, end_of_stream != 0))
+    let found = stream::find(StreamId(stream));
+    found.map_or(Action::Continue, |it| it.on_request_body(size, end_of_stream != 0))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_trailers(stream: u32, _count: usize) -> Action {
-    let stream = dispatch::stream(StreamId(stream));
-    stream.map_or(Action::Continue, |it| it.on_request_trailers())
+    let found = stream::find(StreamId(stream));
+    found.map_or(Action::Continue, |it| it.on_request_body(LONGEST_CALL, true))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_headers(stream: u32, _count: usize, end_of_stream: u32) -> Action {
-    let stream = dispatch::stream(StreamId(stream));
-    stream.map_or(Action::Continue, |it| it.on_response_headers(end_of_stream != 0))
+    let found = stream::find(StreamId(stream));
+    found.map_or(Action::Continue, |it| it.on_response_headers(end_of_stream != 0))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_body(stream: u32, size: usize, end_of_stream: u32) -> Action {
-    if let Some(stream) = dispatch::stream(StreamId(stream)) {
+    if let Some(stream) = stream::find(StreamId(stream)) {
         stream.on_response_body(size, end_of_stream != 0);
     }
     Action::Continue
@@ -126,7 +124,7 @@ extern "C" fn proxy_on_response_body(stream: u32, size: usize, end_of_stream: u3
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_trailers(stream: u32, _count: usize) -> Action {
-    if let Some(stream) = dispatch::stream(StreamId(stream)) {
+    if let Some(stream) = stream::find(StreamId(stream)) {
         stream.on_response_trailers();
     }
     Action::Continue

@@ -1,11 +1,9 @@
 //! What all streams of a configuration share in one worker.
 
 use crate::body_access::BodyAccess;
-use crate::bounds::Bounds;
-use crate::dispatch::RootId;
-use crate::host::{self, Clusters, MetricId};
-use crate::stream::SharedExchange;
-use crate::waiting::Waiting;
+use crate::host::{self, Clusters, MetricId, SharedData};
+use crate::ids::{RootId, StreamId};
+use crate::waiting::{Cause, Looked, Waiting};
 use heartbeat_core::background::Background;
 use heartbeat_core::base::environment::Build;
 use heartbeat_core::base::metric::Measurement;
@@ -13,12 +11,16 @@ use heartbeat_core::base::time::Instant;
 use heartbeat_core::callout::{CallToken, StreamToken};
 use heartbeat_core::exchange::markers_of;
 use heartbeat_core::policy::loads::{LoadResult, Seen, refusals};
+use heartbeat_core::state::Context;
 use heartbeat_core::{Environment, Exchange, Policy, Signals};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::Duration;
+
+/// An exchange that its stream shares with the next one, where Envoy follows a redirect.
+pub type SharedExchange = Rc<RefCell<Exchange>>;
 
 /// How many probes at a time may be on their way from one stream to the next.
 const MOST_REDIRECTED: usize = 64;
@@ -29,12 +31,12 @@ pub struct Plugin {
     pub root: RootId,
     /// The compiled configuration.
     pub policy: Policy,
-    /// The probes that wait for the answer to another one.
+    /// The streams that wait for something else than their own callbacks.
     pub waiting: Waiting,
     /// Whether Envoy shows a call's message in time.
     pub body_access: BodyAccess,
-    /// The calls that may be overdue some time.
-    pub bounds: Bounds,
+    /// The streams that wait for the answer to a call, by its token.
+    asked: RefCell<Vec<(CallToken, StreamId)>>,
     /// The probes that Envoy takes on where a redirect led to, until their next stream
     /// begins.
     redirected: RefCell<VecDeque<SharedExchange>>,
@@ -100,14 +102,14 @@ impl Plugin {
         host::tick_every(background.next_tick(Instant::ZERO));
         let background = RefCell::new(background);
         host::declare_marks();
-        let (waiting, body_access, bounds, redirected, called) = Default::default();
+        let (waiting, body_access, asked, redirected, called) = Default::default();
         let token = Cell::new(token);
         let plugin = Self {
             root,
             policy,
             waiting,
             body_access,
-            bounds,
+            asked,
             redirected,
             background,
             called,
@@ -120,27 +122,41 @@ impl Plugin {
         Ok(plugin)
     }
 
-    /// Does what is due, and has itself called when something is again.
+    /// Does what is due, and has itself called when something is again. `look` looks at a
+    /// stream that waits.
     ///
     /// It either wakes who waits or calls others, never both: a call may lead back
     /// into the module, and what was answered before it would then be in the way (see
     /// [`host::is_calling`]).
-    pub fn on_tick(&self) {
+    pub fn on_tick(&self, look: impl Fn(StreamId, &Cause, Context<'_, SharedData>) -> Looked) {
         let Ok(mut background) = self.background.try_borrow_mut() else { return };
         let cx = host::shared();
         let is_due = background.next_tick(cx.now) == Some(Duration::ZERO);
-        let nobody_waits = self.waiting.is_empty() && self.bounds.is_empty();
-        let calls = is_due && (!self.called.get() || nobody_waits);
+        let calls = is_due && (!self.called.get() || self.waiting.is_empty());
         self.called.set(calls);
-        let waiters = if calls {
+        let waiting = if calls {
             background.on_tick(&Clusters, cx);
             self.show(background.take_signals());
-            [self.waiting.soon(), self.bounds.soon()]
+            self.waiting.soon()
         } else {
-            [self.waiting.wake(self), self.bounds.look(self, cx.now)]
+            self.waiting.look(cx.now, |stream, cause| look(stream, cause, cx))
         };
-        let next = waiters.into_iter().flatten().chain(background.next_tick(cx.now));
-        host::tick_every(next.min());
+        host::tick_every(waiting.into_iter().chain(background.next_tick(cx.now)).min());
+    }
+
+    /// Keeps for which stream a call was made.
+    pub fn keep_asked(&self, token: CallToken, stream: StreamId) {
+        if let Ok(mut asked) = self.asked.try_borrow_mut() {
+            asked.push((token, stream));
+        }
+    }
+
+    /// The stream that a call was made for. Envoy takes all calls for those of the root
+    /// context.
+    pub fn take_asked(&self, token: CallToken) -> Option<StreamId> {
+        let mut asked = self.asked.try_borrow_mut().ok()?;
+        let place = asked.iter().position(|(known, _)| *known == token)?;
+        Some(asked.swap_remove(place).1)
     }
 
     /// The answer to a call of the background is there.

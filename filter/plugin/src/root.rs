@@ -1,9 +1,13 @@
 //! The life of a configuration in one worker.
 
-use crate::dispatch::{self, RootId};
+use crate::dispatch;
 use crate::host;
+use crate::ids::RootId;
 use crate::plugin::Plugin;
+use crate::stream;
+use crate::waiting::Looked;
 use heartbeat_core::ConfigErrors;
+use heartbeat_core::callout::CallToken;
 use std::rc::Rc;
 
 /// Takes a configuration, or says everything that is wrong with it.
@@ -17,6 +21,24 @@ pub fn on_configure(root: RootId) -> bool {
             log_refusal(&errors);
             false
         }
+    }
+}
+
+/// Does what is due without a request.
+pub fn on_tick(root: RootId) {
+    let Some(plugin) = dispatch::plugin(root) else { return };
+    plugin.on_tick(|id, cause, cx| {
+        stream::find(id).map_or(Looked::Done, |stream| stream.on_wake(cause, cx))
+    });
+}
+
+/// The answer to a call is there: Envoy takes all calls for those of the root context,
+/// those for a stream, too.
+pub fn on_answer(root: RootId, token: CallToken, answer: &host::Answer) {
+    let Some(plugin) = dispatch::plugin(root) else { return };
+    match plugin.take_asked(token) {
+        None => plugin.on_answer(token, answer),
+        Some(id) => stream::find(id).into_iter().for_each(|stream| stream.on_call_answer(answer)),
     }
 }
 

@@ -1,26 +1,31 @@
-//! One HTTP stream: match, decide, apply; then annotate, and count once.
+//! One HTTP stream: what comes by is handed to its exchange, and what that decides is
+//! applied.
 
 use crate::abi::Action;
-use crate::dispatch::{self, StreamId};
-use crate::host::{self, CompletedStream, Request, Response, SharedData};
-use crate::plugin::Plugin;
-use heartbeat_core::base::time::Instant;
-use heartbeat_core::exchange::Overdue;
+use crate::host::{self, Clusters, CompletedStream, Request, Response, SharedData};
+use crate::ids::StreamId;
+use crate::plugin::{Plugin, SharedExchange};
+use crate::waiting::{Cause, Looked};
+use heartbeat_core::callout::Caller;
+use heartbeat_core::exchange::{Overdue, RequestBody};
 use heartbeat_core::grpc::{LONGEST_CALL, parse_status};
 use heartbeat_core::policy::forged_markers;
 use heartbeat_core::state::Context;
 use heartbeat_core::{BodyEdit, Completed, Decision, Exchange, RequestHead};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// An exchange that its stream shares with those that wait.
-pub type SharedExchange = Rc<RefCell<Exchange>>;
+thread_local! {
+    /// The streams of which something must be known later.
+    static STREAMS: RefCell<FxHashMap<StreamId, Stream>> =
+        const { RefCell::new(FxHashMap::with_hasher(FxBuildHasher)) };
+}
 
 /// One HTTP stream.
 #[derive(Clone)]
 pub struct Stream {
-    /// Its context.
-    pub id: StreamId,
+    id: StreamId,
     plugin: Rc<Plugin>,
     /// `None` for ordinary traffic.
     exchange: Option<SharedExchange>,
@@ -30,90 +35,18 @@ pub struct Stream {
     grpc_status: Option<u32>,
 }
 
-/// A stream begins. Ordinary traffic is kept only where something is to be counted
-/// of it in the end.
-pub fn on_request_headers(id: StreamId, plugin: Rc<Plugin>, end_of_stream: bool) -> Action {
-    let request = Request::default();
-    if let Some(exchange) = plugin.take_redirected(&request) {
-        let path = plugin.policy.path_to_keep(&request);
-        let stream = Stream { id, plugin, exchange: Some(exchange), path, grpc_status: None };
-        dispatch::keep(stream.clone());
-        let decision = stream.with_exchange(|exchange| exchange.on_redirect(&request));
-        return stream.apply(decision);
-    }
-    let Some(matched) = plugin.policy.match_request(&request) else {
-        if let Some(note) = plugin.policy.note_on_grpc_web(host::shared) {
-            log::warn!("heartbeat-filter: {note}");
-        }
-        if plugin.follows_ordinary() {
-            let path = plugin.policy.path_to_keep(&request);
-            dispatch::keep(Stream { id, plugin, exchange: None, path, grpc_status: None });
-        }
-        return leave_alone(&request);
-    };
-    let cx = host::shared();
-    plugin.policy.evidence().clock.keep(cx.now, host::wall_time);
-    let exchange = plugin.policy.exchange(matched, plugin.token(), cx.now);
-    Arrival { id, plugin, exchange, cx }.decide(&request, end_of_stream)
+/// A stream that was kept.
+pub fn find(id: StreamId) -> Option<Stream> {
+    STREAMS.with(|streams| streams.try_borrow().ok()?.get(&id).cloned())
 }
 
-/// A probe whose headers have come. Most that the proxy answers are over at once; only
-/// what isn't is kept.
-struct Arrival {
-    id: StreamId,
-    plugin: Rc<Plugin>,
-    exchange: Exchange,
-    cx: Context<'static, SharedData>,
-}
-
-impl Arrival {
-    /// What becomes of it.
-    fn decide(mut self, request: &Request, end_of_stream: bool) -> Action {
-        let (exchange, cx) = (&mut self.exchange, self.cx);
-        let waits = exchange.wants_message() || (!end_of_stream && exchange.wants_end(request));
-        let decision = if !waits {
-            exchange.on_request_headers(request, cx, end_of_stream)
-        } else if end_of_stream {
-            let decision = exchange.on_message(&[], true, request, cx);
-            decision.unwrap_or(Decision::NotAProbe)
-        } else {
-            exchange.await_message();
-            let bound = exchange.bounded_until();
-            let stream = self.keep(request);
-            bound.into_iter().for_each(|until| stream.plugin.bounds.add(until, stream.id));
-            if let (false, Some(exchange)) =
-                (stream.plugin.body_access.is_visible(), &stream.exchange)
-            {
-                stream.plugin.waiting.add_unread(stream.id, exchange, host::request_size());
-            }
-            return Action::Pause;
-        };
-        self.plugin.show_signals_of(exchange);
-        match decision {
-            Decision::Reply(reply) if self.is_over() => {
-                host::reply(&reply);
-                let counts = self.exchange.on_end(&Response::default(), cx, || None);
-                self.plugin.show_signals_of(&mut self.exchange);
-                counts.into_iter().for_each(|value| self.plugin.record(value));
-                Action::Pause
-            }
-            decision => self.keep(request).apply(Some(decision)),
-        }
-    }
-
-    /// Whether nothing of it matters once it is answered. Counters look at probes, too.
-    fn is_over(&self) -> bool {
-        !self.plugin.follows_ordinary() && !self.exchange.needs_response() && !host::is_calling()
-    }
-
-    /// Keeps it until its stream ends.
-    fn keep(self, request: &Request) -> Stream {
-        let exchange = Some(Rc::new(RefCell::new(self.exchange)));
-        let path = self.plugin.policy.path_to_keep(request);
-        let stream = Stream { id: self.id, plugin: self.plugin, exchange, path, grpc_status: None };
-        dispatch::keep(stream.clone());
-        stream
-    }
+/// Forgets a stream; returns what was kept of it.
+pub fn forget(id: StreamId) -> Option<Stream> {
+    STREAMS.with(|streams| {
+        let mut streams = streams.try_borrow_mut().ok()?;
+        // Of most requests nothing is kept.
+        if streams.is_empty() { None } else { streams.remove(&id) }
+    })
 }
 
 impl Stream {
@@ -122,14 +55,35 @@ impl Stream {
         Self { id, plugin, exchange: None, path: None, grpc_status: None }
     }
 
+    /// Keeps a stream until it ends.
+    pub fn keep(
+        id: StreamId,
+        plugin: Rc<Plugin>,
+        exchange: Option<SharedExchange>,
+        request: &Request,
+    ) -> Self {
+        let path = plugin.policy.path_to_keep(request);
+        let stream = Self { id, plugin, exchange, path, grpc_status: None };
+        stream.keep_as_it_is();
+        stream
+    }
+
+    fn keep_as_it_is(&self) {
+        STREAMS.with(|streams| {
+            if let Ok(mut streams) = streams.try_borrow_mut() {
+                streams.insert(self.id, self.clone());
+            }
+        });
+    }
+
     /// Lets `act` work on the exchange, where there is one, and shows what comes of it.
-    fn with_exchange<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
+    pub fn with_exchange<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
         self.with_exchange_if(|_| true, act)
     }
 
-    /// The same for an exchange to which the answer matters. Of many it doesn't, such as
+    /// The same for an exchange to which the response matters. Of many it doesn't, such as
     /// those that the proxy has answered: then nothing is asked, not even the time.
-    fn with_answer<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
+    fn with_response<T>(&self, act: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
         self.with_exchange_if(Exchange::needs_response, act)
     }
 
@@ -139,7 +93,7 @@ impl Stream {
         act: impl FnOnce(&mut Exchange) -> T,
     ) -> Option<T> {
         let mut exchange = self.exchange.as_ref()?.try_borrow_mut().ok()?;
-        if exchange.is_disowned() || !condition(&exchange) {
+        if exchange.is_ordinary() || !condition(&exchange) {
             return None;
         }
         let done = act(&mut exchange);
@@ -147,46 +101,11 @@ impl Stream {
         Some(done)
     }
 
-    /// More of the request has come: with it `size` bytes of its body are there.
-    fn read_on(&self, size: usize, end_of_stream: bool) -> Action {
-        let state = self.with_exchange(|exchange| {
-            (exchange.awaits_message(), exchange.waits(), exchange.drops_request_body())
-        });
-        match state {
-            Some((true, ..)) => {}
-            Some((_, true, _)) => return Action::Pause,
-            Some((.., true)) => {
-                host::drop_request_body();
-                return Action::Continue;
-            }
-            Some(_) if self.plugin.waiting.has_answer_for(self.id) => return Action::Pause,
-            _ => return Action::Continue,
-        }
-        self.plugin.body_access.note_visible();
-        let body = host::request_body(size.min(LONGEST_CALL));
-        let (request, cx) = (Request::default(), host::shared());
-        let decision =
-            self.with_exchange(|exchange| exchange.on_message(&body, end_of_stream, &request, cx));
-        match decision {
-            Some(None) => Action::Pause,
-            decision => {
-                if self.with_exchange(|exchange| exchange.is_bounded()) == Some(false) {
-                    self.plugin.bounds.remove(self.id);
-                }
-                let action = self.apply(decision.flatten());
-                if self.with_exchange(|exchange| exchange.drops_request_body()) == Some(true) {
-                    host::drop_request_body();
-                }
-                action
-            }
-        }
-    }
-
-    /// Does with the paused request what was decided.
-    fn apply(&self, decision: Option<Decision>) -> Action {
+    /// Does with the paused request what was decided. `None` is ordinary traffic.
+    pub fn apply(&self, decision: Option<Decision>) -> Action {
         match decision {
             None | Some(Decision::NotAProbe) => {
-                self.with_exchange(Exchange::disown);
+                self.with_exchange(Exchange::leave);
                 leave_alone(&Request::default())
             }
             Some(Decision::Forward(edits)) => {
@@ -195,54 +114,134 @@ impl Stream {
             }
             Some(Decision::Reply(reply)) => {
                 match &self.exchange {
-                    Some(exchange) if host::is_calling() => {
-                        self.plugin.waiting.add_answered(self.id, exchange, reply);
+                    Some(_) if host::is_calling() => {
+                        self.plugin.waiting.add_alone(self.id, Cause::Turn(reply));
                     }
                     _ => host::reply(&reply),
                 }
                 Action::Pause
             }
-            Some(Decision::Wait) => {
-                if let Some(exchange) = &self.exchange {
-                    self.plugin.waiting.add(self.id, exchange);
+            Some(Decision::Ask(call)) => {
+                // Whoever is asked from within a call isn't to make another.
+                match (!host::is_calling()).then(|| Clusters.http_call(&call)) {
+                    Some(Ok(token)) => self.plugin.keep_asked(token, self.id),
+                    _ => return self.apply(self.after_call(None)),
                 }
+                Action::Pause
+            }
+            Some(Decision::Wait) => {
+                self.with_exchange(|exchange| {
+                    self.plugin.waiting.add(exchange.waits_for(), self.id);
+                });
                 Action::Pause
             }
         }
     }
 
-    /// A piece of the request's body has come; `size` bytes of it are there.
-    pub fn on_request_body(&self, size: usize, end_of_stream: bool) -> Action {
-        self.read_on(size, end_of_stream)
-    }
-
-    /// A message that isn't there by now won't come.
-    pub fn on_request_trailers(&self) -> Action {
-        self.read_on(LONGEST_CALL, true)
-    }
-
-    /// It may be overdue; says when to look again.
-    pub fn on_overdue(&self, now: Instant) -> Option<Instant> {
-        let overdue = self.with_exchange(|exchange| {
-            exchange.on_overdue(&Request::default(), Context::at(&SharedData, now))
-        });
-        match overdue? {
-            Overdue::Free => {}
-            Overdue::Later(until) => return Some(until),
-            Overdue::Decided(decision) => {
-                self.apply(Some(decision));
-            }
-            Overdue::Close => host::close_stream(),
+    /// Does with it what was decided in another callback than its own.
+    #[inline(never)]
+    fn resume(&self, decision: Decision) {
+        if self.apply(Some(decision)) == Action::Continue {
+            self.drop_body();
+            host::continue_request();
         }
-        None
+    }
+
+    fn drop_body(&self) {
+        if self.with_exchange(|exchange| exchange.request_body()) == Some(RequestBody::Dropped) {
+            host::drop_request_body();
+        }
+    }
+
+    /// Looks what becomes of the paused request.
+    pub fn on_wake(&self, cause: &Cause, cx: Context<'_, SharedData>) -> Looked {
+        let looked = host::on_behalf_of(self.id, self.plugin.root, || match cause {
+            Cause::Overdue => self.on_overdue(cx),
+            Cause::Turn(reply) => {
+                host::reply(reply);
+                Looked::Done
+            }
+            Cause::Fetched => self.wake(|exchange| Some(exchange.on_wake(&Request::default(), cx))),
+            // Its own callback goes on with it.
+            Cause::Message(_) if self.plugin.body_access.is_visible() => Looked::Done,
+            Cause::Message(head) => self.wake(|exchange| {
+                let hidden = match exchange.is_call() {
+                    true => self.plugin.body_access.is_hidden(*head),
+                    false => !exchange.may_wait_for_end(cx.now),
+                };
+                hidden.then(|| exchange.without_message(&Request::default(), cx))
+            }),
+        });
+        looked.unwrap_or(Looked::Done)
+    }
+
+    /// Decides once more; `None` and [`Decision::Wait`] mean that nothing has changed.
+    fn wake(&self, decide: impl FnOnce(&mut Exchange) -> Option<Decision>) -> Looked {
+        match self.with_exchange(decide) {
+            None => return Looked::Done,
+            Some(None | Some(Decision::Wait)) => return Looked::Waits,
+            Some(Some(decision)) => self.resume(decision),
+        }
+        Looked::Done
+    }
+
+    fn on_overdue(&self, cx: Context<'_, SharedData>) -> Looked {
+        let overdue = self.with_exchange(|exchange| exchange.on_overdue(&Request::default(), cx));
+        match overdue {
+            None | Some(Overdue::Free) => {}
+            Some(Overdue::Later(until)) => return Looked::Until(until),
+            Some(Overdue::Decided(decision)) => self.resume(decision),
+            Some(Overdue::Close) => host::close_stream(),
+        }
+        Looked::Done
+    }
+
+    fn after_call(&self, answer: Option<&host::Answer>) -> Option<Decision> {
+        self.with_exchange(|exchange| {
+            exchange.on_call_answer(answer, &Request::default(), host::shared())
+        })
+    }
+
+    /// The answer to the call is there that was made for the paused request.
+    pub fn on_call_answer(&self, answer: &host::Answer) {
+        host::on_behalf_of(self.id, self.plugin.root, || {
+            self.after_call(Some(answer)).into_iter().for_each(|decision| self.resume(decision));
+        });
+    }
+
+    /// More of the request has come, and with it `size` bytes of its body are there. A
+    /// message that isn't there by `end_of_stream` won't come.
+    pub fn on_request_body(&self, size: usize, end_of_stream: bool) -> Action {
+        match self.with_exchange(|exchange| exchange.request_body()) {
+            Some(RequestBody::Read) => {}
+            Some(RequestBody::Held) => return Action::Pause,
+            Some(RequestBody::Dropped) => {
+                host::drop_request_body();
+                return Action::Continue;
+            }
+            Some(RequestBody::Passed) | None => return Action::Continue,
+        }
+        self.plugin.body_access.note_visible();
+        let body = host::request_body(size.min(LONGEST_CALL));
+        let decision = self.with_exchange(|exchange| {
+            exchange.on_message(&body, end_of_stream, &Request::default(), host::shared())
+        });
+        if let Some(None) = decision {
+            return Action::Pause;
+        }
+        if self.with_exchange(|exchange| exchange.is_bounded()) == Some(false) {
+            self.plugin.waiting.unbound(self.id);
+        }
+        let action = self.apply(decision.flatten());
+        self.drop_body();
+        action
     }
 
     /// The response's headers pass by, unless they are held back.
     pub fn on_response_headers(&self, end_of_stream: bool) -> Action {
-        let edits = self.with_answer(|exchange| {
-            let edits =
-                exchange.on_response_headers(&Response::default(), host::shared(), end_of_stream);
-            (edits, exchange.holds_head())
+        let edits = self.with_response(|exchange| {
+            let (response, cx) = (Response::default(), host::shared());
+            (exchange.on_response_headers(&response, cx, end_of_stream), exchange.holds_head())
         });
         let Some((edits, held)) = edits else { return Action::Continue };
         host::edit_response(&edits);
@@ -251,7 +250,7 @@ impl Stream {
 
     /// A piece of the response's body passes by, of `size` bytes.
     pub fn on_response_body(&self, size: usize, end_of_stream: bool) {
-        let edit = self.with_answer(|exchange| {
+        let edit = self.with_response(|exchange| {
             let read = || host::response_body(size);
             exchange.on_response_body(read, host::shared(), end_of_stream)
         });
@@ -270,35 +269,34 @@ impl Stream {
         if self.plugin.follows_ordinary() {
             let value = host::grpc_status_trailer();
             let grpc_status = value.and_then(|value| parse_status(&value));
-            dispatch::keep(Self { grpc_status, ..self.clone() });
+            Self { grpc_status, ..self.clone() }.keep_as_it_is();
         }
-        let status = self.with_answer(|exchange| {
+        let status = self.with_response(|exchange| {
             exchange.on_response_trailers(host::shared(), host::grpc_status_trailer);
             exchange.translated_status()
         });
-        if let Some(Some(status)) = status {
-            host::set_grpc_status(status);
-        }
+        status.into_iter().flatten().for_each(host::set_grpc_status);
     }
 
     /// The stream is over, however it ended.
     pub fn on_log(&self) {
         let probe = self.with_exchange(|exchange| {
-            let (response, cx) = (Response::default(), host::shared());
+            let response = Response::default();
             let goes_on = exchange.is_redirected(&response);
-            (!goes_on).then(|| exchange.on_end(&response, cx, host::grpc_status_trailer))
+            (!goes_on)
+                .then(|| exchange.on_end(&response, host::shared(), host::grpc_status_trailer))
         });
         if let (Some(None), Some(exchange)) = (&probe, &self.exchange) {
             self.plugin.keep_redirected(exchange);
         }
-        probe.into_iter().flatten().flatten().for_each(|value| self.plugin.record(value));
         let policy = &self.plugin.policy;
         let ordinary = probe.is_none() && policy.evidence().counts_traffic();
+        probe.into_iter().flatten().flatten().for_each(|value| self.plugin.record(value));
         if !ordinary && !policy.has_counters() {
             return;
         }
-        let completed_stream = CompletedStream::with(self.grpc_status);
-        let completed = Completed::new(&completed_stream, self.path.clone());
+        let completed = CompletedStream::with(self.grpc_status);
+        let completed = Completed::new(&completed, self.path.clone());
         if ordinary {
             policy.evidence().count(&completed);
         }
@@ -307,7 +305,7 @@ impl Stream {
 }
 
 /// What happens to ordinary traffic: nothing, but to markers that it forges.
-fn leave_alone(request: &impl RequestHead) -> Action {
+pub fn leave_alone(request: &impl RequestHead) -> Action {
     forged_markers(request).for_each(host::remove_request_header);
     Action::Continue
 }

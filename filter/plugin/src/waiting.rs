@@ -1,18 +1,15 @@
-//! Probes that wait for the answer to another one.
+//! Streams that wait for something else than their own callbacks.
 //!
-//! The answer may come to any worker, and no worker can call another, so each
-//! looks at the shared state while it has somebody waiting: once per tick and
-//! answer, however many wait for it.
+//! What they wait for may come to any worker, and no worker can call another, so each
+//! looks at them while it has any: once per tick and answer, however many wait for it.
 
-use crate::dispatch::StreamId;
-use crate::host::{self, Request};
-use crate::plugin::Plugin;
-use crate::stream::SharedExchange;
-use heartbeat_core::policy::forged_markers;
-use heartbeat_core::{Decision, Reply};
+use crate::host;
+use crate::ids::StreamId;
+use heartbeat_core::Reply;
+use heartbeat_core::base::time::Instant;
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
-use std::rc::{Rc, Weak};
+use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 /// How often a worker with somebody waiting looks.
@@ -20,163 +17,164 @@ const TICK: Duration = Duration::from_millis(5);
 /// How often it does while there are more to be answered than it may at once, and while
 /// a call waits for a message that may never be shown.
 const BUSY_TICK: Duration = Duration::from_millis(1);
+/// How often it looks at most whether a call is overdue.
+const OVERDUE_TICK: Duration = Duration::from_millis(50);
 /// How many it answers at once. Envoy sends the answers one inside the other,
 /// each a call into the module that runs on top of the last: some hundreds of
 /// them overflow the stack.
 const BATCH: usize = 32;
 
-/// The probes of one worker that wait, in the order of their arrival, by what
-/// they wait for. A stream that ends drops its exchange, and with it its place.
-#[derive(Default)]
-pub struct Waiting(RefCell<HashMap<Vec<u8>, VecDeque<Waiter>>>);
-
-struct Waiter {
-    stream: StreamId,
-    exchange: Weak<RefCell<heartbeat_core::Exchange>>,
-    what: What,
-}
-
-/// What a probe waits for.
-enum What {
-    /// The answer to another one.
-    Answer,
+/// What a stream waits for.
+pub enum Cause {
+    /// The answer that another probe fetches.
+    Fetched,
     /// Its own message; it had so many bytes before that.
     Message(u64),
-    /// That it may have this answer.
+    /// That it may have this answer (see [`host::is_calling`]).
     Turn(Reply),
+    /// The moment from which it is overdue. Most are over by then, and known no more.
+    Overdue,
+}
+
+/// What came of looking at a stream.
+pub enum Looked {
+    /// It waits no more.
+    Done,
+    /// It goes on waiting.
+    Waits,
+    /// It isn't overdue before this moment.
+    Until(Instant),
+}
+
+/// Those that wait for the same.
+type Queue = (Vec<u8>, VecDeque<(StreamId, Cause)>);
+
+/// The streams of one worker that wait.
+#[derive(Default)]
+pub struct Waiting {
+    /// In the order of their arrival, by what they wait for, sorted.
+    queues: RefCell<Vec<Queue>>,
+    /// Those that have come since they were looked at.
+    added: RefCell<Vec<(Vec<u8>, StreamId, Cause)>>,
+    /// When which stream may be overdue.
+    bounds: RefCell<Vec<(Instant, StreamId)>>,
 }
 
 impl Waiting {
-    /// Adds a probe, whose request is paused.
-    pub fn add(&self, stream: StreamId, exchange: &SharedExchange) {
-        let Ok(known) = exchange.try_borrow() else { return };
-        let key = known.waits_for().to_vec();
-        self.push(key, stream, exchange, What::Answer);
+    /// Adds a stream that waits for what others with the same key wait for.
+    pub fn add(&self, key: &[u8], stream: StreamId) {
+        self.push(key.to_vec(), stream, Cause::Fetched);
     }
 
-    /// Adds a paused call whose message Envoy may or may not show; its request had
-    /// `head` bytes so far.
-    pub fn add_unread(&self, stream: StreamId, exchange: &SharedExchange, head: u64) {
-        self.push(own_key(stream), stream, exchange, What::Message(head));
+    /// Adds a stream that waits alone.
+    pub fn add_alone(&self, stream: StreamId, cause: Cause) {
+        // In the order of their arrival, so that adding one moves no other.
+        self.push(stream.0.to_be_bytes().to_vec(), stream, cause);
     }
 
-    /// Adds a probe that has its answer, but can't be given it yet (see
-    /// [`host::is_calling`]).
-    pub fn add_answered(&self, stream: StreamId, exchange: &SharedExchange, reply: Reply) {
-        self.push(own_key(stream), stream, exchange, What::Turn(reply));
-    }
-
-    /// Whether a probe waits to be given its answer.
-    pub fn has_answer_for(&self, stream: StreamId) -> bool {
-        self.0.try_borrow().is_ok_and(|queues| queues.contains_key(&own_key(stream)))
-    }
-
-    fn push(&self, key: Vec<u8>, stream: StreamId, exchange: &SharedExchange, what: What) {
-        let Ok(mut queues) = self.0.try_borrow_mut() else { return };
-        if queues.is_empty() {
-            let soon = matches!(what, What::Message(_));
+    fn push(&self, key: Vec<u8>, stream: StreamId, cause: Cause) {
+        let Ok(mut added) = self.added.try_borrow_mut() else { return };
+        let first = self.queues.try_borrow().is_ok_and(|queues| queues.is_empty());
+        if first && added.is_empty() {
+            let soon = matches!(cause, Cause::Message(_));
             host::tick_every(Some(if soon { BUSY_TICK } else { TICK }));
         }
-        let waiter = Waiter { stream, exchange: Rc::downgrade(exchange), what };
-        queues.entry(key).or_default().push_back(waiter);
+        added.push((key, stream, cause));
     }
 
-    /// Whether nobody waits.
+    /// Has a stream looked at when it may be overdue.
+    pub fn bound(&self, until: Instant, stream: StreamId) {
+        let Ok(mut bounds) = self.bounds.try_borrow_mut() else { return };
+        if bounds.is_empty() {
+            host::tick_every(Some(TICK));
+        }
+        bounds.push((until, stream));
+    }
+
+    /// Has a stream bounded no more: mostly the last one that was.
+    pub fn unbound(&self, stream: StreamId) {
+        let Ok(mut bounds) = self.bounds.try_borrow_mut() else { return };
+        if let Some(place) = bounds.iter().rposition(|(_, known)| *known == stream) {
+            bounds.swap_remove(place);
+        }
+    }
+
+    /// Whether none waits.
     pub fn is_empty(&self) -> bool {
-        self.0.try_borrow().is_ok_and(|queues| queues.is_empty())
+        self.soon().is_none()
     }
 
-    /// When to look where there was no time for it.
+    /// When to look where there was no time for it; `None` where none waits.
     pub fn soon(&self) -> Option<Duration> {
-        (!self.is_empty()).then_some(BUSY_TICK)
+        let queues = self.queues.try_borrow().is_ok_and(|queues| !queues.is_empty());
+        let added = self.added.try_borrow().is_ok_and(|added| !added.is_empty());
+        let bounds = self.bounds.try_borrow().is_ok_and(|bounds| !bounds.is_empty());
+        (queues || added).then_some(BUSY_TICK).or(bounds.then_some(TICK))
     }
 
-    /// Goes through all queues, until the first of each that goes on waiting, and
-    /// says when to do so again; `None` where nobody waits.
-    pub fn wake(&self, plugin: &Plugin) -> Option<Duration> {
-        let Ok(mut queues) = self.0.try_borrow_mut() else { return Some(TICK) };
+    /// Has `look` look at those that are overdue, and through each queue until the first
+    /// that goes on waiting; at so many as may be answered at once. Says when to do so
+    /// again; `None` where none waits.
+    pub fn look(
+        &self,
+        now: Instant,
+        mut look: impl FnMut(StreamId, &Cause) -> Looked,
+    ) -> Option<Duration> {
+        let Ok(mut queues) = self.queues.try_borrow_mut() else { return Some(TICK) };
+        for (key, stream, cause) in self.take_added(now) {
+            let place = queues.binary_search_by(|(known, _)| known.cmp(&key));
+            if let Err(place) = place {
+                queues.insert(place, (key, VecDeque::new()));
+            }
+            if let Some((_, queue)) = queues.get_mut(place.unwrap_or_else(|place| place)) {
+                queue.push_back((stream, cause));
+            }
+        }
         let (mut left, mut unread_left) = (BATCH, BATCH);
-        queues.retain(|_, queue| {
-            while let Some(waiter) = queue.front() {
+        queues.retain_mut(|(_, queue)| {
+            while let Some((stream, cause)) = queue.front() {
                 // Of calls without a message there may be many; one that has one tells.
-                let unread = usize::from(matches!(waiter.what, What::Message(_)));
+                let unread = usize::from(matches!(cause, Cause::Message(_)));
                 if left == 0 || (unread == 1 && unread_left == 0) {
                     return true;
                 }
                 unread_left -= unread;
-                if waiter.still_waits(plugin) {
-                    return true;
+                match look(*stream, cause) {
+                    Looked::Waits => return true,
+                    Looked::Until(until) => self.bound(until, *stream),
+                    Looked::Done => left -= 1,
                 }
                 queue.pop_front();
-                left -= 1;
             }
             false
         });
         if queues.is_empty() {
             queues.shrink_to_fit();
         }
-        match left {
-            _ if queues.is_empty() => None,
-            0 => Some(BUSY_TICK),
-            _ if unread_left < BATCH => Some(BUSY_TICK),
-            _ => Some(TICK),
-        }
+        let waits = !queues.is_empty() || self.added.try_borrow().is_ok_and(|it| !it.is_empty());
+        let busy = left == 0 || unread_left < BATCH;
+        let next = waits.then_some(if busy { BUSY_TICK } else { TICK });
+        next.into_iter().chain(self.next_bound(now)).min()
     }
-}
 
-/// Where no other waits for the same.
-fn own_key(stream: StreamId) -> Vec<u8> {
-    stream.0.to_le_bytes().to_vec()
-}
+    /// Those that have come, and those that are overdue.
+    fn take_added(&self, now: Instant) -> Vec<(Vec<u8>, StreamId, Cause)> {
+        let Ok(mut added) = self.added.try_borrow_mut() else { return Vec::new() };
+        let mut added = mem::take(&mut *added);
+        if let Ok(mut bounds) = self.bounds.try_borrow_mut() {
+            bounds.retain(|&(until, stream)| {
+                let keep = until > now;
+                if !keep {
+                    added.push((Vec::new(), stream, Cause::Overdue));
+                }
+                keep
+            });
+        }
+        added
+    }
 
-impl Waiter {
-    /// Asks once more what becomes of the probe, and does it.
-    fn still_waits(&self, plugin: &Plugin) -> bool {
-        let Some(exchange) = self.exchange.upgrade() else { return false };
-        let Ok(mut exchange) = exchange.try_borrow_mut() else { return false };
-        let woken = host::on_behalf_of(self.stream, plugin.root, || {
-            let (request, cx) = (Request::default(), host::shared());
-            let decision = match &self.what {
-                What::Answer => exchange.on_wake(&request, cx),
-                // Its own callback goes on with it.
-                What::Message(_) if plugin.body_access.is_visible() => return false,
-                What::Message(_) if !exchange.is_call() && exchange.is_patient(cx.now) => {
-                    return true;
-                }
-                What::Message(head)
-                    if exchange.is_call() && !plugin.body_access.is_hidden(*head) =>
-                {
-                    return true;
-                }
-                What::Message(_) => exchange.without_message(&request, cx),
-                What::Turn(reply) => {
-                    drop(exchange);
-                    host::reply(reply);
-                    return false;
-                }
-            };
-            plugin.show_signals_of(&mut exchange);
-            match decision {
-                Decision::Wait => return true,
-                Decision::Reply(reply) => {
-                    drop(exchange); // The reply comes back to it.
-                    host::reply(&reply);
-                }
-                Decision::Forward(edits) => {
-                    host::forward(&edits, exchange.take_marks());
-                    if exchange.drops_request_body() {
-                        host::drop_request_body();
-                    }
-                    host::continue_request();
-                }
-                Decision::NotAProbe => {
-                    exchange.disown();
-                    forged_markers(&request).for_each(host::remove_request_header);
-                    host::continue_request();
-                }
-            }
-            false
-        });
-        woken.unwrap_or(false)
+    fn next_bound(&self, now: Instant) -> Option<Duration> {
+        let next = self.bounds.try_borrow().ok()?.iter().map(|(until, _)| *until).min()?;
+        Some(OVERDUE_TICK.max(Duration::from_nanos(next.since(now))))
     }
 }

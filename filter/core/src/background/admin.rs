@@ -29,6 +29,7 @@ impl PolledAdmin {
             host: default_host(&rule.cluster),
             path: path.clone(),
             grpc: None,
+            probe: None,
             timeout: rule.timeout,
         }
     }

@@ -51,6 +51,7 @@ impl PolledCheck {
             host: host.clone(),
             path: path.to_owned(),
             grpc,
+            probe: None,
             timeout: wait_limit(rule),
         }
     }

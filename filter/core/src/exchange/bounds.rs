@@ -1,7 +1,9 @@
 //! Calls of gRPC that Envoy doesn't bound: its timeouts count from the end of the request,
 //! which a client may put off, and to the end of the answer, which a Watch doesn't have.
 
-use super::{Exchange, Progress};
+use super::Exchange;
+use super::flight::ResponseProgress;
+use super::phase::{Message, Phase, Progress};
 use crate::base::outcome::Outcome;
 use crate::base::time::{Instant, nanos};
 use crate::exchange::decision::Decision;
@@ -38,7 +40,7 @@ impl Exchange {
 
     fn bound(&self) -> Option<Duration> {
         match &self.progress {
-            _ if self.awaits_message => self.probe.timeout,
+            _ if self.message == Message::Awaited => self.probe.timeout,
             Progress::AwaitingGrpc(answer) if self.is_watch() && answer.said().is_none() => {
                 self.probe.watch_timeout
             }
@@ -58,11 +60,15 @@ impl Exchange {
         if cx.now < until {
             return Overdue::Later(until);
         }
-        let silent = self.message_read.then_some(true);
-        self.awaits_message = false;
+        if self.message == Message::Awaited {
+            self.message = Message::NotNeeded;
+            self.phase = Phase::Answered { untyped: false };
+        }
         self.progress = Progress::Known(Outcome::Timeout);
+        let silent = matches!(self.message, Message::Read(_)).then_some(true);
         self.settle_breaker(cx, silent);
-        if self.held.begun && !self.held.head_waits {
+        let progress = self.phase.flight().map(|flight| flight.response);
+        if matches!(progress, Some(ResponseProgress::Begun | ResponseProgress::Complete)) {
             return Overdue::Close;
         }
         let reply = Decision::Reply(self.probe.reply_overdue(self.wall(cx.now)));
@@ -72,7 +78,8 @@ impl Exchange {
     /// Whether the head of a Watch's answer may be held back until its first message: where
     /// none comes in time, it is too late for a status once the head is gone.
     pub(super) fn may_hold_head(&self, response: &impl ResponseHead) -> bool {
-        let bounded = self.message_read && self.is_watch() && self.probe.watch_timeout.is_some();
+        let read = matches!(self.message, Message::Read(_));
+        let bounded = read && self.is_watch() && self.probe.watch_timeout.is_some();
         bounded
             && matches!(self.progress, Progress::AwaitingGrpc(_))
             && response.header(GRPC_STATUS).is_none()
@@ -80,6 +87,6 @@ impl Exchange {
 
     /// Whether the head of the answer is to be held back until more of it comes.
     pub fn holds_head(&self) -> bool {
-        self.held.head_waits
+        self.phase.flight().is_some_and(|flight| flight.response == ResponseProgress::HeadHeld)
     }
 }

@@ -2,6 +2,7 @@
 //! that names it comes in the body.
 
 use super::Exchange;
+use super::phase::Message;
 use crate::base::outcome::Outcome;
 use crate::base::time::{Instant, Nanos};
 use crate::exchange::decision::Decision;
@@ -22,7 +23,7 @@ impl Exchange {
             let bounded = watch && rule.probe.watch_timeout.is_some();
             (!list && !rule.takes(None)) || rule.probe.depends_on_service() || bounded
         });
-        depends && !self.message_read
+        depends && !matches!(self.message, Message::Read(_))
     }
 
     /// Whether it is to be known whether a body comes before anything is decided: the
@@ -35,7 +36,7 @@ impl Exchange {
     }
 
     /// Whether it may go on to wait for an end that Envoy may never show.
-    pub fn is_patient(&self, now: Instant) -> bool {
+    pub fn may_wait_for_end(&self, now: Instant) -> bool {
         const LONGEST_WAIT: Nanos = 50_000_000;
         now < self.arrived + LONGEST_WAIT
     }
@@ -47,12 +48,7 @@ impl Exchange {
 
     /// The call's message is waited for from now on, with the request paused.
     pub fn await_message(&mut self) {
-        self.awaits_message = true;
-    }
-
-    /// Whether the call's message is waited for.
-    pub fn awaits_message(&self) -> bool {
-        self.awaits_message
+        self.message = Message::Awaited;
     }
 
     /// Decides what happens to the call by its message, or to the request by whether it has
@@ -65,12 +61,12 @@ impl Exchange {
         cx: Context<'_, impl SharedStore>,
     ) -> Option<Decision> {
         if self.call.is_none() {
-            let whole = body.is_empty();
-            if whole && !end_stream {
+            let bodiless = body.is_empty();
+            if bodiless && !end_stream {
                 return None;
             }
-            self.awaits_message = false;
-            return Some(self.on_request_headers(request, cx, whole));
+            self.message = Message::NotNeeded;
+            return Some(self.on_request_headers(request, cx, bodiless));
         }
         let service = read_service(body, end_stream)?;
         // Servers answer when the call's own end has come, which a client may put off:
@@ -78,12 +74,11 @@ impl Exchange {
         if service.is_ok() && !end_stream {
             return None;
         }
-        self.awaits_message = false;
+        self.message = Message::NotNeeded;
         match service {
             Ok(service) => {
-                self.message_read = true;
                 let list = self.method() == Some(GrpcMethod::List);
-                self.service = (!list).then_some(service);
+                self.message = Message::Read((!list).then_some(service));
                 Some(self.on_request_headers(request, cx, true))
             }
             Err(violation) => {
@@ -105,8 +100,8 @@ impl Exchange {
         request: &impl RequestHead,
         cx: Context<'_, impl SharedStore>,
     ) -> Decision {
-        self.awaits_message = false;
-        self.blind = self.call.is_some();
+        let unreadable = self.call.is_some();
+        self.message = if unreadable { Message::Unreadable } else { Message::NotNeeded };
         if self.is_denied_unread(request) {
             let decision = self.deny(cx.now);
             return self.heed_bridge(decision, request);
@@ -132,11 +127,19 @@ impl Exchange {
     /// whose service can't be known, the first that is for all. Says whether there is one.
     pub(super) fn choose_rule(&mut self) -> bool {
         let Some(call) = self.call.as_ref() else { return true };
-        let fits = call.rules.iter().find(|rule| rule.takes(self.service.as_deref()));
+        let fits = call.rules.iter().find(|rule| rule.takes(self.service()));
         if let Some(rule) = fits {
             self.probe = Rc::clone(&rule.probe);
         }
         fits.is_some()
+    }
+
+    /// The service that the call asks for, once that is known.
+    pub(super) fn service(&self) -> Option<&str> {
+        match &self.message {
+            Message::Read(service) => service.as_deref(),
+            _ => None,
+        }
     }
 
     /// What it calls, where it is a call of gRPC.
@@ -156,7 +159,7 @@ impl Exchange {
 
     /// The call's service, where the rule names it.
     pub(super) fn named_service(&self) -> Option<&str> {
-        let service = self.service.as_deref()?;
+        let service = self.service()?;
         self.rule()?.names(service).then_some(service)
     }
 }

@@ -2,16 +2,38 @@
 //! of the cluster. See [`crate::guards::upstream`].
 
 use super::Exchange;
-use super::response::Reason;
+use super::guards::CloseTrial;
 use crate::guards::upstream::{Asking, CloseResult, Upstream};
+use crate::http::classify::Origin;
 use crate::http::headers::{CONNECTION, OF_HTTP1};
 use crate::http::request::{RequestHead, ResponseHead};
 use crate::probe::Connection;
 use crate::state::{Cell, Change, Context, Refusal, SharedStore, update};
 
+/// Whether a probe asks for the close, and what is known of the cluster.
+#[derive(Debug, Default)]
+pub(super) struct Closing {
+    pub(super) asking: Asking,
+    /// What was known of the cluster then, where that decided it.
+    known: Option<Upstream>,
+    pub(super) trial: Option<CloseTrial>,
+}
+
+impl Closing {
+    /// The request goes to another cluster, and doesn't ask there.
+    pub(super) fn forget_cluster(&mut self) {
+        (self.asking, self.known) = (Asking::No, None);
+    }
+
+    /// Whether it asks.
+    pub(super) fn asks(&self) -> bool {
+        self.asking != Asking::No
+    }
+}
+
 impl Exchange {
     /// What is known of the cluster, for clients of the same protocol.
-    fn upstream(&self) -> Cell {
+    pub(super) fn upstream(&self) -> Cell {
         self.context.evidence.upstreams.cell(&self.cluster, self.client)
     }
 
@@ -20,24 +42,23 @@ impl Exchange {
         &mut self,
         request: &impl RequestHead,
         cx: Context<'_, impl SharedStore>,
-    ) -> bool {
-        self.held.asking = match self.probe.connection() {
-            Connection::Keep => Asking::No,
-            Connection::Close => Asking::Yes,
-            Connection::Auto => {
-                // "HTTP/1.1", "HTTP/2"
-                let version = request.protocol().and_then(|it| it.get(5).copied());
-                self.client = version.unwrap_or_default();
-                let lease_for = self.probe.lease_for();
-                let asked = update::<Upstream, _>(cx, &self.upstream(), |upstream| {
-                    let asking = upstream.ask(cx.now, self.token, lease_for);
-                    Change::write_if(asking == Asking::Trial, (asking, *upstream))
-                });
-                self.held.upstream = asked.ok().map(|(_, upstream)| upstream);
-                asked.map_or(Asking::No, |(asking, _)| asking)
-            }
-        };
-        self.held.asking != Asking::No
+    ) -> Closing {
+        match self.probe.connection() {
+            Connection::Keep => return Closing::default(),
+            Connection::Close => return Closing { asking: Asking::Yes, ..Closing::default() },
+            Connection::Auto => {}
+        }
+        // "HTTP/1.1", "HTTP/2"
+        let version = request.protocol().and_then(|it| it.get(5).copied());
+        self.client = version.unwrap_or_default();
+        let (cell, lease_for) = (self.upstream(), self.probe.lease_for());
+        let asked = update::<Upstream, _>(cx, &cell, |upstream| {
+            let asking = upstream.ask(cx.now, self.token, lease_for);
+            Change::write_if(asking == Asking::Trial, (asking, *upstream))
+        });
+        let Ok((asking, known)) = asked else { return Closing::default() };
+        let trial = (asking == Asking::Trial).then(|| CloseTrial::granted());
+        Closing { asking, known: Some(known), trial }
     }
 
     /// Takes note of what the answer shows of the cluster.
@@ -45,25 +66,28 @@ impl Exchange {
         &mut self,
         response: &impl ResponseHead,
         cx: Context<'_, impl SharedStore>,
-        reason: Reason,
+        origin: Origin,
     ) {
-        let (asking, known) = (self.held.asking, self.held.upstream);
-        let result = match (reason, asking, known) {
-            (Reason::Application, Asking::No, Some(known)) if known.is_unknown() => {
+        let Some(Closing { asking, known, .. }) = self.phase.flight().map(|it| &it.closing) else {
+            return;
+        };
+        let (asking, known) = (*asking, *known);
+        let result = match (origin, asking, known) {
+            (Origin::Application, Asking::No, Some(known)) if known.is_unknown() => {
                 return self.learn_protocol(response, known, cx);
             }
-            (Reason::Application, Asking::Trial | Asking::Yes, Some(_)) => {
+            (Origin::Application, Asking::Trial | Asking::Yes, Some(_)) => {
                 if announces_close(response) {
                     CloseResult::Announced
                 } else {
                     CloseResult::Unannounced
                 }
             }
-            (Reason::Terminated, Asking::Trial | Asking::Yes, Some(_)) => CloseResult::Terminated,
+            (Origin::Terminated, Asking::Trial | Asking::Yes, Some(_)) => CloseResult::Terminated,
             // Later it is a slip, but for rules that ask without knowing.
-            (Reason::ProtocolError, Asking::Trial, _)
-            | (Reason::ProtocolError, Asking::Yes, None) => CloseResult::ProtocolError,
-            _ => return, // on_end gives a trial back.
+            (Origin::ProtocolError, Asking::Trial, _)
+            | (Origin::ProtocolError, Asking::Yes, None) => CloseResult::ProtocolError,
+            _ => return, // A trial is given back in the end.
         };
         let all_is_well = result == CloseResult::Announced && asking == Asking::Yes;
         if all_is_well && known.is_none_or(|known| !known.is_suspect()) {
@@ -72,6 +96,10 @@ impl Exchange {
         let news = update::<Upstream, _>(cx, &self.upstream(), |upstream| {
             Change::Write(upstream.record(result))
         });
+        if news.is_ok() {
+            let trial = self.phase.flight_mut().and_then(|flight| flight.closing.trial.take());
+            trial.into_iter().for_each(CloseTrial::end);
+        }
         if news == Ok(true) {
             let upstreams = &self.context.evidence.upstreams;
             upstreams.show(&self.cluster, result, known.is_none(), &mut self.signals);
@@ -100,15 +128,6 @@ impl Exchange {
         });
         if learnt == Err(Refusal::Occupied) {
             evidence.upstreams.note_full(&self.cluster, cx, &mut self.signals);
-        }
-    }
-
-    /// Leaves the trial to another probe, where this one has it still.
-    pub(super) fn release_upstream(&self, cx: Context<'_, impl SharedStore>) {
-        if self.held.asking == Asking::Trial {
-            let _ = update::<Upstream, _>(cx, &self.upstream(), |upstream| {
-                Change::write_if(upstream.release(self.token), ())
-            });
         }
     }
 }

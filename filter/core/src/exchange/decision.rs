@@ -1,5 +1,6 @@
 //! What happens to a probe.
 
+use crate::callout::HttpCall;
 use crate::http::edits::{HeaderEdits, Reply};
 
 /// What happens to a matched probe.
@@ -11,6 +12,8 @@ pub enum Decision {
     Forward(HeaderEdits),
     /// The proxy answers it; the application sees nothing.
     Reply(Reply),
+    /// It waits until this call is answered.
+    Ask(HttpCall),
     /// It waits until the answer is there that another probe fetches.
     Wait,
 }

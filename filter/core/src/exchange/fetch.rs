@@ -2,6 +2,7 @@
 //! everyone, or leaves word of its own.
 
 use super::Exchange;
+use super::guards::CacheRefresh;
 use super::request::notice_every;
 use crate::base::time::HOUR;
 use crate::guards::cache::{CacheEntry, CachedResponse, Destination};
@@ -16,17 +17,47 @@ use crate::state::{
 };
 
 /// What a probe that goes to the application does for others.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    pub(super) role: CacheRole,
+    /// Others wait for what it brings.
+    pub(super) refresh: Option<CacheRefresh>,
+    /// What is served where it brings nothing.
+    pub(super) fallback: Option<CachedResponse>,
+    /// Reads the answer, to keep it.
+    pub(super) capture: Option<Capture>,
+    /// Stands in place of the answer's body. Empty for a HEAD that was sent on
+    /// as a GET: HTTP/2 takes no body in the answer to it.
+    pub(super) replacement: Option<Vec<u8>>,
+}
+
+/// What it is to the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Errand {
+pub(super) enum CacheRole {
     /// Nothing.
     #[default]
-    None,
+    Bypass,
     /// Its answer is the last that is known of, whatever it asks for.
-    Report,
-    /// It asks on behalf of everyone.
-    Fetch,
+    Observe,
     /// It passes as it is, and shows where such probes go.
     Scout,
+    /// It asks on behalf of everyone.
+    Fill,
+}
+
+impl Fetch {
+    pub(super) fn new(
+        role: CacheRole,
+        refresh: Option<CacheRefresh>,
+        fallback: Option<CachedResponse>,
+    ) -> Self {
+        let capture = match role {
+            CacheRole::Observe => Some(Capture::of_status()),
+            CacheRole::Fill => Some(Capture::of_all()),
+            CacheRole::Bypass | CacheRole::Scout => None,
+        };
+        Self { role, refresh, fallback, capture, replacement: None }
+    }
 }
 
 impl Exchange {
@@ -45,6 +76,7 @@ impl Exchange {
 
     /// Makes a request the one that fetches the answer for everyone.
     pub(super) fn ask_for_everyone(&mut self, request: &impl RequestHead, edits: &mut HeaderEdits) {
+        let Some(fetch) = self.phase.flight_mut().map(|flight| &mut flight.fetch) else { return };
         const GRPC: &[u8] = b"application/grpc";
         let (dropped, set) = (edits.remove.len(), edits.set.len());
         let grpc = self.probe.is_grpc();
@@ -60,10 +92,10 @@ impl Exchange {
         }
         if self.line.method == Method::Head {
             edits.set(METHOD, "GET");
-            self.held.replacement = Some(Vec::new());
+            fetch.replacement = Some(Vec::new());
         }
         if (dropped, set) == (edits.remove.len(), edits.set.len()) {
-            self.held.errand = Errand::None; // Its own request fetches as it is.
+            fetch.role = CacheRole::Bypass; // Its own request fetches as it is.
         }
     }
 
@@ -75,36 +107,37 @@ impl Exchange {
         response: &impl ResponseHead,
         cx: Context<'_, impl SharedStore>,
     ) {
-        let errand = self.held.errand;
-        if !matches!(errand, Errand::Fetch | Errand::Scout) {
+        let Some(fetch) = self.phase.flight_mut().map(|flight| &mut flight.fetch) else { return };
+        let role = fetch.role;
+        if !matches!(role, CacheRole::Fill | CacheRole::Scout) {
             return;
         }
-        self.held.errand = Errand::None;
+        fetch.role = CacheRole::Bypass;
         let [cluster, route] =
             [response.cluster(), response.route()].map(Option::unwrap_or_default);
         let reached = destination(&cluster, &route);
-        if errand == Errand::Fetch && reached == destination(&self.cluster, &self.route) {
+        if role == CacheRole::Fill && reached == destination(&self.cluster, &self.route) {
             return;
         }
         let (Some((rule, cells)), Some(cell)) = (&self.probe.memory, &self.memory) else { return };
         let (token, asked) = (self.token, self.arrived);
         let at_home = update::<CacheEntry, _>(cx, cell, |entry| {
-            if errand == Errand::Scout {
+            if role == CacheRole::Scout {
                 Change::Write(entry.scouted(rule, token, reached, cx.now))
             } else {
                 let at_home = entry.fetched_from(token, asked, reached);
                 Change::write_if(!at_home, at_home)
             }
         });
-        if at_home == Ok(true) && errand == Errand::Fetch {
+        if at_home == Ok(true) && role == CacheRole::Fill {
             return;
         }
-        self.held.refresh = false;
-        self.held.capture = None;
-        self.held.fallback = None;
+        fetch.refresh.take().into_iter().for_each(CacheRefresh::end);
+        fetch.capture = None;
+        fetch.fallback = None;
         let probe = &self.probe;
         if at_home == Ok(false)
-            && errand == Errand::Scout
+            && role == CacheRole::Scout
             && probe.astray.is_due(&cells.said("astray"), HOUR, cx)
         {
             let [cluster, route] = [&cluster, &route].map(|name| String::from_utf8_lossy(name));
@@ -115,6 +148,11 @@ impl Exchange {
         }
     }
 
+    /// What reads the answer, to keep it.
+    pub(super) fn capture_mut(&mut self) -> Option<&mut Capture> {
+        self.phase.flight_mut()?.fetch.capture.as_mut()
+    }
+
     /// The head of an answer that may be kept has come; `failed` is what it says of the
     /// application's health.
     pub(super) fn begin_capture(
@@ -123,11 +161,11 @@ impl Exchange {
         failed: Option<bool>,
         response: &impl ResponseHead,
     ) {
-        let (Some(capture), Some((rule, _))) = (&mut self.held.capture, &self.probe.memory) else {
-            return;
-        };
+        let fetch = self.phase.flight_mut().map(|flight| &mut flight.fetch);
+        let (Some(fetch), Some((rule, _))) = (fetch, &self.probe.memory) else { return };
+        let Some(capture) = &mut fetch.capture else { return };
         let for_everyone = is_for_everyone(response, rule);
-        if self.held.errand != Errand::Report {
+        if fetch.role != CacheRole::Observe {
             capture.begin(answer, response, for_everyone);
         } else if failed.is_some() {
             let asked_for_everyone =
@@ -138,11 +176,12 @@ impl Exchange {
 
     /// Keeps the answer, which is whole.
     pub(super) fn keep_captured(&mut self, cx: Context<'_, impl SharedStore>) {
-        let Some(capture) = self.held.capture.take() else { return };
+        let Some(fetch) = self.phase.flight_mut().map(|flight| &mut flight.fetch) else { return };
+        let Some(capture) = fetch.capture.take() else { return };
         let probe = &self.probe;
         let (Some((rule, cells)), Some(cell)) = (&probe.memory, &self.memory) else { return };
         let mut keepable = capture.is_keepable();
-        if !keepable && self.held.errand == Errand::Report {
+        if !keepable && fetch.role == CacheRole::Observe {
             return; // What says nothing leaves the last answer as it is.
         }
         if !keepable
@@ -150,7 +189,7 @@ impl Exchange {
             && probe.not_kept.is_due(&cells.said("not_kept"), notice_every(rule), cx)
         {
             self.signals.log.push(format!(
-                "probe {:?}: the application's answer can't be kept: it is private, no-cx.store or varies, encoded, partial, a redirect, or larger than max_body ({} bytes)",
+                "probe {:?}: the application's answer can't be kept: it is private, no-store or varies, encoded, partial, a redirect, or larger than max_body ({} bytes)",
                 probe.name, rule.max_body
             ));
         }
@@ -169,22 +208,11 @@ impl Exchange {
                 break kept;
             }
         };
+        if kept.is_ok() {
+            fetch.refresh.take().into_iter().for_each(CacheRefresh::end);
+        }
         if full {
             self.note_answers_are_full(cx);
-        }
-        if kept.is_ok() {
-            self.held.refresh = false;
-        }
-    }
-}
-
-impl Capture {
-    /// What is kept of the answer to a probe with this errand.
-    pub(super) fn on(errand: Errand) -> Option<Self> {
-        match errand {
-            Errand::Report => Some(Self::of_status()),
-            Errand::Fetch => Some(Self::of_all()),
-            Errand::None | Errand::Scout => None,
         }
     }
 }

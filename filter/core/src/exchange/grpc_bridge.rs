@@ -5,15 +5,16 @@
 //! loopback responder, or to the application's HTTP health path. What comes back is
 //! made into the answer on its way.
 
-use super::fetch::Errand;
-use super::response::{Reason, reason};
-use super::{Exchange, Progress};
+use super::Exchange;
+use super::fetch::CacheRole;
+use super::phase::{Message, Phase, Progress};
 use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::Instant;
 use crate::evidence::Detail;
 use crate::exchange::decision::Decision;
 use crate::grpc::{self, GrpcMethod, ServingStatus, check_answer, code, list_answer};
 use crate::guards::cache::CachedResponse;
+use crate::http::classify::{Origin, SERVICE_UNAVAILABLE};
 use crate::http::edits::{BodyEdit, HeaderEdits, Reply};
 use crate::http::headers::{
     CLIENT_OVERRIDES, CONTENT_LENGTH, CONTENT_TYPE, GRPC_MESSAGE, GRPC_STATUS, MAX_RETRIES, METHOD,
@@ -66,7 +67,7 @@ impl Exchange {
             let headers = head.set.into();
             return self.answer(Reply { headers, ..reply }, Outcome::Fail);
         }
-        self.forward(request, cx, Errand::None)
+        self.forward(request, cx, CacheRole::Bypass, None)
     }
 
     fn verdict_of(&self, probe: &Probe, cx: Context<'_, impl SharedStore>) -> Verdict {
@@ -102,7 +103,7 @@ impl Exchange {
     }
 
     /// The health protocol has clients take this for "no health checking here".
-    fn refuse_method(&mut self, message: &str) -> Decision {
+    pub(super) fn refuse_method(&mut self, message: &str) -> Decision {
         let reply = self.refuse(code::UNIMPLEMENTED, message, details::UNTRANSLATABLE);
         self.answer(reply, Outcome::Error)
     }
@@ -117,11 +118,11 @@ impl Exchange {
     ) -> Decision {
         let status = match &decision {
             Decision::Reply(reply) if reply.grpc_status.is_some() => reply.status,
-            Decision::Forward(_) if self.held.translation.is_some() => 200,
+            Decision::Forward(_) if self.phase.translation().is_some() => 200,
             _ => return decision,
         };
         if is_bridged(request) {
-            self.held.bridged = Some(status);
+            self.bridged = Some(status);
             if !self.context.bridge_seen.replace(true) {
                 self.signals.log.push(format!(
                     "probe {:?}: a filter that translates gRPC to HTTP stands before this one: put it behind",
@@ -133,7 +134,7 @@ impl Exchange {
     }
 
     /// Sends messages, by way of the responder.
-    fn send(
+    pub(super) fn send(
         &mut self,
         body: Vec<u8>,
         status: u32,
@@ -141,7 +142,7 @@ impl Exchange {
         outcome: Outcome,
     ) -> Decision {
         self.progress = Progress::Known(outcome);
-        self.held.translation = Some(Translation::Loopback { body, status, head });
+        self.phase = Phase::Relayed(Some(Translation::Loopback { body, status, head }));
         let mut edits = HeaderEdits { remove: CLIENT_OVERRIDES.to_vec(), set: Vec::new() };
         edits.remove.extend(OF_GRPC);
         edits.set(METHOD, "GET");
@@ -151,30 +152,11 @@ impl Exchange {
         Decision::Forward(edits)
     }
 
-    /// `via_http`: makes a Check that is forwarded an HTTP probe; the decision for a
-    /// call that can't be one.
-    pub(super) fn translate(&mut self, edits: &mut HeaderEdits) -> Option<Decision> {
-        let path = self.probe.via_http.clone()?;
-        if self.method() != Some(GrpcMethod::Check) {
-            return Some(self.refuse_method("only Check is answered here"));
-        }
-        edits.remove.extend(OF_GRPC);
-        edits.set(METHOD, "GET");
-        edits.set(PATH, path);
-        self.held.translation = Some(Translation::ViaHttp);
-        None
-    }
-
     /// Whether the service that a call asks for is one that the rule answers for.
     /// Where the message can't be read, it is the server as a whole.
     fn knows_service(&self) -> bool {
-        let service = self.service.as_deref().unwrap_or_default();
+        let service = self.service().unwrap_or_default();
         self.rule().is_some_and(|rule| rule.answers_for(service))
-    }
-
-    /// Whether the body of the request is not the application's to see.
-    pub fn drops_request_body(&self) -> bool {
-        self.held.translation.is_some()
     }
 
     /// Makes the head of what came back into that of an answer of gRPC; `None` where
@@ -186,9 +168,9 @@ impl Exchange {
         cx: Context<'_, impl SharedStore>,
         end_of_stream: bool,
     ) -> Option<HeaderEdits> {
-        let bridged = self.held.bridged.is_some();
+        let bridged = self.bridged.is_some();
         let may_be_envoys = bridged || response.header(GRPC_STATUS).is_some();
-        if may_be_envoys && reason(response) != Reason::Application {
+        if may_be_envoys && Origin::of(response) != Origin::Application {
             if matches!(translation, Translation::Loopback { .. }) {
                 self.miss_responder(response);
             }
@@ -206,8 +188,11 @@ impl Exchange {
             }
             _ => {
                 let status = response.status().unwrap_or_default();
-                self.judge_for_breaker(cx, Reason::Application, status);
+                self.judge_for_breaker(cx, Origin::Application, status);
                 let verdict = CachedResponse::begun(response, status).verdict();
+                if !end_of_stream || verdict != Verdict::Fail {
+                    self.probe.http_has_body.set(!end_of_stream);
+                }
                 (check_answer(verdict.into()), code::OK, self.conclude(verdict.outcome()))
             }
         };
@@ -232,7 +217,9 @@ impl Exchange {
             if bridged {
                 self.set_status(&mut edits, status);
             }
-            self.held.translation = Some(Translation::Begun { body, status });
+            if let Some(translation) = self.phase.translation_mut() {
+                *translation = Some(Translation::Begun { body, status });
+            }
         }
         Some(edits)
     }
@@ -240,7 +227,7 @@ impl Exchange {
     /// Sets the status of an answer in its head.
     fn set_status(&self, edits: &mut HeaderEdits, status: u32) {
         edits.set(GRPC_STATUS, status.to_string());
-        if self.held.bridged.is_some() {
+        if self.bridged.is_some() {
             edits.set(STATUS_CODE, code::http_status(status).to_string());
         }
     }
@@ -250,7 +237,7 @@ impl Exchange {
         if !self.context.responder_missed.replace(true) {
             let path = self.context.grpc_replies.as_deref().unwrap_or_default();
             // A filter behind this one says so, where the router would name the upstream.
-            let refused = reason(response) == Reason::Elsewhere
+            let refused = Origin::of(response) == Origin::Elsewhere
                 && response.code_details().is_some_and(|details| details.starts_with(b"rbac_"));
             let why = if refused {
                 "authorisation behind this filter refuses GET of it: allow that, see envoy-config/istio/grpc-responder-policy.yaml"
@@ -263,18 +250,17 @@ impl Exchange {
 
     /// What stands in the place of a piece of what came back.
     pub(super) fn translate_body(&mut self, end_of_stream: bool) -> Option<BodyEdit> {
-        let Some(Translation::Begun { body, status }) = &mut self.held.translation else {
-            return None;
-        };
+        let translation = self.phase.translation_mut()?;
+        let Some(Translation::Begun { body, status }) = translation else { return None };
         let body = std::mem::take(body);
         // Otherwise the status stands in the head.
-        let ends = end_of_stream && self.held.bridged.is_none();
+        let ends = end_of_stream && self.bridged.is_none();
         Some(if ends { BodyEdit::End(body, *status) } else { BodyEdit::Replace(body) })
     }
 
     /// The status that stands in the trailers of what came back.
     pub fn translated_status(&self) -> Option<u32> {
-        match &self.held.translation {
+        match self.phase.translation() {
             Some(Translation::Begun { status, .. }) => Some(*status),
             _ => None,
         }
@@ -284,14 +270,14 @@ impl Exchange {
     pub(super) fn is_cacheable_call(&self) -> bool {
         let cached = matches!(self.probe.action, Action::Cache(_));
         let sendable = self.context.grpc_replies.is_some();
-        cached && sendable && self.message_read && !self.is_watch()
+        cached && sendable && matches!(self.message, Message::Read(_)) && !self.is_watch()
     }
 
     /// What tells the answers to this call from those to others.
     pub(super) fn call_scope(&self) -> [&[u8]; 2] {
         let list = self.method() == Some(GrpcMethod::List);
         let method: &[u8] = if list { b"List" } else { b"Check" };
-        [method, self.service.as_deref().unwrap_or_default().as_bytes()]
+        [method, self.service().unwrap_or_default().as_bytes()]
     }
 
     /// Keeps the answer to a call, which has ended with `status`.
@@ -304,10 +290,10 @@ impl Exchange {
             code::OK => outcome != Outcome::Error,
             status => grpc::is_servers_fault(status),
         };
-        if let Some(capture) = &mut self.held.capture {
+        if let Some(capture) = self.capture_mut() {
             match sound {
                 true if outcome == Outcome::Pass => capture.judge(200, status),
-                true => capture.judge(503, status),
+                true => capture.judge(SERVICE_UNAVAILABLE, status),
                 false => capture.forget(),
             }
         }
@@ -322,9 +308,4 @@ impl Exchange {
 fn is_bridged(request: &impl RequestHead) -> bool {
     let is_http1 = || request.protocol().is_some_and(|it| it.starts_with(b"HTTP/1"));
     request.header(ORIGINAL_METHOD).is_some() || (request.header(TE).is_none() && is_http1())
-}
-
-/// The HTTP status that stands for the failure of a call.
-pub(super) fn http_status(grpc_status: u32) -> u16 {
-    if grpc_status == grpc::code::DEADLINE_EXCEEDED { 504 } else { 503 }
 }

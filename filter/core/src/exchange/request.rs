@@ -1,15 +1,17 @@
 //! The way out: what happens to a probe.
 
-use super::fetch::Errand;
-use super::{Exchange, Progress};
+use super::Exchange;
+use super::fetch::{CacheRole, Fetch};
+use super::flight::{Flight, ResponseProgress};
+use super::guards::{CacheRefresh, Refused};
+use super::phase::{Phase, Progress};
 use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::evidence::Detail;
 use crate::exchange::decision::Decision;
-use crate::guards::breaker::{Breaker, Passage};
 use crate::guards::cache::{CacheEntry, CacheResult, CacheRule, CachedResponse, Lookup};
-use crate::guards::capture::Capture;
 use crate::guards::limit::{Bucket, OnLimit};
+use crate::http::classify::GATEWAY_TIMEOUT;
 use crate::http::edits::Reply;
 use crate::http::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
 use crate::http::request::{Method, RequestHead};
@@ -18,14 +20,14 @@ use crate::state::{Cell, Change, Context, Refusal, SharedStore, update, update_a
 use std::rc::Rc;
 
 impl Exchange {
-    /// Decides what happens to the probe. `whole` says that no body is to come.
+    /// Decides what happens to the probe. `end_stream` says that no body is to come.
     pub fn on_request_headers(
         &mut self,
         request: &impl RequestHead,
         cx: Context<'_, impl SharedStore>,
-        whole: bool,
+        end_stream: bool,
     ) -> Decision {
-        let decision = self.decide(request, cx, whole);
+        let decision = self.decide(request, cx, end_stream);
         self.heed_bridge(decision, request).only_what_is_there(request)
     }
 
@@ -33,12 +35,12 @@ impl Exchange {
         &mut self,
         request: &impl RequestHead,
         cx: Context<'_, impl SharedStore>,
-        whole: bool,
+        end_stream: bool,
     ) -> Decision {
         if !self.choose_rule() {
             return Decision::NotAProbe;
         }
-        self.whole = whole;
+        self.end_stream = end_stream;
         let admission = self.probe.admission(request);
         self.details = admission == Admission::Granted && self.probe.shows_details(request);
         if !self.details {
@@ -67,8 +69,9 @@ impl Exchange {
             }
             Action::Cache(_) => self.consult_cache(request, cx),
             Action::Forward => {
-                let errand = self.memory.as_ref().map_or(Errand::None, |_| Errand::Report);
-                self.forward(request, cx, errand)
+                let role =
+                    if self.memory.is_some() { CacheRole::Observe } else { CacheRole::Bypass };
+                self.forward(request, cx, role, None)
             }
         }
     }
@@ -86,7 +89,7 @@ impl Exchange {
             let scope = [&self.cluster, &self.route, &*host, method, service];
             return fits.then(|| cells.outside(&scope));
         }
-        if !self.whole || self.line.method == Method::Other {
+        if !self.end_stream || self.line.method == Method::Other {
             return None;
         }
         let path = self.line.path();
@@ -114,7 +117,6 @@ impl Exchange {
         request: &impl RequestHead,
         cx: Context<'_, impl SharedStore>,
     ) -> Decision {
-        self.waits = false;
         let entry = self.memory.as_ref().map(|cell| cell.read::<CacheEntry>(cx.store));
         let CacheEntry { answer, failure, .. } = entry.unwrap_or_default();
         // What came after the question is an answer to it, however long it took
@@ -123,7 +125,8 @@ impl Exchange {
             return self.serve(answer, details::CACHED, cx.now);
         }
         if let Some(failure) = failure.filter(|failure| failure.at >= self.arrived) {
-            let outcome = if failure.status == 504 { Outcome::Timeout } else { Outcome::Fail };
+            let late = failure.status == GATEWAY_TIMEOUT;
+            let outcome = if late { Outcome::Timeout } else { Outcome::Fail };
             let reply = self.probe.reply_cache_unreachable(failure.status, self.wall(cx.now));
             return self.answer(reply, outcome);
         }
@@ -136,6 +139,7 @@ impl Exchange {
 
     pub(super) fn answer(&mut self, reply: Reply, outcome: Outcome) -> Decision {
         self.progress = Progress::Known(outcome);
+        self.phase = Phase::Answered { untyped: false };
         Decision::Reply(reply)
     }
 
@@ -179,9 +183,13 @@ impl Exchange {
                 let (reply, _) = self.respond(rule, cx);
                 Some(Reply { details: details::LIMITED_LAST_VERDICT, ..reply })
             }
-            (OnLimit::LastVerdict, _) => self
-                .last_answer(cx)
-                .map(|answer| self.reply_kept(answer, details::LIMITED_LAST_VERDICT, cx.now)),
+            (OnLimit::LastVerdict, _) => {
+                if let Some(answer) = self.last_answer(cx) {
+                    let details = details::LIMITED_LAST_VERDICT;
+                    return Some(self.answer_kept(answer, details, Outcome::Limited, cx.now));
+                }
+                None
+            }
         };
         let reply = reply.unwrap_or_else(|| probe.reply_limited(retry_in, self.wall(cx.now)));
         Some(self.answer(reply, Outcome::Limited))
@@ -204,7 +212,7 @@ impl Exchange {
     ) -> Decision {
         let probe = Rc::clone(&self.probe);
         let (Action::Cache(rule), Some(cell)) = (&probe.action, &self.memory) else {
-            return self.forward(request, cx, Errand::None);
+            return self.forward(request, cx, CacheRole::Bypass, None);
         };
         let looked = if self.own {
             Ok(((Lookup::Pass, None), false))
@@ -223,7 +231,7 @@ impl Exchange {
         if full {
             self.note_answers_are_full(cx);
         }
-        let errand = match looked.map(|(looked, _)| looked) {
+        let (role, fallback) = match looked.map(|(looked, _)| looked) {
             Ok((Lookup::Fresh, Some(answer))) => {
                 self.cached.get_or_insert(CacheResult::Fresh);
                 return self.serve(answer, details::CACHED, cx.now);
@@ -234,24 +242,20 @@ impl Exchange {
             }
             // Whoever loses every race waits for one of the winners.
             Ok((Lookup::Wait | Lookup::Fresh | Lookup::Stale, _)) | Err(Refusal::Contended) => {
-                self.waits = true;
+                self.phase = Phase::Waiting;
                 self.cached = Some(CacheResult::Waited);
                 return Decision::Wait;
             }
-            Ok((Lookup::Refresh, fallback)) => {
-                self.held.fallback = fallback;
-                Errand::Fetch
-            }
-            Ok((Lookup::Scout, _)) => Errand::Scout,
-            Ok((Lookup::Pass, _)) | Err(Refusal::Occupied) => Errand::None,
+            Ok((Lookup::Refresh, fallback)) => (CacheRole::Fill, fallback),
+            Ok((Lookup::Scout, _)) => (CacheRole::Scout, None),
+            Ok((Lookup::Pass, _)) | Err(Refusal::Occupied) => (CacheRole::Bypass, None),
         };
-        self.held.refresh = errand != Errand::None;
-        self.cached = Some(match errand {
+        self.cached = Some(match role {
             _ if full => CacheResult::Full,
-            Errand::Fetch => CacheResult::Fetched,
+            CacheRole::Fill => CacheResult::Fetched,
             _ => CacheResult::Bypassed,
         });
-        self.forward(request, cx, errand)
+        self.forward(request, cx, role, fallback)
     }
 
     /// Says that the rule has more scopes than room, and what is to be done about it.
@@ -276,83 +280,93 @@ impl Exchange {
         if self.probe.is_grpc() {
             return self.serve_to_call(answer, now);
         }
-        let reply = self.reply_kept(answer, details, now);
-        self.answer(reply, Outcome::Cached)
+        self.answer_kept(answer, details, Outcome::Cached, now)
     }
 
-    fn reply_kept(&mut self, answer: CachedResponse, details: &'static str, now: Instant) -> Reply {
+    fn answer_kept(
+        &mut self,
+        answer: CachedResponse,
+        details: &'static str,
+        outcome: Outcome,
+        now: Instant,
+    ) -> Decision {
         // Where there is a body and no media type, Envoy says text/plain.
-        self.held.untyped = answer.content_type.is_none() && !answer.body.is_empty();
-        self.probe.reply_kept(answer, details, now)
+        let untyped = answer.content_type.is_none() && !answer.body.is_empty();
+        let reply = self.probe.reply_kept(answer, details, now);
+        let decision = self.answer(reply, outcome);
+        self.phase = Phase::Answered { untyped };
+        decision
     }
 
+    /// Sends a probe to the application; `fallback` is served where it brings nothing.
     pub(super) fn forward(
         &mut self,
         request: &impl RequestHead,
         cx: Context<'_, impl SharedStore>,
-        errand: Errand,
+        role: CacheRole,
+        fallback: Option<CachedResponse>,
     ) -> Decision {
-        if let Some(decision) = self.ask_breaker(cx) {
-            return decision;
+        let refresh = CacheRefresh::granted_to(role);
+        if self.cant_be_translated() {
+            return self.refuse_method("only Check is answered here");
         }
-        self.held.forwarded = true;
-        let closes = self.ask_upstream(request, cx);
+        let passage = match self.ask_breaker(cx) {
+            Ok(passage) => passage,
+            Err(refused) => {
+                self.give_up(refresh, cx);
+                return self.answer_refused(refused, fallback, cx.now);
+            }
+        };
+        let closing = self.ask_upstream(request, cx);
         // An answer for everyone isn't bounded by the deadline of one.
-        let deadline = if errand == Errand::Fetch {
+        let mut deadline = if role == CacheRole::Fill {
             self.probe.own_deadline()
         } else {
             self.probe.deadline(request, self.is_watch())
         };
         // What another plugin of this module has set isn't the caller's.
-        let marked_before = self.mark(request);
-        self.held.callers_deadline = deadline.callers && !marked_before;
-        self.held.deadline = deadline.after;
-        let mut edits = self.probe.forward(deadline.after, self.whole || self.is_watch(), closes);
-        if let Some(decision) = self.translate(&mut edits) {
-            return decision;
+        let (marks, marked_before) = self.marks(request);
+        deadline.callers &= !marked_before;
+        let call = self.call_in_http(request, deadline.after);
+        let ends = self.end_stream || self.is_watch();
+        let mut edits = self.probe.forward(deadline.after, ends, closing.asks());
+        let flight = Flight {
+            passage,
+            closing,
+            fetch: Fetch::new(role, refresh, fallback),
+            deadline,
+            marks,
+            response: ResponseProgress::None,
+            untyped: false,
+            translation: None,
+        };
+        if let Some(call) = call {
+            self.phase = Phase::Asking(flight);
+            return Decision::Ask(call);
         }
-        self.held.errand = errand;
-        self.held.capture = Capture::on(errand);
-        if errand == Errand::Fetch {
+        self.phase = Phase::Forwarded(flight);
+        self.translate(&mut edits);
+        if role == CacheRole::Fill {
             self.ask_for_everyone(request, &mut edits);
         }
         Decision::Forward(edits)
     }
 
     /// `breaker`: the decision for a probe that doesn't pass it.
-    fn ask_breaker(&mut self, cx: Context<'_, impl SharedStore>) -> Option<Decision> {
-        let probe = Rc::clone(&self.probe);
-        let (_, cells) = probe.breaker.as_ref()?;
-        let cell = self.breaker_cell(cells);
-        let asked = update::<Breaker, _>(cx, &cell, |breaker| {
-            let before = *breaker;
-            let may_hang = !self.whole && !self.blind;
-            let passage = breaker.ask(cx.now, self.token, probe.lease_for(), may_hang);
-            Change::write_if(*breaker != before, (passage, breaker.position()))
-        });
-        let (passage, position) = asked.ok()?;
-        let (retry_in, details) = match passage {
-            Passage::Closed | Passage::Trial => {
-                self.held.passed_breaker = Some(cx.now);
-                if passage == Passage::Trial {
-                    let state = probe.metrics.breaker.map(|it| (it.state, position as u64));
-                    self.signals.set.extend(state);
-                }
-                return None;
-            }
-            Passage::Open(retry_in) => (retry_in, details::BREAKER_OPEN),
-            Passage::HalfOpen => (0, details::BREAKER_HALF_OPEN),
-        };
-        self.release_refresh(cx);
+    fn answer_refused(
+        &mut self,
+        refused: Refused,
+        fallback: Option<CachedResponse>,
+        now: Instant,
+    ) -> Decision {
         // It was to fetch the answer, and doesn't.
-        self.cached = self.held.fallback.as_ref().map(|_| CacheResult::Stale);
-        Some(match self.held.fallback.take() {
-            Some(answer) => self.serve(answer, details::CACHED_STALE, cx.now),
-            None => {
-                let reply = probe.reply_broken(retry_in, details, self.wall(cx.now));
-                self.answer(reply, Outcome::Broken)
-            }
-        })
+        self.cached = fallback.as_ref().map(|_| CacheResult::Stale);
+        if let Some(answer) = fallback {
+            return self.serve(answer, details::CACHED_STALE, now);
+        }
+        let Refused { retry_in, details } = refused;
+        let reply = self.probe.reply_broken(retry_in, details, self.wall(now));
+        self.answer(reply, Outcome::Broken)
     }
 }
 

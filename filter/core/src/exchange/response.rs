@@ -1,16 +1,20 @@
 //! The way back: what the prober is told, and what is kept.
 
-use super::grpc_bridge::http_status;
-use super::{Exchange, Progress};
+use super::Exchange;
+use super::flight::ResponseProgress;
+use super::phase::Progress;
 use crate::base::outcome::{Outcome, Verdict};
 use crate::base::time::{Instant, Nanos};
-use crate::grpc::{self, GrpcMethod, code};
+use crate::grpc::{self, GrpcMethod};
 use crate::guards::cache::{CachedResponse, Failure};
 use crate::guards::upstream::Asking;
+use crate::http::classify::{
+    Fault, Origin, SERVICE_UNAVAILABLE, envoys_own_status, marked, status_of_call,
+};
 use crate::http::edits::{BodyEdit, HeaderEdits};
 use crate::http::headers::{
-    CONTENT_LENGTH, CONTENT_TYPE, DEGRADED, GRPC_ENCODING, GRPC_STATUS,
-    IMMEDIATE_HEALTH_CHECK_FAIL, SCORE, STATUS_CODE, UPSTREAM_SERVICE_TIME,
+    CONTENT_LENGTH, CONTENT_TYPE, GRPC_ENCODING, GRPC_STATUS, SCORE, STATUS_CODE,
+    UPSTREAM_SERVICE_TIME,
 };
 use crate::http::request::ResponseHead;
 use crate::probe::Action;
@@ -32,7 +36,7 @@ impl Exchange {
         if let Some(score) = self.shown_score(cx) {
             edits.set(SCORE, score.to_string());
         }
-        if self.held.untyped {
+        if self.phase.is_untyped() {
             edits.remove.push(CONTENT_TYPE); // It is Envoy's guess.
         }
         edits
@@ -57,11 +61,14 @@ impl Exchange {
         cx: Context<'_, impl SharedStore>,
         end_of_stream: bool,
     ) -> HeaderEdits {
-        self.held.complete = end_of_stream;
-        self.held.begun = true;
-        self.held.head_waits = self.may_hold_head(response) && !end_of_stream;
+        let progress = match end_of_stream {
+            true => ResponseProgress::Complete,
+            false if self.may_hold_head(response) => ResponseProgress::HeadHeld,
+            false => ResponseProgress::Begun,
+        };
+        self.note_progress(progress);
         self.look_where_it_went(response, cx);
-        if let Some(translation) = self.held.translation.take() {
+        if let Some(translation) = self.phase.translation_mut().and_then(Option::take) {
             let edits = self.translate_head(translation, response, cx, end_of_stream);
             if let Some(edits) = edits {
                 return edits;
@@ -79,7 +86,7 @@ impl Exchange {
     /// gRPC content type Envoy has made it 200.
     fn own_status(&self) -> HeaderEdits {
         let mut edits = HeaderEdits::default();
-        let refusal = self.held.bridged.filter(|status| *status != 200);
+        let refusal = self.bridged.filter(|status| *status != 200);
         refusal.into_iter().for_each(|status| edits.set(STATUS_CODE, status.to_string()));
         edits
     }
@@ -91,7 +98,7 @@ impl Exchange {
     fn notice_prefix(&mut self, response: &impl ResponseHead, cx: Context<'_, impl SharedStore>) {
         const OF_ROUTER: &str = "-upstream-service-time";
         let known = &self.context.prefix_known;
-        if known.get() || !self.held.forwarded {
+        if known.get() || self.phase.flight().is_none() {
             return;
         }
         let usual = response.header(UPSTREAM_SERVICE_TIME).is_some();
@@ -118,33 +125,38 @@ impl Exchange {
                 && response.header(CONTENT_TYPE).is_some_and(|kind| grpc::is_grpc(&kind))
                 && response.header(GRPC_ENCODING).is_none_or(|encoding| encoding == b"identity")
         };
-        if self.held.capture.is_some() && is_sound() {
-            self.begin_capture(CachedResponse::begun(response, 503), None, response);
+        let fetch = self.phase.flight().map(|flight| &flight.fetch);
+        if fetch.is_some_and(|fetch| fetch.capture.is_some()) && is_sound() {
+            self.begin_capture(
+                CachedResponse::begun(response, SERVICE_UNAVAILABLE),
+                None,
+                response,
+            );
         }
         let Progress::AwaitingGrpc(answer) = &self.progress else { return HeaderEdits::default() };
         let said = response.header(GRPC_STATUS).and_then(|it| grpc::parse_status(&it));
-        let Some(status) = said.or_else(|| envoys_own(response)) else {
+        let Some(status) = said.or_else(|| envoys_own_status(response)) else {
             // The verdict is in the messages: too late for a header.
             return self.probe.identification();
         };
-        let reason = reason(response);
-        let late = matches!(reason, Reason::Timeout | Reason::Overlong);
+        let origin = Origin::of(response);
+        let late = origin.is_late();
         let outcome = if late { Outcome::Timeout } else { answer.outcome(Some(status)) };
-        let failed = match reason {
-            Reason::Timeout if self.held.callers_deadline => None,
-            Reason::Overlong if !self.whole => None,
-            Reason::Elsewhere => None,
+        let failed = match origin {
+            Origin::Timeout if self.is_callers_deadline() => None,
+            Origin::Overlong if !self.end_stream => None,
+            Origin::Elsewhere => None,
             _ => grpc::is_servers_fault(status).then_some(true),
         };
         self.settle_breaker(cx, failed);
-        if reason != Reason::Application {
-            self.fail_refresh(cx, http_status(status));
+        if origin != Origin::Application {
+            self.fail_refresh(cx, status_of_call(status));
         }
         if end_of_stream {
             self.capture_call(status);
             self.keep_captured(cx);
-        } else if let Some(capture) = &mut self.held.capture {
-            capture.forget(); // A status at both ends: which of them holds is nobody's to say.
+        } else if let Some(capture) = self.capture_mut() {
+            capture.forget(); // A status at both ends: either may be meant.
         }
         let mut edits = self.conclude(outcome);
         if late && said.is_some() {
@@ -160,26 +172,20 @@ impl Exchange {
         cx: Context<'_, impl SharedStore>,
         end_of_stream: bool,
     ) -> HeaderEdits {
-        let reason = reason(response);
-        let status = status(response, reason);
+        let origin = Origin::of(response);
+        let status = origin.status(response);
         let answer = CachedResponse::begun(response, status);
-        self.learn_upstream(response, cx, reason);
-        self.judge_for_breaker(cx, reason, status);
+        self.learn_upstream(response, cx, origin);
+        self.judge_for_breaker(cx, origin, status);
 
-        let outcome = match reason {
-            Reason::Timeout | Reason::Overlong => Outcome::Timeout,
-            _ => answer.verdict().outcome(),
-        };
-        if reason != Reason::Application && matches!(self.probe.action, Action::Cache(_)) {
+        let outcome = if origin.is_late() { Outcome::Timeout } else { answer.verdict().outcome() };
+        if origin != Origin::Application && matches!(self.probe.action, Action::Cache(_)) {
             self.fail_refresh(cx, status);
-            // Without a body to replace, only an answer without one can stand there.
-            let bodiless = self.held.replacement.is_some();
-            let covers = |kept: &CachedResponse| !end_of_stream || bodiless || kept.body.is_empty();
-            if let Some(kept) = self.held.fallback.take().filter(covers) {
+            if let Some(kept) = self.take_fallback(end_of_stream) {
                 return self.replace_by(kept, cx.now, end_of_stream);
             }
         }
-        self.begin_capture(answer, self.tells_failure(reason, status), response);
+        self.begin_capture(answer, self.tells_failure(origin, status), response);
         if end_of_stream {
             self.complete(cx);
         }
@@ -189,14 +195,37 @@ impl Exchange {
     /// Envoy's own answer is not the application's: tells those who wait that there is
     /// none, only this HTTP status.
     fn fail_refresh(&mut self, cx: Context<'_, impl SharedStore>, status: u16) {
-        self.held.capture = None;
+        if let Some(flight) = self.phase.flight_mut() {
+            flight.fetch.capture = None;
+        }
         let (token, failure) = (self.token, Failure { status, at: cx.now });
         self.settle_refresh(cx, |entry| entry.fail(token, failure));
     }
 
+    /// What is kept of the last answer, where it can stand in the place of one.
+    fn take_fallback(&mut self, end_of_stream: bool) -> Option<CachedResponse> {
+        let fetch = &mut self.phase.flight_mut()?.fetch;
+        // Without a body to replace, only an answer without one can stand there.
+        let has_room = !end_of_stream || fetch.replacement.is_some();
+        fetch.fallback.take().filter(|kept| has_room || kept.body.is_empty())
+    }
+
+    fn note_progress(&mut self, progress: ResponseProgress) {
+        if let Some(flight) = self.phase.flight_mut() {
+            flight.response = progress;
+        }
+    }
+
+    /// More than its head has come of an answer.
+    fn release_head(&mut self) {
+        if self.holds_head() {
+            self.note_progress(ResponseProgress::Begun);
+        }
+    }
+
     /// All of the answer is there.
     pub(super) fn complete(&mut self, cx: Context<'_, impl SharedStore>) {
-        self.held.complete = true;
+        self.note_progress(ResponseProgress::Complete);
         self.keep_captured(cx);
         // What would have been a failure has been told already; a call of gRPC that
         // ends without a status is neither.
@@ -210,10 +239,10 @@ impl Exchange {
     pub(super) fn judge_for_breaker(
         &mut self,
         cx: Context<'_, impl SharedStore>,
-        reason: Reason,
+        origin: Origin,
         status: u16,
     ) {
-        match self.tells_failure(reason, status) {
+        match self.tells_failure(origin, status) {
             Some(false) => {}
             failed => self.settle_breaker(cx, failed),
         }
@@ -221,24 +250,26 @@ impl Exchange {
 
     /// Whether an answer shows that the application fails. `None` is one that a client or
     /// another filter brought about.
-    fn tells_failure(&self, reason: Reason, status: u16) -> Option<bool> {
-        const NOT_IMPLEMENTED: u16 = 501; // the method
-        const VERSION_NOT_SUPPORTED: u16 = 505;
-        match (reason, status) {
-            (Reason::Application, ..400) => Some(false),
-            (Reason::Application, 400..500 | NOT_IMPLEMENTED | VERSION_NOT_SUPPORTED) => None,
-            (Reason::Timeout, _) if self.held.callers_deadline => None,
+    pub(super) fn tells_failure(&self, origin: Origin, status: u16) -> Option<bool> {
+        let asking = self.phase.flight().map(|flight| flight.closing.asking);
+        match origin {
+            Origin::Application => match Fault::of(status) {
+                Fault::None => Some(false),
+                Fault::Client => None,
+                Fault::Server => Some(true),
+            },
+            Origin::Timeout if self.is_callers_deadline() => None,
             // What asking brought about isn't the application's fault.
-            (Reason::ProtocolError | Reason::Terminated, _)
-                if self.held.asking == Asking::Trial =>
-            {
-                None
-            }
-            (Reason::Overlong, _) => self.whole.then_some(true),
-            (Reason::Elsewhere, _) => None,
-            (_, 500..) => Some(true),
-            _ => None,
+            Origin::ProtocolError | Origin::Terminated if asking == Some(Asking::Trial) => None,
+            Origin::Overlong => self.end_stream.then_some(true),
+            Origin::Elsewhere => None,
+            _ => (status >= 500).then_some(true),
         }
+    }
+
+    /// Whether the application had only as long as the caller gave it.
+    fn is_callers_deadline(&self) -> bool {
+        self.phase.flight().is_some_and(|flight| flight.deadline.callers)
     }
 
     pub(super) fn conclude(&mut self, outcome: Outcome) -> HeaderEdits {
@@ -262,9 +293,11 @@ impl Exchange {
         let mut edits = self.probe.describe(&kept, now);
         edits.set(STATUS_CODE, kept.status.to_string());
         edits.remove.push(CONTENT_LENGTH);
-        self.held.untyped = kept.content_type.is_none();
-        if !end_of_stream && self.held.replacement.is_none() {
-            self.held.replacement = Some(kept.body);
+        if let Some(flight) = self.phase.flight_mut() {
+            flight.untyped = kept.content_type.is_none();
+            if !end_of_stream {
+                flight.fetch.replacement.get_or_insert(kept.body);
+            }
         }
         edits
     }
@@ -277,20 +310,23 @@ impl Exchange {
         cx: Context<'_, impl SharedStore>,
         end_of_stream: bool,
     ) -> BodyEdit {
-        self.held.head_waits = false;
+        self.release_head();
         if let Some(edit) = self.translate_body(end_of_stream) {
             if end_of_stream {
                 self.complete(cx);
             }
             return edit;
         }
+        let fetch = self.phase.flight_mut().map(|flight| &mut flight.fetch);
+        let capture = fetch.and_then(|fetch| fetch.capture.as_mut());
+        let max_body = self.probe.memory.as_ref().map_or(0, |(rule, _)| rule.max_body);
         if let Progress::AwaitingGrpc(answer) = &mut self.progress {
             let bytes = read();
-            match (&mut self.held.capture, &self.probe.memory) {
+            match capture {
                 // A call that ends here has no status, and can't be judged.
-                (Some(capture), _) if end_of_stream => capture.forget(),
-                (Some(capture), Some((rule, _))) => capture.feed(&bytes, rule.max_body),
-                _ => {}
+                Some(capture) if end_of_stream => capture.forget(),
+                Some(capture) => capture.feed(&bytes, max_body),
+                None => {}
             }
             let watch = answer.method() == GrpcMethod::Watch;
             let watch = self.probe.metrics.watch.filter(|_| watch);
@@ -302,15 +338,14 @@ impl Exchange {
                 Some(Outcome::Fail) => self.settle_breaker(cx, Some(true)),
                 _ => {}
             }
-        } else if let (Some(capture), Some((rule, _))) =
-            (&mut self.held.capture, &self.probe.memory)
-        {
-            capture.feed(&read(), rule.max_body);
+        } else if let Some(capture) = capture {
+            capture.feed(&read(), max_body);
         }
         if end_of_stream {
             self.complete(cx);
         }
-        match &mut self.held.replacement {
+        let fetch = self.phase.flight_mut().map(|flight| &mut flight.fetch);
+        match fetch.and_then(|fetch| fetch.replacement.as_mut()) {
             Some(body) if end_of_stream => BodyEdit::Replace(std::mem::take(body)),
             Some(_) => BodyEdit::Replace(Vec::new()),
             None => BodyEdit::Keep,
@@ -324,7 +359,7 @@ impl Exchange {
         cx: Context<'_, impl SharedStore>,
         grpc_status: impl FnOnce() -> Option<Vec<u8>>,
     ) {
-        self.held.head_waits = false;
+        self.release_head();
         // gRPC-Web's filter takes them away: nothing is left of them in the end.
         let mut outcome = None;
         if let Progress::AwaitingGrpc(answer) = &self.progress {
@@ -332,7 +367,11 @@ impl Exchange {
             outcome = status.map(|status| answer.outcome(Some(status)));
             match status {
                 Some(status) => self.capture_call(status),
-                None => self.held.capture = None,
+                None => {
+                    if let Some(flight) = self.phase.flight_mut() {
+                        flight.fetch.capture = None;
+                    }
+                }
             }
             let failed = match status {
                 Some(grpc::code::OK) => Some(false),
@@ -343,96 +382,6 @@ impl Exchange {
         }
         self.complete(cx);
         outcome.into_iter().for_each(|outcome| self.progress = Progress::Known(outcome));
-    }
-}
-
-/// Who made an answer, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
-    Application,
-    /// Envoy gave up on the application.
-    Timeout,
-    /// The stream went on for too long: where its request never ended, its client is why.
-    Overlong,
-    /// The application couldn't make sense of the request, or Envoy of its answer.
-    ProtocolError,
-    /// The application ended the connection without an answer.
-    Terminated,
-    /// Envoy couldn't reach the application, or its answer broke off.
-    Unreachable,
-    /// Another filter, Envoy's configuration or what clients bring about: it says nothing
-    /// about the application.
-    Elsewhere,
-}
-
-/// Reads Envoy's reason for the response.
-/// <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/response_code_details>
-pub(super) fn reason(response: &impl ResponseHead) -> Reason {
-    let details = response.code_details().unwrap_or_default();
-    match details.as_slice() {
-        b"via_upstream" => Reason::Application,
-        b"response_timeout" | b"upstream_per_try_timeout" => Reason::Timeout,
-        b"upstream_max_stream_duration_reached" => Reason::Overlong,
-        b"no_healthy_upstream" | b"upstream_per_try_idle_timeout" => Reason::Unreachable,
-        details => reset_reason(details),
-    }
-}
-
-/// What resets a stream to the application that is the application's doing. More requests
-/// than the cluster's circuit breakers allow (`overflow`), Envoy's own resets and its
-/// overload manager's are not.
-const UPSTREAM_RESETS: [&str; 7] = [
-    "connection_failure",
-    "remote_connection_failure",
-    "local_connection_failure",
-    "connection_timeout",
-    "remote_reset",
-    "remote_refused_stream_reset",
-    "connect_error",
-];
-
-/// Why a stream was reset: `upstream_reset_before_response_started{remote_reset}`, with
-/// more detail behind `|` or a comma.
-fn reset_reason(details: &[u8]) -> Reason {
-    let text = std::str::from_utf8(details).unwrap_or_default();
-    let reset = text.strip_prefix("upstream_reset_").and_then(|text| text.split_once('{'));
-    let reset = reset.and_then(|(_, text)| text.split(['|', ',', '}']).next());
-    match reset {
-        Some("protocol_error") => Reason::ProtocolError,
-        Some("connection_termination") => Reason::Terminated,
-        Some(reset) if UPSTREAM_RESETS.contains(&reset) => Reason::Unreachable,
-        _ => Reason::Elsewhere,
-    }
-}
-
-/// The HTTP status that an answer means. To a request with a gRPC content type
-/// Envoy reports its own errors as 200 with a gRPC status, whoever the request
-/// was for.
-fn status(response: &impl ResponseHead, reason: Reason) -> u16 {
-    let in_grpc = reason != Reason::Application && response.header(GRPC_STATUS).is_some();
-    match reason {
-        Reason::Timeout if in_grpc => 504,
-        _ if in_grpc => 503,
-        _ => response.status().unwrap_or_default(),
-    }
-}
-
-/// The status of a call that Envoy has answered in HTTP, as it does where a filter before
-/// this one has made the call.
-fn envoys_own(response: &impl ResponseHead) -> Option<u32> {
-    let status = response.status().filter(|status| *status != 200)?;
-    let said = if status < 500 { code::PERMISSION_DENIED } else { code::UNAVAILABLE };
-    (reason(response) != Reason::Application).then_some(said)
-}
-
-/// What the application says of itself by Envoy's own markers.
-fn marked(response: &impl ResponseHead) -> Verdict {
-    if response.header(IMMEDIATE_HEALTH_CHECK_FAIL).is_some() {
-        Verdict::Fail
-    } else if response.header(DEGRADED).is_some() {
-        Verdict::Warn
-    } else {
-        Verdict::Pass
     }
 }
 

@@ -16,6 +16,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 mod cached;
 mod calls;
 mod closing;
+mod given_back;
 mod grpc_bridge;
 mod guarded;
 mod shared;

@@ -3,6 +3,7 @@
 use crate::base::time::Instant;
 use crate::base::units::Share;
 use crate::grpc;
+use crate::http::classify::Fault;
 use crate::state::sliding::{Sliding, Sums, count_at};
 use crate::state::{Decoder, Encoder, State};
 use std::cell::Cell;
@@ -61,14 +62,14 @@ pub fn judge(
     grpc_status: Option<u32>,
     hurried: impl FnOnce() -> bool,
 ) -> Option<bool> {
-    const NOT_IMPLEMENTED: u16 = 501;
-    const VERSION_NOT_SUPPORTED: u16 = 505;
-    Some(match (status?, grpc_status) {
-        (NOT_IMPLEMENTED | VERSION_NOT_SUPPORTED, _) => false,
+    let status = status?;
+    let fault = Fault::of(status);
+    Some(match (status, grpc_status) {
+        (500.., _) if fault == Fault::Client => false,
         (_, Some(grpc::code::DEADLINE_EXCEEDED)) => !hurried(),
         // What turns an answer of gRPC into one of HTTP makes 503 of every failure.
         (_, Some(status)) if status != grpc::code::OK => grpc::is_servers_fault(status),
-        (status, _) => status >= 500,
+        _ => fault == Fault::Server,
     })
 }
 

@@ -1,6 +1,7 @@
 //! HTTP as Envoy shows it: a request, its response, how both ended, and what is changed
 //! in them.
 
+pub mod classify;
 pub mod completed;
 pub mod edits;
 pub mod header_map;

@@ -84,8 +84,8 @@ pub(super) fn notes_on_calls(config: &Config) -> Vec<String> {
             (Action::Respond(_), Some(_)) if rule.matcher.takes(GrpcMethod::Watch) => {
                 "a Watch gets UNIMPLEMENTED, as the proxy can't hold one open; name the methods Check and List, and have another rule forward Watches"
             }
-            (Action::Forward, _) if rule.via_http.is_some() => {
-                "via_http: a good answer without a body, such as a 204, has no room for a message and gets UNIMPLEMENTED, a bad one UNAVAILABLE"
+            (Action::Forward, None) if rule.via_http.is_some() => {
+                "via_http: without grpc_replies a good answer without a body, such as a 204, has no room for a message and gets UNIMPLEMENTED, a bad one UNAVAILABLE"
             }
             (Action::Forward, _) | (_, Some(_)) => return None,
             (Action::Cache(_), None) => {

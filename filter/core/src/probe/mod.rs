@@ -8,8 +8,8 @@ mod replies;
 mod router;
 mod rule;
 
-pub(crate) use probe::Admission;
 pub use probe::Probe;
+pub(crate) use probe::{Admission, Deadline};
 pub(crate) use replies::reply_violation;
 pub use router::{Call, GrpcRule, Matched, Router};
 pub use rule::{Action, Connection, Details, ProbeRule, RespondRule};

@@ -61,6 +61,8 @@ pub struct Probe {
     pub(crate) astray: Notice,
     /// The HTTP path that a Check is translated to.
     pub(crate) via_http: Option<String>,
+    /// What came back by that path's own route had a body.
+    pub(crate) http_has_body: Cell<bool>,
     service_cluster: String,
     pub(crate) metrics: ProbeMetrics,
     /// What is ready of the pages that it answers with, once it has answered.
@@ -146,6 +148,7 @@ impl Probe {
             allow: rule.allow,
             address_missed: Cell::new(false),
             via_http: rule.via_http,
+            http_has_body: Cell::default(),
             service_cluster: environment.service_cluster.clone(),
             metrics,
             pages: OnceCell::new(),

@@ -8,7 +8,8 @@ use heartbeat_core::callout::{CallAnswer, CallRefusal, CallToken, Caller, HttpCa
 use heartbeat_core::callout::{StreamToken, WatchCall};
 use heartbeat_core::grpc::LONGEST_MESSAGE;
 use heartbeat_core::http::header_map;
-use heartbeat_core::http::headers::{AUTHORITY, CONTENT_TYPE, METHOD, PATH, TE, USER_AGENT};
+use heartbeat_core::http::headers::{AUTHORITY, CONTENT_TYPE, METHOD, PATH, PROBE, TE};
+use heartbeat_core::http::headers::{UPSTREAM_HEALTH_CHECK, USER_AGENT};
 use std::cell::Cell;
 
 thread_local! {
@@ -42,6 +43,10 @@ impl Caller for Clusters {
             (AUTHORITY, call.host.as_bytes().to_vec()),
             (USER_AGENT, "heartbeat-filter".into()),
         ];
+        if let Some(probe) = &call.probe {
+            headers.push((PROBE, probe.as_bytes().to_vec()));
+            headers.push((UPSTREAM_HEALTH_CHECK, "true".into()));
+        }
         if call.grpc.is_some() {
             headers.extend([(CONTENT_TYPE, "application/grpc".into()), (TE, "trailers".into())]);
         }

@@ -37,10 +37,10 @@ impl Proxy {
             exchange.on_message(&body[..4], false, &request, Context::at(&self.store, self.now)),
             None
         );
-        assert!(exchange.awaits_message());
+        assert_eq!(exchange.request_body(), RequestBody::Read);
         let decision =
             exchange.on_message(&body, true, &request, Context::at(&self.store, self.now));
-        assert!(!exchange.awaits_message());
+        assert!(exchange.request_body() != RequestBody::Read);
         (exchange, decision.unwrap())
     }
 

@@ -3,6 +3,8 @@
 use super::*;
 use crate::base::time::Instant;
 use crate::exchange::decision::Decision;
+use crate::guards::breaker::Breaker;
+use crate::state::Cells;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
