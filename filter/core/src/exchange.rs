@@ -15,7 +15,8 @@ use crate::http::request::{RequestLine, ResponseHead};
 use crate::probe::{Call, Matched, Probe};
 use crate::state::{Cell, Context, SharedStore};
 use flight::ResponseProgress;
-use phase::{Message, Phase, Progress};
+use message::Message;
+use phase::{Phase, Progress};
 use std::rc::Rc;
 
 mod bounds;
@@ -27,9 +28,11 @@ mod flight;
 mod grpc_bridge;
 mod guards;
 mod marks;
+mod message;
 mod phase;
 mod request;
 mod response;
+mod translation;
 mod via_http;
 
 pub use bounds::Overdue;

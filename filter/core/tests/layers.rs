@@ -8,7 +8,7 @@ mod imports;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use self::imports::{code, imports, module, sources};
+use self::imports::{circles, code, graph, imports, module, sources};
 
 /// The rooms of the core, the highest first. Rooms on one line don't see each other.
 const LAYERS: [&[&str]; 11] = [
@@ -53,6 +53,36 @@ fn imports_of_the_core_only_go_down() {
         }
     }
     assert!(faults.is_empty(), "imports that don't go down:\n{}", faults.join("\n"));
+}
+
+/// Here one thing is told in several files, each of which names the others: a poll and what
+/// it polls, an object of JSON and its reader.
+const TOLD_IN_PARTS: [&str; 2] = ["background", "config"];
+
+#[test]
+fn the_modules_of_a_room_import_each_other_in_no_circle() {
+    let mut rooms = graph(&core());
+    rooms.retain(|module, _| !TOLD_IN_PARTS.contains(&module.split("::").next().unwrap()));
+    for (module, others) in &mut rooms {
+        // Parts share what stands in the whole.
+        others.retain(|other| !module.starts_with(&format!("{other}::")));
+    }
+    let found = circles(&rooms);
+    assert!(found.is_empty(), "imports that are part of a circle:\n{}", found.join("\n"));
+}
+
+/// The plugin compiles for Wasm only, so its imports are looked at here.
+#[test]
+fn no_modules_of_the_plugin_import_each_other_in_a_circle() {
+    let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin/src");
+    let mut modules = graph(&plugin);
+    for (module, others) in &mut modules {
+        // The parts of `host` share what stands in it.
+        others.retain(|other| !module.starts_with(&format!("{other}::")));
+    }
+    assert!(modules.contains_key("stream"), "{modules:?}");
+    let found = circles(&modules);
+    assert!(found.is_empty(), "imports that are part of a circle:\n{}", found.join("\n"));
 }
 
 #[test]

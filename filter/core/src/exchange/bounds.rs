@@ -3,7 +3,8 @@
 
 use super::Exchange;
 use super::flight::ResponseProgress;
-use super::phase::{Message, Phase, Progress};
+use super::message::Message;
+use super::phase::{Phase, Progress};
 use crate::base::outcome::Outcome;
 use crate::base::time::{Instant, nanos};
 use crate::exchange::decision::Decision;

@@ -2,7 +2,7 @@
 //! that names it comes in the body.
 
 use super::Exchange;
-use super::phase::Message;
+use super::message::Message;
 use crate::base::outcome::Outcome;
 use crate::base::time::{Instant, Nanos};
 use crate::exchange::decision::Decision;

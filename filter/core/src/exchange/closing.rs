@@ -57,7 +57,7 @@ impl Exchange {
             Change::write_if(asking == Asking::Trial, (asking, *upstream))
         });
         let Ok((asking, known)) = asked else { return Closing::default() };
-        let trial = (asking == Asking::Trial).then(|| CloseTrial::granted());
+        let trial = (asking == Asking::Trial).then(CloseTrial::granted);
         Closing { asking, known: Some(known), trial }
     }
 

@@ -2,10 +2,9 @@
 //! everyone, or leaves word of its own.
 
 use super::Exchange;
-use super::guards::CacheRefresh;
-use super::request::notice_every;
-use crate::base::time::HOUR;
-use crate::guards::cache::{CacheEntry, CachedResponse, Destination};
+use super::guards::{CacheRefresh, CacheRole};
+use crate::base::time::{HOUR, Nanos, nanos};
+use crate::guards::cache::{CacheEntry, CacheRule, CachedResponse, Destination};
 use crate::guards::capture::Capture;
 use crate::guards::sharing::{DROPPED, is_for_everyone};
 use crate::http::edits::HeaderEdits;
@@ -29,20 +28,6 @@ pub(super) struct Fetch {
     /// Stands in place of the answer's body. Empty for a HEAD that was sent on
     /// as a GET: HTTP/2 takes no body in the answer to it.
     pub(super) replacement: Option<Vec<u8>>,
-}
-
-/// What it is to the cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum CacheRole {
-    /// Nothing.
-    #[default]
-    Bypass,
-    /// Its answer is the last that is known of, whatever it asks for.
-    Observe,
-    /// It passes as it is, and shows where such probes go.
-    Scout,
-    /// It asks on behalf of everyone.
-    Fill,
 }
 
 impl Fetch {
@@ -219,4 +204,11 @@ impl Exchange {
 
 fn destination(cluster: &[u8], route: &[u8]) -> Destination {
     fingerprint(&(cluster, route)).max(1)
+}
+
+/// How long what the log was told of a rule's answers needn't be told again: a ttl,
+/// or a while where that is shorter.
+pub(super) fn notice_every(rule: &CacheRule) -> Nanos {
+    const WHILE: Nanos = 10_000_000_000;
+    nanos(rule.ttl).max(WHILE)
 }

@@ -3,8 +3,8 @@
 use super::Exchange;
 use super::closing::Closing;
 use super::fetch::Fetch;
-use super::grpc_bridge::Translation;
 use super::guards::BreakerPassage;
+use super::translation::Translation;
 use crate::http::classify::Origin;
 use crate::http::request::ResponseHead;
 use crate::probe::Deadline;

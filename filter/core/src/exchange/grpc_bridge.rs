@@ -6,8 +6,10 @@
 //! made into the answer on its way.
 
 use super::Exchange;
-use super::fetch::CacheRole;
-use super::phase::{Message, Phase, Progress};
+use super::guards::CacheRole;
+use super::message::Message;
+use super::phase::{Phase, Progress};
+use super::translation::Translation;
 use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::Instant;
 use crate::evidence::Detail;
@@ -23,17 +25,6 @@ use crate::http::headers::{
 use crate::http::request::{RequestHead, ResponseHead};
 use crate::probe::{Action, Probe};
 use crate::state::{Context, SharedStore};
-
-/// What comes back is made into an answer of gRPC.
-#[derive(Debug)]
-pub(super) enum Translation {
-    /// It is the responder's, and stands for this message.
-    Loopback { body: Vec<u8>, status: u32, head: HeaderEdits },
-    /// It is the application's answer to an HTTP probe.
-    ViaHttp,
-    /// Its head has passed; this is still to be sent.
-    Begun { body: Vec<u8>, status: u32 },
-}
 
 impl Exchange {
     /// `respond`: the answer to a call, by what is known.

@@ -2,8 +2,7 @@
 //! one of these has to settle it.
 
 use super::Exchange;
-use super::fetch::CacheRole;
-use super::phase::Message;
+use super::message::Message;
 use crate::base::outcome::details;
 use crate::base::time::{HOUR, Instant, Nanos};
 use crate::guards::breaker::{Breaker, Passage, Position};
@@ -17,6 +16,20 @@ use std::rc::Rc;
 #[derive(Debug)]
 pub(super) struct BreakerPassage {
     at: Instant,
+}
+
+/// What a probe is to the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum CacheRole {
+    /// Nothing.
+    #[default]
+    Bypass,
+    /// Its answer is the last that is known of, whatever it asks for.
+    Observe,
+    /// It passes as it is, and shows where such probes go.
+    Scout,
+    /// It asks on behalf of everyone.
+    Fill,
 }
 
 /// The refresh of what is kept: others rely on it.

@@ -1,15 +1,15 @@
 //! The way out: what happens to a probe.
 
 use super::Exchange;
-use super::fetch::{CacheRole, Fetch};
+use super::fetch::{Fetch, notice_every};
 use super::flight::{Flight, ResponseProgress};
-use super::guards::{CacheRefresh, Refused};
+use super::guards::{CacheRefresh, CacheRole, Refused};
 use super::phase::{Phase, Progress};
 use crate::base::outcome::{Outcome, Verdict, details};
-use crate::base::time::{Instant, Nanos, nanos};
+use crate::base::time::Instant;
 use crate::evidence::Detail;
 use crate::exchange::decision::Decision;
-use crate::guards::cache::{CacheEntry, CacheResult, CacheRule, CachedResponse, Lookup};
+use crate::guards::cache::{CacheEntry, CacheResult, CachedResponse, Lookup};
 use crate::guards::limit::{Bucket, OnLimit};
 use crate::http::classify::GATEWAY_TIMEOUT;
 use crate::http::edits::Reply;
@@ -379,13 +379,6 @@ impl Decision {
         }
         self
     }
-}
-
-/// How long what the log was told of a rule's answers needn't be told again: a ttl,
-/// or a while where that is shorter.
-pub(super) fn notice_every(rule: &CacheRule) -> Nanos {
-    const WHILE: Nanos = 10_000_000_000;
-    nanos(rule.ttl).max(WHILE)
 }
 
 /// The longest scope that is kept, in bytes: a longer path or host is nobody's

@@ -8,8 +8,8 @@
 //! where what comes from there has a body, the next ones do so at once.
 
 use super::Exchange;
-use super::grpc_bridge::Translation;
 use super::phase::Phase;
+use super::translation::Translation;
 use crate::base::outcome::Outcome;
 use crate::base::time::Instant;
 use crate::callout::{CallAnswer, CheckResponse, HttpCall};
