@@ -9,7 +9,7 @@ use crate::base::time::Instant;
 use crate::callout::{CallRefusal, HttpCall, StreamToken, WatchCall};
 use crate::evidence::Detail;
 use crate::facts::check::{Check, CheckResult};
-use crate::guards::upstream::{Asking, Upstream};
+use crate::guards::upstream::{CloseRequest, Upstream};
 use crate::http::request::ResponseHead;
 use crate::policy::Policy;
 use crate::policy::loads::Seen;
@@ -461,5 +461,5 @@ fn clusters_that_wait_to_be_known_are_asked_about_once_they_are_there() {
         let mut known = cell.read::<Upstream>(&process.store);
         known.ask(process.now, 1, SECOND)
     });
-    assert_eq!(asking, [Asking::Trial, Asking::No]);
+    assert_eq!(asking, [CloseRequest::Trial, CloseRequest::No]);
 }

@@ -3,7 +3,7 @@
 
 use super::Exchange;
 use super::guards::CloseTrial;
-use crate::guards::upstream::{Asking, CloseResult, Upstream};
+use crate::guards::upstream::{CloseRequest, CloseResult, Upstream};
 use crate::http::classify::Origin;
 use crate::http::headers::{CONNECTION, OF_HTTP1};
 use crate::http::request::{RequestHead, ResponseHead};
@@ -13,7 +13,7 @@ use crate::state::{Cell, Change, Context, Refusal, SharedStore, update};
 /// Whether a probe asks for the close, and what is known of the cluster.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
-    pub(super) asking: Asking,
+    pub(super) asking: CloseRequest,
     /// What was known of the cluster then, where that decided it.
     known: Option<Upstream>,
     pub(super) trial: Option<CloseTrial>,
@@ -22,12 +22,12 @@ pub(super) struct Closing {
 impl Closing {
     /// The request goes to another cluster, and doesn't ask there.
     pub(super) fn forget_cluster(&mut self) {
-        (self.asking, self.known) = (Asking::No, None);
+        (self.asking, self.known) = (CloseRequest::No, None);
     }
 
     /// Whether it asks.
     pub(super) fn asks(&self) -> bool {
-        self.asking != Asking::No
+        self.asking != CloseRequest::No
     }
 }
 
@@ -45,7 +45,9 @@ impl Exchange {
     ) -> Closing {
         match self.probe.connection() {
             Connection::Keep => return Closing::default(),
-            Connection::Close => return Closing { asking: Asking::Yes, ..Closing::default() },
+            Connection::Close => {
+                return Closing { asking: CloseRequest::Yes, ..Closing::default() };
+            }
             Connection::Auto => {}
         }
         // "HTTP/1.1", "HTTP/2"
@@ -54,10 +56,10 @@ impl Exchange {
         let (cell, lease_for) = (self.upstream(), self.probe.lease_for());
         let asked = update::<Upstream, _>(cx, &cell, |upstream| {
             let asking = upstream.ask(cx.now, self.token, lease_for);
-            Change::write_if(asking == Asking::Trial, (asking, *upstream))
+            Change::write_if(asking == CloseRequest::Trial, (asking, *upstream))
         });
         let Ok((asking, known)) = asked else { return Closing::default() };
-        let trial = (asking == Asking::Trial).then(CloseTrial::granted);
+        let trial = (asking == CloseRequest::Trial).then(CloseTrial::granted);
         Closing { asking, known: Some(known), trial }
     }
 
@@ -73,23 +75,25 @@ impl Exchange {
         };
         let (asking, known) = (*asking, *known);
         let result = match (origin, asking, known) {
-            (Origin::Application, Asking::No, Some(known)) if known.is_unknown() => {
+            (Origin::Application, CloseRequest::No, Some(known)) if known.is_unknown() => {
                 return self.learn_protocol(response, known, cx);
             }
-            (Origin::Application, Asking::Trial | Asking::Yes, Some(_)) => {
+            (Origin::Application, CloseRequest::Trial | CloseRequest::Yes, Some(_)) => {
                 if announces_close(response) {
                     CloseResult::Announced
                 } else {
                     CloseResult::Unannounced
                 }
             }
-            (Origin::Terminated, Asking::Trial | Asking::Yes, Some(_)) => CloseResult::Terminated,
+            (Origin::Terminated, CloseRequest::Trial | CloseRequest::Yes, Some(_)) => {
+                CloseResult::Terminated
+            }
             // Later it is a slip, but for rules that ask without knowing.
-            (Origin::ProtocolError, Asking::Trial, _)
-            | (Origin::ProtocolError, Asking::Yes, None) => CloseResult::ProtocolError,
+            (Origin::ProtocolError, CloseRequest::Trial, _)
+            | (Origin::ProtocolError, CloseRequest::Yes, None) => CloseResult::ProtocolError,
             _ => return, // A trial is given back in the end.
         };
-        let all_is_well = result == CloseResult::Announced && asking == Asking::Yes;
+        let all_is_well = result == CloseResult::Announced && asking == CloseRequest::Yes;
         if all_is_well && known.is_none_or(|known| !known.is_suspect()) {
             return;
         }

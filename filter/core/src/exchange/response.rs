@@ -7,7 +7,7 @@ use crate::base::outcome::{Outcome, Verdict};
 use crate::base::time::{Instant, Nanos};
 use crate::grpc::{self, GrpcMethod};
 use crate::guards::cache::{CachedResponse, Failure};
-use crate::guards::upstream::Asking;
+use crate::guards::upstream::CloseRequest;
 use crate::http::classify::{
     Fault, Origin, SERVICE_UNAVAILABLE, envoys_own_status, marked, status_of_call,
 };
@@ -260,7 +260,9 @@ impl Exchange {
             },
             Origin::Timeout if self.is_callers_deadline() => None,
             // What asking brought about isn't the application's fault.
-            Origin::ProtocolError | Origin::Terminated if asking == Some(Asking::Trial) => None,
+            Origin::ProtocolError | Origin::Terminated if asking == Some(CloseRequest::Trial) => {
+                None
+            }
             Origin::Overlong => self.end_stream.then_some(true),
             Origin::Elsewhere => None,
             _ => (status >= 500).then_some(true),

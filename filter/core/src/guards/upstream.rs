@@ -1,7 +1,7 @@
 //! What is known of an upstream cluster: whether probes may ask it to close their
 //! connections.
 //!
-//! Asking can do harm, and Envoy tells a filter nothing that would say where:
+//! CloseRequest can do harm, and Envoy tells a filter nothing that would say where:
 //!
 //! - Over HTTP/2 a `connection` header makes a request malformed (RFC 9113, section
 //!   8.2.2). An Envoy on the other side ends the whole connection, with all that is under
@@ -62,7 +62,7 @@ enum Stage {
 
 /// Whether a probe asks for its connection to be closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Asking {
+pub enum CloseRequest {
     /// It doesn't.
     #[default]
     No,
@@ -130,14 +130,14 @@ const LIST_AGAIN: Nanos = 10_000_000_000;
 impl Upstream {
     /// Whether a probe asks; the one that tries has `patience` nanoseconds to come to an
     /// end.
-    pub fn ask(&mut self, now: Instant, token: u64, lease_for: Nanos) -> Asking {
+    pub fn ask(&mut self, now: Instant, token: u64, lease_for: Nanos) -> CloseRequest {
         match self.stage {
-            Stage::Announces => Asking::Yes,
+            Stage::Announces => CloseRequest::Yes,
             Stage::Http1 if !self.trial.is_held(now) => {
                 self.trial.grant(token, now, lease_for);
-                Asking::Trial
+                CloseRequest::Trial
             }
-            _ => Asking::No,
+            _ => CloseRequest::No,
         }
     }
 

@@ -20,26 +20,26 @@ fn speaks_http1() -> Upstream {
 
 fn announces() -> Upstream {
     let mut upstream = speaks_http1();
-    assert_eq!(upstream.ask(NOW, 1, PATIENCE), Asking::Trial);
+    assert_eq!(upstream.ask(NOW, 1, PATIENCE), CloseRequest::Trial);
     assert!(upstream.record(CloseResult::Announced));
     upstream
 }
 
-fn asks(upstream: &mut Upstream) -> Asking {
+fn asks(upstream: &mut Upstream) -> CloseRequest {
     upstream.ask(NOW, 7, PATIENCE)
 }
 
 #[test]
 fn nobody_asks_a_cluster_whose_protocol_nothing_has_shown() {
-    assert_eq!(asks(&mut Upstream::default()), Asking::No);
+    assert_eq!(asks(&mut Upstream::default()), CloseRequest::No);
 }
 
 #[test]
 fn one_probe_tries_and_the_others_go_without() {
     let mut upstream = speaks_http1();
-    assert_eq!(upstream.ask(NOW, 1, PATIENCE), Asking::Trial);
-    assert_eq!(upstream.ask(NOW, 2, PATIENCE), Asking::No);
-    assert_eq!(upstream.ask(NOW + PATIENCE, 3, PATIENCE), Asking::Trial, "given up");
+    assert_eq!(upstream.ask(NOW, 1, PATIENCE), CloseRequest::Trial);
+    assert_eq!(upstream.ask(NOW, 2, PATIENCE), CloseRequest::No);
+    assert_eq!(upstream.ask(NOW + PATIENCE, 3, PATIENCE), CloseRequest::Trial, "given up");
 }
 
 #[test]
@@ -48,21 +48,21 @@ fn a_trial_that_showed_nothing_is_made_again() {
     upstream.ask(NOW, 1, PATIENCE);
     assert!(!upstream.release(2));
     assert!(upstream.release(1));
-    assert_eq!(asks(&mut upstream), Asking::Trial);
+    assert_eq!(asks(&mut upstream), CloseRequest::Trial);
 }
 
 #[test]
 fn all_ask_while_the_close_is_announced_and_none_once_it_was_not() {
     let mut upstream = announces();
-    assert_eq!(asks(&mut upstream), Asking::Yes);
+    assert_eq!(asks(&mut upstream), CloseRequest::Yes);
     assert!(!upstream.record(CloseResult::Announced), "no news");
     assert!(upstream.record(CloseResult::Unannounced));
     assert!(!upstream.record(CloseResult::Unannounced), "no news");
-    assert_eq!(asks(&mut upstream), Asking::No);
+    assert_eq!(asks(&mut upstream), CloseRequest::No);
     // Of a probe that asked before.
     assert!(!upstream.record(CloseResult::Announced));
     assert!(!upstream.learn_http1());
-    assert_eq!(asks(&mut upstream), Asking::No);
+    assert_eq!(asks(&mut upstream), CloseRequest::No);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_trial_ends_it_when_it_is_a_protocol_error_or_not_announced() {
         let mut upstream = speaks_http1();
         upstream.ask(NOW, 1, PATIENCE);
         assert!(upstream.record(result));
-        assert_eq!(asks(&mut upstream), Asking::No);
+        assert_eq!(asks(&mut upstream), CloseRequest::No);
     }
 }
 
@@ -82,7 +82,7 @@ fn two_connections_that_end_in_a_row_end_it() {
         assert!(!upstream.record(CloseResult::Terminated));
         assert_eq!(asks(&mut upstream), first, "once is an accident");
         assert!(upstream.record(CloseResult::Terminated));
-        assert_eq!(asks(&mut upstream), Asking::No);
+        assert_eq!(asks(&mut upstream), CloseRequest::No);
     }
     let mut upstream = announces();
     for _ in 0..3 {
@@ -90,21 +90,21 @@ fn two_connections_that_end_in_a_row_end_it() {
         assert!(upstream.is_suspect());
         assert!(!upstream.record(CloseResult::Announced));
     }
-    assert_eq!(asks(&mut upstream), Asking::Yes);
+    assert_eq!(asks(&mut upstream), CloseRequest::Yes);
 }
 
 #[test]
 fn the_admin_interface_tells_of_clients_that_were_answered_before_it_was_asked() {
     for (protocols, then) in [
-        (Protocols::Http1, Asking::Trial),
-        (Protocols::Multiplexed, Asking::No),
-        (Protocols::Mixed, Asking::No),
+        (Protocols::Http1, CloseRequest::Trial),
+        (Protocols::Multiplexed, CloseRequest::No),
+        (Protocols::Mixed, CloseRequest::No),
     ] {
         let mut upstream = Upstream::default();
         assert!(!upstream.learn(protocols, NOW), "nobody was answered");
         assert!(upstream.list(NOW));
         assert!(!upstream.learn(protocols, NOW - 1), "nobody was answered by then");
-        assert_eq!(asks(&mut upstream), Asking::No);
+        assert_eq!(asks(&mut upstream), CloseRequest::No);
         assert!(upstream.learn(protocols, NOW));
         assert_eq!(asks(&mut upstream), then);
         assert!(!upstream.list(NOW + LIST_AGAIN), "it has been told");
@@ -117,7 +117,7 @@ fn where_both_protocols_are_seen_only_an_answer_tells() {
     upstream.list(NOW);
     upstream.learn(Protocols::Mixed, NOW);
     assert!(upstream.learn_http1());
-    assert_eq!(asks(&mut upstream), Asking::Trial);
+    assert_eq!(asks(&mut upstream), CloseRequest::Trial);
 }
 
 #[test]
