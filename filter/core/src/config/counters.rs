@@ -113,10 +113,8 @@ fn metric_name(text: &str) -> Result<String, String> {
 /// make a label of, of any metric.
 /// <https://github.com/envoyproxy/envoy/blob/main/source/common/config/well_known_names.cc>
 fn ends_like_a_status(name: &str) -> bool {
-    let Some((_, [class, rest @ ..])) = name.rsplit_once("_rq_").map(|(a, b)| (a, b.as_bytes()))
-    else {
+    let Some([b'_', b'r', b'q', b'_', class, rest @ ..]) = name.as_bytes().last_chunk::<7>() else {
         return false;
     };
-    class.is_ascii_digit()
-        && (rest == b"xx" || (rest.len() == 2 && rest.iter().all(u8::is_ascii_digit)))
+    class.is_ascii_digit() && (rest == b"xx" || rest.iter().all(u8::is_ascii_digit))
 }

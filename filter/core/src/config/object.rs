@@ -55,18 +55,23 @@ impl<'a> Object<'a> {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// What is written, or the default. Notes that there is neither where there must be.
+    /// What is written, or the default, and of what kind it must be. Notes that there is
+    /// neither where there must be.
     #[inline(never)]
-    fn find(&self, name: &str) -> Found<'a> {
-        match (self.get(name), self.key(name).map(|key| key.presence)) {
+    fn find(&self, name: &str) -> (Found<'a>, Option<&'static Kind>) {
+        let Some(key) = self.key(name) else { return (Found::Nothing, None) };
+        let found = match (self.get(name), key.presence) {
             (Some(reader), _) => Found::Written(reader),
-            (None, Some(Presence::Default(text))) => Found::Default(text),
-            (None, Some(Presence::Required(example))) => {
-                self.error(format!("has no \"{name}\"; add {example}"));
+            (None, Presence::Default(text)) => Found::Default(text),
+            (None, Presence::Required(example)) => {
+                if self.reader.is_some() {
+                    self.error(format!("has no \"{name}\"; add {example}"));
+                }
                 Found::Nothing
             }
             _ => Found::Nothing,
-        }
+        };
+        (found, Some(&key.kind))
     }
 
     /// A string that `parse` understands; nothing where there is none.
@@ -75,7 +80,7 @@ impl<'a> Object<'a> {
         name: &str,
         parse: fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        match self.find(name) {
+        match self.find(name).0 {
             Found::Written(reader) => reader.parsed(parse),
             Found::Default(text) => parse(text).ok(),
             Found::Nothing => None,
@@ -90,7 +95,7 @@ impl<'a> Object<'a> {
     /// A whole number in the table's range.
     #[inline(never)]
     pub(super) fn count(&self, name: &str) -> u32 {
-        match (self.find(name), self.key(name).map(|key| key.kind)) {
+        match self.find(name) {
             (Found::Written(reader), Some(Kind::Count(min, max))) => reader.count(*min, *max),
             (Found::Default(text), _) => text.parse().unwrap_or_default(),
             _ => 0,
@@ -99,7 +104,7 @@ impl<'a> Object<'a> {
 
     /// A number in the table's range; of a key that is required.
     pub(super) fn number(&self, name: &str) -> f64 {
-        match (self.find(name), self.key(name).map(|key| key.kind)) {
+        match self.find(name) {
             (Found::Written(reader), Some(Kind::Number(min, max))) => reader.number(*min, *max),
             _ => 0.0,
         }
@@ -119,11 +124,12 @@ impl<'a> Object<'a> {
 
     #[inline(never)]
     fn place_of_word(&self, name: &str) -> usize {
-        let words = match self.key(name).map(|key| key.kind) {
+        let (found, kind) = self.find(name);
+        let words = match kind {
             Some(Kind::Word(words) | Kind::WordOrObject((words, _))) => words,
             _ => return 0,
         };
-        match self.find(name) {
+        match found {
             Found::Written(reader) => reader.place_in(words),
             Found::Default(text) => words.iter().position(|word| *word == text).unwrap_or(0),
             Found::Nothing => 0,
@@ -133,11 +139,12 @@ impl<'a> Object<'a> {
     /// An object; one without keys where none is written, and none needed.
     #[inline(never)]
     pub(super) fn object(&self, name: &str) -> Object<'a> {
-        let keys = match self.key(name).map(|key| key.kind) {
-            Some(Kind::Object(keys) | Kind::WordOrObject((_, keys))) => keys,
+        let (found, kind) = self.find(name);
+        let keys = match kind {
+            Some(Kind::Object(keys) | Kind::WordOrObject((_, keys))) => *keys,
             _ => &[][..],
         };
-        match self.find(name) {
+        match found {
             Found::Written(reader) => reader.object(keys),
             Found::Default(_) | Found::Nothing => Object::new(keys, None),
         }
@@ -151,7 +158,10 @@ impl<'a> Object<'a> {
     /// The items of a list; none where it isn't written.
     #[inline(never)]
     pub(super) fn items(&self, name: &str) -> Vec<Reader<'a>> {
-        match (self.find(name), self.key(name).map(|key| key.kind)) {
+        if self.reader.is_none() {
+            return Vec::new();
+        }
+        match self.find(name) {
             (Found::Written(reader), Some(Kind::List(rule))) => reader.list(rule),
             _ => Vec::new(),
         }
@@ -208,7 +218,8 @@ impl<'a> Object<'a> {
     /// Notes that none of the alternatives is written.
     #[inline(never)]
     pub(super) fn refuse_no_choice(&self) {
-        if self.chosen().is_empty() {
+        let is_written = self.reader.is_some();
+        if is_written && !self.alternatives().any(|name| self.has(name)) {
             let all = self.all_alternatives();
             self.error(format!("has no condition; add one of {all}, or leave the key out"));
         }
@@ -222,7 +233,7 @@ impl<'a> Object<'a> {
     /// expects an effect. Of a probe's rule, `kind` says which probes it is for.
     #[inline(never)]
     pub(super) fn refuse_idle(&self, kind: Option<ProbeKind>) {
-        for (name, reader) in self.reader.map(|reader| reader.entries()).unwrap_or_default() {
+        for (name, reader) in self.reader.iter().flat_map(Reader::entries) {
             match self.key(name).map(|key| key.scope) {
                 Some(Scope::On(kinds)) => {
                     if let Some(kind) = kind.filter(|kind| kinds & kind.bit() == 0) {

@@ -241,10 +241,13 @@ impl<'a> Reader<'a> {
 
     /// Its members, if it is an object.
     #[inline(never)]
-    pub(super) fn entries(&self) -> Vec<(&'a str, Reader<'a>)> {
-        let Json::Object(members) = self.json else { return Vec::new() };
-        let reader = |json| Reader { json, notes: self.notes };
-        members.iter().map(|(key, json)| (key.as_str(), reader(json))).collect()
+    pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = (&'a str, Reader<'a>)> + use<'a> {
+        let members = match self.json {
+            Json::Object(members) => members.as_slice(),
+            _ => &[],
+        };
+        let notes = self.notes;
+        members.iter().map(move |(key, json)| (key.as_str(), Reader { json, notes }))
     }
 
     /// Its member of that name, if it is an object that has one.
@@ -258,8 +261,13 @@ impl<'a> Reader<'a> {
     /// An object that may hold these keys and no others.
     #[inline(never)]
     pub(super) fn object(&self, keys: &'static [Key]) -> Object<'a> {
-        for (key, reader) in self.members() {
-            if !keys.iter().any(|known| known.name == key) {
+        if !self.is_object() {
+            self.wrong_type("an object");
+        }
+        for (place, (key, reader)) in self.entries().enumerate() {
+            if self.entries().take(place).any(|(earlier, _)| earlier == key) {
+                reader.error("stands here twice; keep one");
+            } else if !keys.iter().any(|known| known.name == key) {
                 let known: Vec<&str> = keys.iter().map(|known| known.name).collect();
                 reader.error(unknown_key(key, &known));
             }

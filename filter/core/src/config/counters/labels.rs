@@ -96,7 +96,7 @@ pub(super) fn refuse_endings(counters: &[Reader<'_>]) {
     let mut known: Vec<&str> = BUILT_IN.to_vec();
     for counter in counters {
         let labels = counter.member("labels").map(|labels| labels.entries());
-        for (name, label) in labels.unwrap_or_default() {
+        for (name, label) in labels.into_iter().flatten() {
             let clash = known.iter().find(|other| {
                 !name.is_empty()
                     && name != **other
