@@ -71,7 +71,7 @@ impl<'a> Object<'a> {
             }
             _ => Found::Nothing,
         };
-        (found, Some(&key.kind))
+        (found, Some(key.kind))
     }
 
     /// A string that `parse` understands; nothing where there is none.
