@@ -14,22 +14,18 @@
 //! [`Policy::from_bytes`]. What all workers know together is [`state`].
 
 pub mod background;
-pub mod base;
-pub mod callout;
 pub mod config;
 pub mod counters;
 pub mod evidence;
 pub mod exchange;
 pub mod facts;
 pub mod format;
-pub mod grpc;
 pub mod guards;
-pub mod http;
-pub mod matching;
 pub mod policy;
 pub mod probe;
 pub mod score;
-pub mod state;
+
+pub use heartbeat_common::{base, callout, grpc, http, matching, state};
 
 pub use base::environment::Environment;
 pub use base::outcome::{Outcome, Verdict};

@@ -6,7 +6,7 @@ use crate::base::outcome::Outcome;
 use crate::facts::check::CheckResult;
 use crate::grpc::ServingStatus;
 use crate::guards::cache::CacheResult;
-use crate::http::request::FakeRequest;
+use crate::http::fake::FakeRequest;
 use std::borrow::Cow;
 use std::cell::RefCell;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

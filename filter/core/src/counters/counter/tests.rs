@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::base::environment::Environment;
-use crate::http::request::{FakeRequest, RequestHead, ResponseHead};
+use crate::http::fake::FakeRequest;
+use crate::http::request::{RequestHead, ResponseHead};
 use crate::policy::Policy;
 use std::borrow::Cow;
 use std::cell::RefCell;

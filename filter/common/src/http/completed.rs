@@ -55,55 +55,65 @@ impl<'a, E: Ending> Completed<'a, E> {
         *self.grpc_status.get_or_init(|| self.ending.grpc_status())
     }
 
-    pub(crate) fn method(&self) -> Option<Vec<u8>> {
+    /// The method, as filters have left it.
+    pub fn method(&self) -> Option<Vec<u8>> {
         self.request_header(METHOD)
     }
 
     /// The request target as the request came: a route may have put another one in its
     /// place since. (The header in which routes keep the one before may be the client's.)
-    pub(crate) fn target(&self) -> Option<&[u8]> {
+    pub fn target(&self) -> Option<&[u8]> {
         let read = || self.ending.request().path().map(|path| path.as_ref().into());
         self.path.get_or_init(read).as_deref()
     }
 
-    pub(crate) fn request_header(&self, name: &'a str) -> Option<Vec<u8>> {
+    /// The value of a header of the request; the first of several.
+    pub fn request_header(&self, name: &'a str) -> Option<Vec<u8>> {
         self.value(Fact::RequestHeader(name))
     }
 
-    pub(crate) fn response_header(&self, name: &'a str) -> Option<Vec<u8>> {
+    /// The value of a header of the response; the first of several.
+    pub fn response_header(&self, name: &'a str) -> Option<Vec<u8>> {
         self.value(Fact::ResponseHeader(name))
     }
 
-    pub(crate) fn cluster(&self) -> Option<Vec<u8>> {
+    /// The upstream cluster.
+    pub fn cluster(&self) -> Option<Vec<u8>> {
         self.value(Fact::Cluster)
     }
 
-    pub(crate) fn route(&self) -> Option<Vec<u8>> {
+    /// The route, where it has a name.
+    pub fn route(&self) -> Option<Vec<u8>> {
         self.value(Fact::Route)
     }
 
-    pub(crate) fn duration(&self) -> Option<Nanos> {
+    /// From the first byte of the request to the last of the response.
+    pub fn duration(&self) -> Option<Nanos> {
         self.number(0, E::duration)
     }
 
-    pub(crate) fn request_bytes(&self) -> Option<u64> {
+    /// The size of the request's body, in bytes.
+    pub fn request_bytes(&self) -> Option<u64> {
         self.number(1, E::request_bytes)
     }
 
-    pub(crate) fn response_bytes(&self) -> Option<u64> {
+    /// The size of the response's body, in bytes.
+    pub fn response_bytes(&self) -> Option<u64> {
         self.number(2, E::response_bytes)
     }
 
     /// The rest is read by nobody else.
-    pub(crate) fn ending(&self) -> &E {
+    pub fn ending(&self) -> &E {
         self.ending
     }
 
-    pub(crate) fn request_headers(&self) -> impl Headers<'a> {
+    /// The headers of the request, to be held against matchers.
+    pub fn request_headers(&self) -> impl Headers<'a> {
         MessageHeaders { completed: self, fact: Fact::RequestHeader }
     }
 
-    pub(crate) fn response_headers(&self) -> impl Headers<'a> {
+    /// The headers of the response, to be held against matchers.
+    pub fn response_headers(&self) -> impl Headers<'a> {
         MessageHeaders { completed: self, fact: Fact::ResponseHeader }
     }
 

@@ -102,7 +102,7 @@ const SERVICE: &[u8] = b"/grpc.health.v1.Health/";
 pub const CHECK_PATH: &str = "/grpc.health.v1.Health/Check";
 
 /// How long the longest path of a health call is.
-pub(crate) const LONGEST_PATH: usize = CHECK_PATH.len();
+pub const LONGEST_PATH: usize = CHECK_PATH.len();
 
 /// The method of `grpc.health.v1.Health` that a path calls: exactly these two
 /// segments, with case.

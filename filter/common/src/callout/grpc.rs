@@ -83,7 +83,7 @@ fn read_message(body: &[u8]) -> Result<ServingStatus, &'static str> {
 }
 
 /// Of a message that isn't a HealthCheckResponse.
-pub(crate) const UNREADABLE: &str = "its message isn't a HealthCheckResponse";
+pub const UNREADABLE: &str = "its message isn't a HealthCheckResponse";
 
 #[cfg(test)]
 mod tests {

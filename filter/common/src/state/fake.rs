@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 
 /// Shared data as Envoy has it: any version is taken for a key that isn't there.
 #[derive(Debug, Default)]
-pub(crate) struct FakeStore {
+pub struct FakeStore {
     values: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
     written: Cell<u32>,
     /// Writes still to be refused, as if another worker had been faster.
-    pub(crate) contended: Cell<usize>,
+    pub contended: Cell<usize>,
 }
 
 impl FakeStore {
-    pub(crate) fn keys(&self) -> Vec<String> {
+    /// The keys that something was written to.
+    pub fn keys(&self) -> Vec<String> {
         self.values.borrow().keys().cloned().collect()
     }
 }

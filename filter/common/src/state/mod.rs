@@ -152,7 +152,7 @@ pub fn update_and_displace<S: State, T>(
     Err(Refusal::Contended)
 }
 
-#[cfg(test)]
-pub(crate) mod fake;
+#[cfg(any(test, feature = "fakes"))]
+pub mod fake;
 #[cfg(test)]
 mod tests;

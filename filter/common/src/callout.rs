@@ -2,7 +2,7 @@
 
 mod grpc;
 
-pub(crate) use grpc::UNREADABLE;
+pub use grpc::UNREADABLE;
 pub use grpc::{StreamToken, WatchCall};
 
 use crate::grpc::ServingStatus;
@@ -145,7 +145,7 @@ const NO_HOST: &str = "no healthy upstream";
 const LONGEST_REASON: usize = 160;
 
 /// The reason in an answer of Envoy's own; `None` where it isn't one.
-pub(crate) fn own_words(body: &[u8]) -> Option<String> {
+pub fn own_words(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     if text == TIMEOUT {
         return Some(text.into_owned());

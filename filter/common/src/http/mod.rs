@@ -4,6 +4,8 @@
 pub mod classify;
 pub mod completed;
 pub mod edits;
+#[cfg(any(test, feature = "fakes"))]
+pub mod fake;
 pub mod header_map;
 pub mod headers;
 pub mod request;

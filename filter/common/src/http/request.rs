@@ -26,7 +26,8 @@ pub enum Method {
 }
 
 impl Method {
-    pub(crate) fn of(name: &[u8]) -> Self {
+    /// By its name, which is case-sensitive.
+    pub fn of(name: &[u8]) -> Self {
         match name {
             b"GET" => Self::Get,
             b"HEAD" => Self::Head,
@@ -216,78 +217,4 @@ pub fn without_query(target: &[u8]) -> &[u8] {
 /// Whether `path` is `prefix` or stands below it, in whole segments.
 pub fn within(path: &[u8], prefix: &[u8]) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-}
-
-/// A request in a test: the headers that it has, and its properties among them.
-#[cfg(test)]
-pub(crate) struct FakeRequest(pub Vec<(&'static str, Vec<u8>)>);
-
-#[cfg(test)]
-const PROPERTIES: [&str; 3] = ["cluster", "protocol", "route"];
-
-#[cfg(test)]
-impl FakeRequest {
-    pub(crate) fn new(method: &str, path: &str) -> Self {
-        Self(vec![(":method", method.into()), (":path", path.into())])
-    }
-
-    pub(crate) fn grpc(method: &str) -> Self {
-        Self::new("POST", &format!("/grpc.health.v1.Health/{method}"))
-            .with("content-type", "application/grpc")
-    }
-
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Vec<u8>>) -> Self {
-        self.0.push((name, value.into()));
-        self
-    }
-
-    fn property(&self, name: &str) -> Option<Vec<u8>> {
-        self.header_values(name).into_iter().next()
-    }
-}
-
-#[cfg(test)]
-impl RequestHead for FakeRequest {
-    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        self.header_values(name).into_iter().next().map(Cow::Owned)
-    }
-
-    fn header_values(&self, name: &str) -> Vec<Vec<u8>> {
-        let named = self.0.iter().filter(|(known, _)| *known == name);
-        named.map(|(_, value)| value.clone()).collect()
-    }
-
-    fn all_headers(&self, such: impl Fn(&[u8], &[u8]) -> bool) -> bool {
-        let is_property = |name: &str| name.contains('.') || PROPERTIES.contains(&name);
-        let mut headers = self.0.iter().filter(|(name, _)| !is_property(name));
-        headers.all(|(name, value)| such(name.as_bytes(), value))
-    }
-
-    fn route(&self) -> Option<Vec<u8>> {
-        self.property("route")
-    }
-
-    fn source_address(&self) -> Option<Vec<u8>> {
-        self.property("source.address")
-    }
-
-    fn filter_state(&self, name: &str) -> Option<Vec<u8>> {
-        self.property(name)
-    }
-
-    fn peer_uri_san(&self) -> Option<Vec<u8>> {
-        self.property("peer.uri_san")
-    }
-
-    fn cluster(&self) -> Option<Vec<u8>> {
-        self.property("cluster")
-    }
-
-    fn protocol(&self) -> Option<Vec<u8>> {
-        self.property("protocol")
-    }
-
-    fn marks(&self) -> Option<Vec<u8>> {
-        self.property("marks")
-    }
 }
