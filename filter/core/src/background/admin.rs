@@ -1,6 +1,6 @@
 //! What the answers of the admin interface make of the evidence.
 
-use super::poll::{Effect, Polling};
+use super::polling::{Effect, Polling};
 use crate::base::signals::Signals;
 use crate::callout::{CheckResponse, HttpCall};
 use crate::config::default_host;

@@ -1,6 +1,6 @@
 //! What the answers to a check, and its Watch, make of the evidence.
 
-use super::poll::{Effect, Polling};
+use super::polling::{Effect, Polling};
 use super::watch::Watch;
 use crate::base::signals::Signals;
 use crate::base::time::Nanos;

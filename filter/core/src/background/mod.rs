@@ -8,10 +8,12 @@
 mod admin;
 mod check;
 mod poll;
+mod polling;
 mod round;
 mod score;
 mod verdicts;
 mod watch;
+mod watches;
 
 use crate::base::signals::Signals;
 use crate::base::time::{Instant, Nanos, nanos};
@@ -19,7 +21,8 @@ use crate::callout::{CallAnswer, CallToken, Caller, CheckResponse};
 use crate::evidence::Evidence;
 use crate::policy::loads::ConfigLoads;
 use crate::state::{Change, Context, Lease, SharedStore, update};
-use poll::{Effect, Poll, Polling};
+use poll::Poll;
+use polling::{Effect, Polling};
 use round::Jitter;
 use std::rc::Rc;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use super::admin::PolledAdmin;
 use super::check::PolledCheck;
+use super::polling::{Effect, Polling};
 use super::round::{self, Jitter, Round};
 use super::watch::Watch;
 use crate::base::signals::Signals;
@@ -39,24 +40,6 @@ pub(super) struct UnderWay {
     pub(super) asked: Instant,
     /// It is too late already, and counted as such.
     pub(super) late: bool,
-}
-
-/// What came of a poll.
-pub(super) struct Polling {
-    pub(super) response: CheckResponse,
-    /// The answer's body, where it matters.
-    pub(super) body: Vec<u8>,
-    /// How long it took.
-    pub(super) took: Nanos,
-}
-
-/// What it has changed.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Effect {
-    /// There was a good answer, now or before.
-    pub(super) was_answered: bool,
-    /// Verdicts may have changed.
-    pub(super) changes_verdicts: bool,
 }
 
 /// How soon a round is repeated that Envoy refused to begin, before there was any
@@ -232,12 +215,5 @@ impl Poll {
         if let Polled::Check(polled) = &self.polled {
             polled.on_late_response(response, took, cx);
         }
-    }
-}
-
-impl Polling {
-    /// There was no answer.
-    pub(super) fn without_answer(response: CheckResponse, took: Nanos) -> Self {
-        Self { response, body: Vec::new(), took }
     }
 }

@@ -4,14 +4,11 @@
 //! Checks of the same rule go on beside it, for a process that hangs and a host
 //! that vanished are as quiet as one that is well.
 
-use super::Background;
-use super::poll::Poll;
 use super::round::Jitter;
 use crate::base::time::{Instant, Nanos, nanos};
-use crate::callout::{Caller, StreamToken, UNREADABLE, WatchCall, own_words};
+use crate::callout::{Caller, StreamToken, WatchCall, own_words};
 use crate::facts::check::{CheckCall, CheckRule};
-use crate::grpc::{LONGEST_MESSAGE, ServingStatus, code};
-use crate::state::{Context, SharedStore};
+use crate::grpc::code;
 
 /// The Watch of a check.
 #[derive(Debug)]
@@ -63,7 +60,7 @@ impl Watch {
     }
 
     /// Opens it where that is due.
-    fn open(&mut self, caller: &impl Caller, jitter: &mut Jitter, now: Instant) -> bool {
+    pub(super) fn open(&mut self, caller: &impl Caller, jitter: &mut Jitter, now: Instant) -> bool {
         if self.due().is_none_or(|due| due > now) {
             return false;
         }
@@ -77,7 +74,7 @@ impl Watch {
         true
     }
 
-    fn cancel(&mut self, caller: &impl Caller) {
+    pub(super) fn cancel(&mut self, caller: &impl Caller) {
         self.distrusted = false;
         if let Some(stream) = self.stream.take() {
             caller.cancel(stream);
@@ -94,6 +91,22 @@ impl Watch {
 }
 
 impl Watch {
+    /// Whether it is open on this stream.
+    pub(super) fn is_on(&self, stream: StreamToken) -> bool {
+        self.stream == Some(stream)
+    }
+
+    /// A message has come.
+    pub(super) fn note_message(&mut self) {
+        self.has_spoken = true;
+    }
+
+    /// Another VM holds it.
+    pub(super) fn give_up(&mut self, caller: &impl Caller) {
+        self.cancel(caller);
+        (self.open_at, self.failures, self.is_known_missing) = (Instant::ZERO, 0, false);
+    }
+
     /// A Check that got no answer has brought the check down: its stream is as dead,
     /// and its first words are to count once it is alive again.
     pub(super) fn distrust(&mut self) {
@@ -104,7 +117,7 @@ impl Watch {
     }
 
     /// Its stream is closed.
-    fn on_close(
+    pub(super) fn on_close(
         &mut self,
         status: u32,
         message: &[u8],
@@ -140,80 +153,11 @@ impl Watch {
 }
 
 /// What the end of a stream says.
-enum Closed {
+pub(super) enum Closed {
     /// Nothing, or nothing new.
     Silently,
     /// The service has no Watch, which is news.
     Missing,
     /// The check is down: why, in words.
     Broken(String),
-}
-
-impl Poll {
-    /// Whether its Watch is on this stream.
-    fn is_watched_on(&self, stream: StreamToken) -> bool {
-        self.watch().is_some_and(|watch| watch.stream == Some(stream))
-    }
-}
-
-impl Background {
-    /// Opens one that is to be opened; gives up all where another VM has the lease.
-    pub(super) fn tend_watches(&mut self, caller: &impl Caller, now: Instant) {
-        for watch in self.polls.iter_mut().filter_map(Poll::watch_mut) {
-            if self.holds_lease {
-                if watch.open(caller, &mut self.jitter, now) {
-                    return;
-                }
-            } else {
-                watch.cancel(caller);
-                (watch.open_at, watch.failures, watch.is_known_missing) = (Instant::ZERO, 0, false);
-            }
-        }
-    }
-
-    /// A stream has brought a message; of a long one its beginning is enough.
-    pub fn on_message(
-        &mut self,
-        stream: StreamToken,
-        message: &[u8],
-        cx: Context<'_, impl SharedStore>,
-    ) {
-        let Some(poll) = self.polls.iter_mut().find(|it| it.is_watched_on(stream)) else { return };
-        if let Some(watch) = poll.watch_mut() {
-            watch.has_spoken = true;
-        }
-        let status =
-            (message.len() <= LONGEST_MESSAGE).then(|| ServingStatus::read(message)).flatten();
-        let output = status.map_or(UNREADABLE, ServingStatus::word).to_owned();
-        let healthy = status == Some(ServingStatus::Serving);
-        let effect = poll.on_watched(healthy, output, &mut self.signals, cx);
-        self.note(effect, cx.now);
-        self.judge(cx);
-    }
-
-    /// A stream is closed, with a gRPC status and Envoy's words or the service's.
-    pub fn on_close(
-        &mut self,
-        stream: StreamToken,
-        status: u32,
-        message: &[u8],
-        cx: Context<'_, impl SharedStore>,
-    ) {
-        let Some(poll) = self.polls.iter_mut().find(|it| it.is_watched_on(stream)) else { return };
-        let Some(watch) = poll.watch_mut() else { return };
-        match watch.on_close(status, message, &mut self.jitter, cx.now) {
-            Closed::Silently => {}
-            Closed::Missing => {
-                let name = poll.name();
-                self.signals.log.push(format!(
-                    "check {name:?}: there is no Watch; a Check every interval must do"
-                ));
-            }
-            Closed::Broken(output) => {
-                let effect = poll.on_watched(false, output, &mut self.signals, cx);
-                self.note(effect, cx.now);
-                self.judge(cx);
-            }
-        }
-    }
 }

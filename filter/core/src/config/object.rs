@@ -2,6 +2,7 @@
 
 use super::keys::{Items, Key, Kind, Presence, ProbeKind, Scope};
 use super::reader::Reader;
+use super::spelling::unknown_key;
 
 /// An object, and the keys that it may have.
 ///
@@ -19,6 +20,25 @@ enum Found<'a> {
     Written(Reader<'a>),
     Default(&'static str),
     Nothing,
+}
+
+impl<'a> Reader<'a> {
+    /// An object that may hold these keys and no others.
+    #[inline(never)]
+    pub(super) fn object(&self, keys: &'static [Key]) -> Object<'a> {
+        if !self.is_object() {
+            self.wrong_type("an object");
+        }
+        for (place, (key, reader)) in self.entries().enumerate() {
+            if self.entries().take(place).any(|(earlier, _)| earlier == key) {
+                reader.error("stands here twice; keep one");
+            } else if !keys.iter().any(|known| known.name == key) {
+                let known: Vec<&str> = keys.iter().map(|known| known.name).collect();
+                reader.error(unknown_key(key, &known));
+            }
+        }
+        Object::new(keys, self.is_object().then_some(*self))
+    }
 }
 
 impl<'a> Object<'a> {

@@ -1,9 +1,7 @@
 //! A strict, typed walk over a JSON tree that notes every mistake and goes on.
 
 use super::errors::{ConfigError, ConfigErrors};
-use super::keys::{Items, Key, Words};
-use super::object::Object;
-use super::spelling::unknown_key;
+use super::keys::{Items, Words};
 use super::tree::Json;
 use std::cell::RefCell;
 
@@ -93,7 +91,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(never)]
-    fn wrong_type(&self, wanted: &str) {
+    pub(super) fn wrong_type(&self, wanted: &str) {
         self.error(format!("is {}; write {wanted}", self.json.kind()));
     }
 
@@ -256,23 +254,6 @@ impl<'a> Reader<'a> {
         let Json::Object(members) = self.json else { return None };
         let (_, json) = members.iter().find(|(key, _)| key == name)?;
         Some(Reader { json, notes: self.notes })
-    }
-
-    /// An object that may hold these keys and no others.
-    #[inline(never)]
-    pub(super) fn object(&self, keys: &'static [Key]) -> Object<'a> {
-        if !self.is_object() {
-            self.wrong_type("an object");
-        }
-        for (place, (key, reader)) in self.entries().enumerate() {
-            if self.entries().take(place).any(|(earlier, _)| earlier == key) {
-                reader.error("stands here twice; keep one");
-            } else if !keys.iter().any(|known| known.name == key) {
-                let known: Vec<&str> = keys.iter().map(|known| known.name).collect();
-                reader.error(unknown_key(key, &known));
-            }
-        }
-        Object::new(keys, self.is_object().then_some(*self))
     }
 
     /// The members of an object that names its keys itself, and must have some.
