@@ -260,7 +260,9 @@ impl Probe {
         whole: bool,
         close: bool,
     ) -> HeaderEdits {
-        let mut edits = HeaderEdits { remove: CLIENT_OVERRIDES.to_vec(), set: Vec::new() };
+        // Room for all that may be set, so that it isn't moved as it grows.
+        let set = Vec::with_capacity(8);
+        let mut edits = HeaderEdits { remove: CLIENT_OVERRIDES.to_vec(), set };
         edits.set(UPSTREAM_HEALTH_CHECK, "true");
         edits.set(PROBE, &*self.name);
         edits.set(UPSTREAM_RQ_TIMEOUT_MS, timeout_ms(deadline).to_string());
