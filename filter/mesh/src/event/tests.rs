@@ -1,0 +1,201 @@
+use super::*;
+use proptest::prelude::*;
+
+const MOST: usize = 500;
+
+fn json(body: &str) -> Vec<Result<Event<'_>, Refused>> {
+    read(body.as_bytes(), Form::Json, MOST).unwrap()
+}
+
+/// An event with these fields beside the required ones.
+fn with(fields: &str) -> String {
+    format!(r#"{{"instance_id":"a:1","timestamp_ns":1,"probe_method":"http",{fields}}}"#)
+}
+
+fn one(body: &str) -> Result<Event<'_>, Refused> {
+    let mut events = json(body);
+    assert_eq!(events.len(), 1);
+    events.remove(0)
+}
+
+fn word(fields: &str) -> Word {
+    one(&with(fields)).unwrap().report.word
+}
+
+/// The field and the reason for which an event with these fields is refused.
+fn refused(body: &str) -> (&'static str, String) {
+    let refused = one(body).unwrap_err();
+    (refused.field, refused.reason.into_owned())
+}
+
+#[test]
+fn a_full_event_is_read_as_it_is_written() {
+    let body = r#"{"instance_id":"10.1.0.5:8080","timestamp_ns":"1753000000000000001",
+        "probe_method":"passive","latency_p95_ms":12.5,"connection_established":true,
+        "http_status_code":200,"status":"warn","service":"payments","error_rate":0.25,
+        "source":"istio","address":"10.1.0.5:8080","locality":{"region":"eu","zone":"a"},
+        "priority":1,"weight":3,"colour":"red","nested":{"a":[1,{}]}}"#;
+    let event = one(body).unwrap();
+    assert_eq!(event.instance, "10.1.0.5:8080");
+    assert_eq!(event.method, ProbeMethod::Passive);
+    assert_eq!(event.report.stamp, 1_753_000_000_000_000_001);
+    assert_eq!((event.report.latency_ms, event.report.error_rate), (Some(12.5), Some(0.25)));
+    assert_eq!(event.report.word, Word::Warn, "status outranks what was measured");
+    assert_eq!(
+        (event.service.as_deref(), event.source.as_deref()),
+        (Some("payments"), Some("istio"))
+    );
+    assert_eq!(event.place.address, Some("10.1.0.5:8080".parse().unwrap()));
+    assert_eq!(event.place.locality, ["eu", "a", ""]);
+    assert_eq!((event.place.priority, event.place.weight, event.ignored), (1, 3, 2));
+}
+
+#[test]
+fn what_was_measured_makes_the_word_where_no_status_does() {
+    for (fields, expected) in [
+        (r#""latency_p95_ms":5"#, Word::Alive),
+        (r#""connection_established":true"#, Word::Alive),
+        (r#""connection_established":false,"http_status_code":200"#, Word::Dead),
+        (r#""http_status_code":200"#, Word::Alive),
+        (r#""http_status_code":399"#, Word::Alive),
+        (r#""http_status_code":429"#, Word::Warn),
+        (r#""http_status_code":404,"connection_established":true"#, Word::Dead),
+        (r#""http_status_code":100"#, Word::Dead),
+        (r#""http_status_code":503,"status":"pass""#, Word::Alive),
+        (r#""status":"draining""#, Word::Draining),
+        (r#""status":"fail","http_status_code":null"#, Word::Dead),
+    ] {
+        assert_eq!(word(fields), expected, "{fields}");
+    }
+}
+
+#[test]
+fn each_broken_rule_names_its_field() {
+    let pass = r#""status":"pass""#;
+    for (body, field) in [
+        (r#"{"timestamp_ns":1,"probe_method":"http","status":"pass"}"#.to_owned(), "instance_id"),
+        (with(pass).replace("a:1", &"a".repeat(129)), "instance_id"),
+        (with(pass).replace("a:1", "a b"), "instance_id"),
+        (with(pass).replace("a:1", r"a\u0000"), "instance_id"),
+        (with(pass).replace("\"a:1\"", "7"), "instance_id"),
+        (with(pass).replace("_ns\":1", "_ns\":0"), "timestamp_ns"),
+        (with(pass).replace("_ns\":1", "_ns\":-1"), "timestamp_ns"),
+        (with(pass).replace("_ns\":1", "_ns\":1.5"), "timestamp_ns"),
+        (with(pass).replace("_ns\":1", "_ns\":99999999999999999999"), "timestamp_ns"),
+        (with(pass).replace("_ns\":1", "_ns\":\"1 \""), "timestamp_ns"),
+        (with(pass).replace("\"http\"", "\"icmp\""), "probe_method"),
+        (with(r#""latency_p95_ms":-1"#), "latency_p95_ms"),
+        (with(r#""latency_p95_ms":3600001"#), "latency_p95_ms"),
+        (with(r#""latency_p95_ms":"5""#), "latency_p95_ms"),
+        (with(r#""connection_established":"no""#), "connection_established"),
+        (with(r#""http_status_code":99"#), "http_status_code"),
+        (with(r#""http_status_code":600"#), "http_status_code"),
+        (with(r#""status":"ok""#), "status"),
+        (with(r#""status":"pass","error_rate":1.01"#), "error_rate"),
+        (with(r#""status":"pass","address":"example.com:80""#), "address"),
+        (with(r#""status":"pass","weight":0"#), "weight"),
+        (with(r#""status":"pass","weight":129"#), "weight"),
+        (with(r#""status":"pass","priority":129"#), "priority"),
+        (with(r#""colour":"red""#), ""),
+        (with(r#""status":null,"http_status_code":null"#), ""),
+    ] {
+        let (told, reason) = refused(&body);
+        assert_eq!(told, field, "{body}: {reason}");
+    }
+}
+
+#[test]
+fn a_batch_tells_which_of_its_events_are_refused() {
+    let (good, bad) = (with(r#""status":"pass""#), with(r#""status":"ok""#));
+    for (form, body) in [
+        (Form::Json, format!("[{good},{bad},{good}]")),
+        (Form::Ndjson, format!("{good}\n{bad}\r\n\n{good}\n")),
+    ] {
+        let events = read(body.as_bytes(), form, MOST).unwrap();
+        let refused: Vec<bool> = events.iter().map(Result::is_err).collect();
+        assert_eq!(refused, [false, true, false]);
+    }
+}
+
+#[test]
+fn protobuf_says_the_same() {
+    use prost::Message;
+    let event = proto::HealthEvent {
+        instance_id: "a:1".into(),
+        timestamp_ns: 1,
+        probe_method: "http".into(),
+        http_status_code: Some(503),
+        ..Default::default()
+    };
+    let broken = proto::HealthEvent { status: Some("ok".into()), ..event.clone() };
+    let body = proto::HealthEvents { events: vec![event, broken] }.encode_to_vec();
+    let events = read(&body, Form::Protobuf, MOST).unwrap();
+    let written = with(r#""http_status_code":503"#);
+    assert_eq!(events[0], Ok(one(&written).unwrap()));
+    assert_eq!(events[1].as_ref().unwrap_err().field, "status");
+}
+
+#[test]
+fn a_batch_beyond_its_bound_is_refused_as_a_whole() {
+    let event = with(r#""status":"pass""#);
+    let three = [&*event; 3];
+    let json = format!("[{}]", three.join(","));
+    let lines = three.join("\n");
+    for (form, body) in [(Form::Json, json), (Form::Ndjson, lines)] {
+        assert!(read(body.as_bytes(), form, 3).is_ok());
+        assert_eq!(read(body.as_bytes(), form, 2), Err(Unreadable::TooMany));
+    }
+}
+
+#[test]
+fn what_is_no_json_is_refused_as_a_whole() {
+    let deep = "[".repeat(100_000);
+    for body in ["", "{", "[{]", "7", "\"a\"", "nul", "{}{}", &deep] {
+        assert!(matches!(read(body.as_bytes(), Form::Json, MOST), Err(Unreadable::Malformed(_))));
+    }
+    let invalid = [with(r#""status":"pass""#).as_bytes(), b"\xff"].concat();
+    assert!(matches!(read(&invalid, Form::Json, MOST), Err(Unreadable::Malformed(_))));
+}
+
+#[test]
+fn what_nobody_knows_may_be_nested_as_deep_as_it_likes() {
+    let (open, close) = ("[".repeat(50_000), "]".repeat(50_000));
+    assert_eq!(word(&format!(r#""status":"pass","x":{open}{close}"#)), Word::Alive);
+    assert_eq!(refused(&with(&format!(r#""status":{open}{close}"#))).0, "status");
+}
+
+#[test]
+fn the_media_type_tells_the_form() {
+    for (value, form) in [
+        (None, Some(Form::Json)),
+        (Some("application/json; charset=utf-8"), Some(Form::Json)),
+        (Some("Application/X-NDJSON"), Some(Form::Ndjson)),
+        (Some("application/x-protobuf"), Some(Form::Protobuf)),
+        (Some("text/plain"), None),
+    ] {
+        assert_eq!(Form::of(value.map(str::as_bytes)), form, "{value:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_is_sent_traps(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        for form in [Form::Json, Form::Ndjson, Form::Protobuf] {
+            let _ = read(&body, form, MOST);
+        }
+    }
+
+    #[test]
+    fn whatever_is_read_keeps_the_rules(
+        id in ".{0,140}", stamp in any::<u64>(), status in any::<u16>(), latency in any::<f64>(),
+    ) {
+        let event = serde_json::json!({
+            "instance_id": id, "timestamp_ns": stamp, "probe_method": "tcp",
+            "http_status_code": status, "latency_p95_ms": latency,
+        });
+        if let Ok(event) = one(&event.to_string()) {
+            prop_assert!(is_id(&event.instance) && event.report.stamp > 0);
+            prop_assert!(event.report.latency_ms.is_none_or(|it| (0.0..=3_600_000.0).contains(&it)));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Who says something, and for how long that is to be relied on.
+
+use heartbeat_common::base::time::{Instant, Nanos};
+
+/// How a source comes to speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// It posts events.
+    Posts {
+        /// For how long a word is fresh.
+        stale: Nanos,
+        /// How often it speaks of every instance, where it has said so.
+        beat: Option<Nanos>,
+    },
+    /// The hub asks it.
+    IsAsked {
+        /// How often. A word is fresh for three times that.
+        interval: Nanos,
+        /// How many failures in a row are a death.
+        fall: u32,
+    },
+    /// It tells over a stream that is held open, and its last word is fresh while it is.
+    Streams,
+}
+
+/// What it means that a source that beats says nothing more of an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Silence {
+    /// Nothing: its last word goes stale.
+    #[default]
+    Stale,
+    /// That the instance is dead.
+    Down,
+}
+
+/// A source as it is configured.
+#[derive(Clone, Debug)]
+pub struct SourceRule {
+    /// Its name, which is a label of metrics.
+    pub name: String,
+    /// How far the operator trusts it, from 0 to 1.
+    pub trust: f64,
+    /// How it comes to speak.
+    pub manner: Manner,
+    /// What its silence means.
+    pub silence: Silence,
+}
+
+impl SourceRule {
+    /// After how many failures in a row of an instance it says that this is dead.
+    pub(crate) fn fall(&self) -> u32 {
+        match self.manner {
+            Manner::IsAsked { fall, .. } => fall,
+            Manner::Posts { .. } | Manner::Streams => 1,
+        }
+    }
+
+    /// How often it is to speak, where its silence can be told from its pace.
+    pub(crate) fn beat(&self) -> Option<Nanos> {
+        match self.manner {
+            Manner::Posts { beat, .. } => beat,
+            Manner::IsAsked { .. } | Manner::Streams => None,
+        }
+    }
+
+    /// How long a word of it is fresh; `None` for as long as its stream is open.
+    pub(crate) fn fresh_for(&self) -> Option<Nanos> {
+        match self.manner {
+            Manner::Posts { stale, .. } => Some(stale),
+            Manner::IsAsked { interval, .. } => Some(interval.saturating_mul(3)),
+            Manner::Streams => None,
+        }
+    }
+
+    /// Whether a word of this time is fresh.
+    pub(crate) fn is_fresh(&self, at: Instant, now: Instant) -> bool {
+        self.fresh_for().is_none_or(|fresh_for| now.since(at) <= fresh_for)
+    }
+}
