@@ -6,6 +6,7 @@ pub use grpc::UNREADABLE;
 pub use grpc::{StreamToken, WatchCall};
 
 use crate::grpc::ServingStatus;
+use crate::http::classify::GATEWAY_TIMEOUT;
 use crate::http::headers::{STATUS_CODE, UPSTREAM_SERVICE_TIME};
 use crate::http::request::ResponseHead;
 use std::time::Duration;
@@ -129,7 +130,7 @@ impl CheckResponse {
             return Self::Answer(status);
         }
         match own_words(&answer.body()) {
-            Some(_) if status == 504 => Self::Timeout,
+            Some(_) if status == GATEWAY_TIMEOUT => Self::Timeout,
             Some(reason) => Self::Nothing(reason),
             None => Self::Answer(status),
         }

@@ -6,6 +6,7 @@ use crate::evidence::report::Report;
 use crate::format::{Bare, Format, Page, Written};
 use crate::grpc::{Violation, code};
 use crate::guards::cache::CachedResponse;
+use crate::http::classify::{GATEWAY_TIMEOUT, SERVICE_UNAVAILABLE};
 use crate::http::edits::{HeaderEdits, Reply};
 use crate::http::headers::{
     AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, GRPC_ACCEPT_ENCODING, RETRY_AFTER,
@@ -38,7 +39,7 @@ impl Probe {
         let (status, details) = match verdict {
             Verdict::Pass => (200, details::RESPOND_PASS),
             Verdict::Warn => (200, details::RESPOND_WARN),
-            Verdict::Fail => (503, details::RESPOND_FAIL),
+            Verdict::Fail => (SERVICE_UNAVAILABLE, details::RESPOND_FAIL),
         };
         let headers = pages.of(verdict).headers.clone();
         (Reply { status, headers, body, grpc_status: None, details }, verdict)
@@ -89,7 +90,7 @@ impl Probe {
 
     /// No answer came while the probe waited for one.
     pub(crate) fn reply_cache_timeout(&self, at: WallTime) -> Reply {
-        self.own(504, self.annotation(Verdict::Fail), details::CACHE_TIMEOUT, at)
+        self.own(GATEWAY_TIMEOUT, self.annotation(Verdict::Fail), details::CACHE_TIMEOUT, at)
     }
 
     /// Beyond the limit. That says nothing about health, so no marker does.
@@ -104,12 +105,17 @@ impl Probe {
         details: &'static str,
         at: WallTime,
     ) -> Reply {
-        self.own(503, retry_after(self.annotation(Verdict::Fail), retry_in), details, at)
+        self.own(
+            SERVICE_UNAVAILABLE,
+            retry_after(self.annotation(Verdict::Fail), retry_in),
+            details,
+            at,
+        )
     }
 
     /// Its client or the application has taken too long over a call.
     pub(crate) fn reply_overdue(&self, at: WallTime) -> Reply {
-        self.own(504, self.identification(), details::OVERDUE, at)
+        self.own(GATEWAY_TIMEOUT, self.identification(), details::OVERDUE, at)
     }
 
     /// Not allowed to probe. Whoever asks learns nothing of this proxy.
@@ -129,7 +135,7 @@ impl Probe {
             let grpc_status = match status {
                 403 => code::PERMISSION_DENIED,
                 429 => code::RESOURCE_EXHAUSTED,
-                504 => code::DEADLINE_EXCEEDED,
+                GATEWAY_TIMEOUT => code::DEADLINE_EXCEEDED,
                 _ => code::UNAVAILABLE,
             };
             let body = details.into();
