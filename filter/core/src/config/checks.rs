@@ -23,7 +23,7 @@ const NO_HOST: &str = "localhost";
 pub(super) fn read(root: &Object<'_>) -> Vec<CheckRule> {
     let items = root.items("checks");
     let rules: Vec<Option<CheckRule>> = items.iter().map(|item| item.sound(read_check)).collect();
-    refuse_twins("check", &items, &rules, |rule| &rule.name);
+    refuse_twins("check", &items);
     rules.into_iter().flatten().collect()
 }
 

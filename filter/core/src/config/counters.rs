@@ -25,7 +25,7 @@ pub(super) fn read(root: &Object<'_>) -> Vec<CounterRule> {
     let items = root.items("counters");
     let rules: Vec<Option<CounterRule>> =
         items.iter().map(|item| item.sound(read_counter)).collect();
-    refuse_twins("counter", &items, &rules, |rule| &rule.name);
+    refuse_twins("counter", &items);
     refuse_parts_of_histograms(&items, &rules);
     labels::refuse_endings(&items);
     let rules: Vec<CounterRule> = rules.into_iter().flatten().collect();

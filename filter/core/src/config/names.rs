@@ -17,17 +17,13 @@ pub(super) fn plain_name(kind: &str, text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Refuses every name that an earlier item of a list has. `rules` are what was read
-/// of the `items`, each of which is a `kind`.
-pub(super) fn refuse_twins<T>(
-    kind: &str,
-    items: &[Reader<'_>],
-    rules: &[Option<T>],
-    name_of: impl Fn(&T) -> &str,
-) {
+/// Refuses every name that an earlier one of the `items` has, each of which is a `kind`.
+/// Looks at what is written, so that it has its say about items with other mistakes too.
+#[inline(never)]
+pub(super) fn refuse_twins(kind: &str, items: &[Reader<'_>]) {
     let mut taken = HashSet::new();
-    for (item, rule) in items.iter().zip(rules) {
-        let Some(name) = rule.as_ref().map(&name_of) else { continue };
+    for item in items {
+        let Some(name) = item.member("name").and_then(|name| name.text()) else { continue };
         if !taken.insert(name) {
             item.error(format!("the name {name:?} is taken by an earlier {kind}; choose another"));
         }

@@ -21,7 +21,7 @@ pub(super) fn read(root: &Object<'_>) -> Vec<ProbeRule> {
 /// Reads the items of the list.
 pub(super) fn read_rules(items: &[Reader<'_>]) -> Vec<ProbeRule> {
     let rules: Vec<Option<ProbeRule>> = items.iter().map(|item| item.sound(read_rule)).collect();
-    refuse_twins("probe", items, &rules, |rule| &rule.name);
+    refuse_twins("probe", items);
     refuse_shadowed(items, &rules);
     rules.into_iter().flatten().collect()
 }

@@ -197,6 +197,8 @@ fn two_probes_or_two_counters_cant_share_a_name() {
         twice("counters", r#"{"name":"c","when":{}}"#)[0]
             .starts_with("counters[1]: the name \"c\" is taken")
     );
+    let beside_others = twice("probes", r#"{"name":"p","match":{"path":"/h"},"timeout":"3"}"#);
+    assert!(beside_others[2].starts_with("probes[1]: the name \"p\" is taken"));
 }
 
 #[test]

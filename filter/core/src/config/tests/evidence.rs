@@ -91,6 +91,8 @@ fn mistakes_in_checks_are_named_with_their_mend() {
             r#"checks[7].grpc.watch: is a number; write true or false"#,
             r#"checks[8].grpc.path: unknown key; did you mean "watch"?"#,
             r#"checks[8].grpc.authority: "a/b" is not a host; write it like "db.example.com""#,
+            r#"checks[3]: the name "b" is taken by an earlier check; choose another"#,
+            r#"checks[4]: the name "b" is taken by an earlier check; choose another"#,
             r#"checks[5]: the name "b" is taken by an earlier check; choose another"#,
             r#"admin: has no "cluster"; add "cluster": "db", the name of an Envoy cluster"#,
         ]
