@@ -97,7 +97,7 @@ const LONGEST_SERVICE: usize = 1_000;
 
 fn service_pattern(text: &str) -> Result<ServicePattern, String> {
     if text.len() > LONGEST_SERVICE {
-        return Err(format!("is too long; write {LONGEST_SERVICE} letters or less"));
+        return Err(format!("is too long; write {LONGEST_SERVICE} bytes or less"));
     }
     match text.strip_suffix('*') {
         Some("") => Ok(ServicePattern::Any),

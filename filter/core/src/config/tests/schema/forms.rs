@@ -6,9 +6,10 @@ use crate::config::keys::Form;
 use crate::config::tree::Json;
 use crate::grpc::code;
 
-/// A time in seconds may have decimals, of which milliseconds count.
-const DURATION: &str = r"^([0-9]+(ms|s|m|h)|[0-9]+\.[0-9]{1,3}0*s)$";
-const TIMEOUT: &str = r"^(none|[0-9]+(ms|s|m|h)|[0-9]+\.[0-9]{1,3}0*s)$";
+/// A time in seconds may have decimals, of which milliseconds count. Nobody can count in
+/// numbers of twenty digits.
+const DURATION: &str = r"^0*([0-9]{1,19}(ms|s|m|h)|[0-9]{1,19}\.[0-9]{1,3}0*s)$";
+const TIMEOUT: &str = r"^(none|0*[0-9]{1,19}(ms|s|m|h)|0*[0-9]{1,19}\.[0-9]{1,3}0*s)$";
 const NO_TIME: &str = r"^0+(\.0+)?(ms|s|m|h)$";
 const UNDER_100_MS: &str = r"^(0*[0-9]{1,2}ms|0+(\.0[0-9]*)?s|0+[mh])$";
 const UNDER_A_SECOND: &str = r"^(0*[0-9]{1,3}ms|0+(\.[0-9]+)?s|0+[mh])$";
@@ -21,6 +22,11 @@ const OVER_A_MIB: &str = concat!(
     "^0*(([2-9]|[1-9][0-9]+)MiB",
     "|(102[5-9]|10[3-9][0-9]|1[1-9][0-9]{2}|[2-9][0-9]{3}|[1-9][0-9]{4,})KiB",
     "|([2-9][0-9]{6}|[1-9][0-9]{7,})B)$",
+);
+/// What 32 bits don't hold: 4294967295 is the last that they do.
+const OVER_32_BITS: &str = concat!(
+    "^0*([1-9][0-9]{10,}|[5-9][0-9]{9}|4[3-9][0-9]{8}|429[5-9][0-9]{6}|42949[7-9][0-9]{4}",
+    "|429496[89][0-9]{3}|4294967[3-9][0-9]{2}|429496729[6-9])/",
 );
 /// A path is of printable ASCII, without a query.
 const PATH: &str = r#"^/[!-"$->@-~]*$"#;
@@ -57,7 +63,7 @@ pub(super) fn of(form: Form) -> Json {
         Form::Path | Form::PathPrefix => but(PATH, like(r"\*$")),
         Form::Positive => but(DURATION, like(NO_TIME)),
         Form::ProbeName => pattern(NAME),
-        Form::Rate => pattern("^0*[1-9][0-9]*/[sm]$"),
+        Form::Rate => but("^0*[1-9][0-9]*/[sm]$", like(OVER_32_BITS)),
         Form::Service => pattern("^[!-~]{0,120}$"),
         Form::ServicePattern => {
             string([("pattern", text(r"^[^*]*\*?$")), ("maxLength", number(1_000))])

@@ -86,6 +86,16 @@ pub(super) const LIMITS: &[Limit] = &[
         example: r#"{"probes":[{"name":"p","match":{"path":"/a"},"allow":{"cidrs":["1::2::3"]}}]}"#,
     },
     Limit {
+        says: ".0 is out of range; write a whole number",
+        why: "to a schema 2.0 is a whole number",
+        example: r#"{"probes":[{"name":"p","match":{"path":"/a"},"retries":2.0}]}"#,
+    },
+    Limit {
+        says: "is too long; write 1000 bytes or less",
+        why: "maxLength counts letters, and some have several bytes",
+        example: LONG_SERVICE,
+    },
+    Limit {
         says: "ends like the label",
         why: "no keyword compares the names of keys",
         example: r#"{"counters":[{"name":"c","when":{},"labels":{"my_status":{"request_header":"x","values":["v"]}}}]}"#,
@@ -111,8 +121,22 @@ pub(super) const LIMITS: &[Limit] = &[
     },
 ];
 
-/// Stands for [`many_series`].
-const MANY_SERIES: &str = "";
+/// Stand for what is too long to be written here.
+const MANY_SERIES: &str = "many series";
+const LONG_SERVICE: &str = "long service";
+
+fn written_out(example: &str) -> String {
+    match example {
+        MANY_SERIES => many_series(),
+        LONG_SERVICE => {
+            let service = "é".repeat(501);
+            format!(
+                r#"{{"probes":[{{"name":"p","match":{{"grpc":{{"services":["{service}"]}}}}}}]}}"#
+            )
+        }
+        short => short.to_owned(),
+    }
+}
 
 /// Nine counters of 62 values each.
 fn many_series() -> String {
@@ -128,8 +152,7 @@ fn many_series() -> String {
 #[test]
 fn what_no_schema_can_say_the_reader_does() {
     for limit in LIMITS {
-        let example =
-            if limit.example == MANY_SERIES { many_series() } else { limit.example.to_owned() };
+        let example = written_out(limit.example);
         let errors = Config::parse(example.as_bytes()).unwrap_err();
         let said: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
         assert!(said.iter().all(|said| said.contains(limit.says)), "{said:?}: {}", limit.says);

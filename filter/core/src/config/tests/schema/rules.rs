@@ -1,7 +1,7 @@
 //! What a schema says of keys beside each other: where one takes effect, and some things
 //! that the table doesn't tell.
 
-use super::writer::{list, number, object, text, words};
+use super::writer::{list, object, read, text, words};
 use crate::config::keys::{Key, Kind, ProbeKind, Scope};
 use crate::config::tree::Json;
 
@@ -83,7 +83,8 @@ fn beyond_the_table(keys: &[Key]) -> Option<Json> {
         ));
     }
     if keys.iter().all(|key| matches!(key.kind, Kind::Number(..))) {
-        let zero = || object([("const", number(0))]);
+        // Weights are kept as millionths.
+        let zero = || object([("exclusiveMaximum", read("0.0000005"))]);
         let zeros = object(keys.iter().map(|key| (key.name, zero())));
         let all = list(keys.iter().map(|key| text(key.name)));
         return Some(object([("not", object([("properties", zeros), ("required", all)]))]));
