@@ -4,7 +4,7 @@ use super::header::HeaderMatcher;
 use crate::grpc::GrpcMethod;
 use crate::http::request::within;
 
-/// What a rule recognises.
+/// What a rule matches.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Match {
     /// A request to an HTTP health path.
@@ -14,7 +14,7 @@ pub enum Match {
 }
 
 impl Match {
-    /// Whether it recognises calls of a method.
+    /// Whether it matches calls of a method.
     pub fn takes(&self, method: GrpcMethod) -> bool {
         match self {
             Self::Grpc(matcher) => matcher.methods.contains(&method),
@@ -87,7 +87,7 @@ impl ServicePattern {
 }
 
 impl Match {
-    /// Whether it recognises everything that `later` recognises, so that a rule
+    /// Whether it matches everything that `later` matches, so that a rule
     /// with `later` behind it would never be reached.
     pub fn shadows(&self, later: &Self) -> bool {
         match (self, later) {

@@ -28,7 +28,7 @@ fn policy(json: &str) -> Policy {
     Policy::from_bytes(json.as_bytes(), &Environment::default()).unwrap()
 }
 
-/// The name of the rule that recognises a request.
+/// The name of the rule that a request matches.
 fn matched(policy: &Policy, request: &impl RequestHead) -> Option<String> {
     policy.match_request(request).map(|found| found.probe.name().to_owned())
 }
@@ -100,7 +100,7 @@ fn a_grpc_health_call_needs_the_grpc_content_type() {
 }
 
 #[test]
-fn no_probes_means_that_nothing_is_recognised() {
+fn no_probes_means_that_nothing_matches() {
     let policy = policy(r#"{"probes":[]}"#);
     assert_eq!(matched(&policy, &FakeRequest::new("GET", "/health")), None);
     assert_eq!(matched(&policy, &FakeRequest::grpc("Check")), None);

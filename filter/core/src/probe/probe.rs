@@ -221,7 +221,7 @@ impl Probe {
         }
     }
 
-    /// Whether it recognises calls of gRPC.
+    /// Whether it matches calls of gRPC.
     pub(crate) fn is_grpc(&self) -> bool {
         self.protocol == ProbeProtocol::Grpc
     }

@@ -1,4 +1,4 @@
-//! Which rule recognises a request.
+//! Which rule a request matches.
 //!
 //! Rules are found by path (see [`crate::matching::paths`]). Only rules without a path are tried
 //! in turn.

@@ -1,4 +1,4 @@
-//! What recognises a kind of probe, and what happens to it.
+//! What matches a kind of probe, and what happens to it.
 
 use crate::evidence::condition::Condition;
 use crate::format::Format;
@@ -9,12 +9,12 @@ use crate::guards::limit::LimitRule;
 use crate::matching::rule::Match;
 use std::time::Duration;
 
-/// A rule that recognises a kind of probe.
+/// A rule that matches a kind of probe.
 #[derive(Debug, Hash, PartialEq)]
 pub struct ProbeRule {
     /// Its name: in metrics, in logs, and in `x-heartbeat-probe`.
     pub name: String,
-    /// What it recognises.
+    /// What it matches.
     pub matcher: Match,
     /// What it does.
     pub action: Action,
