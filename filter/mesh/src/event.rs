@@ -5,7 +5,7 @@
 //! refused by itself, with its place, its field and the reason; a body that can't be read
 //! at all is refused as a whole.
 
-use crate::fusion::Word;
+use crate::fusion::Claim;
 use crate::table::Report;
 use raw::Raw;
 use std::borrow::Cow;
@@ -188,16 +188,16 @@ impl<'a> Event<'a> {
         }
         let said = match raw.status.as_deref() {
             None => None,
-            Some("pass") => Some(Word::Alive),
-            Some("warn") => Some(Word::Warn),
-            Some("draining") => Some(Word::Draining),
-            Some("fail") => Some(Word::Dead),
+            Some("pass") => Some(Claim::Alive),
+            Some("warn") => Some(Claim::Warn),
+            Some("draining") => Some(Claim::Draining),
+            Some("fail") => Some(Claim::Dead),
             Some(_) => {
                 return Err(Refused::new("status", "must be pass, warn, fail or draining"));
             }
         };
-        let observed = word_of(latency_ms, raw.connection_established, status);
-        let word = said.or(observed).ok_or_else(|| {
+        let observed = claim_of(latency_ms, raw.connection_established, status);
+        let claim = said.or(observed).ok_or_else(|| {
             let one =
                 "needs one of status, latency_p95_ms, connection_established and http_status_code";
             Refused::new("", one)
@@ -221,7 +221,7 @@ impl<'a> Event<'a> {
             service: raw.service,
             source: raw.source,
             method,
-            report: Report { stamp, word, latency_ms, error_rate },
+            report: Report { stamp, claim, latency_ms, error_rate },
             place: Place {
                 address: address.transpose()?,
                 locality: raw.locality,
@@ -241,14 +241,18 @@ pub fn is_id(name: &str) -> bool {
 
 /// What is observed, where anything is: a connection that doesn't come about or a status
 /// that isn't one of health is death, whatever else was measured.
-fn word_of(latency_ms: Option<f32>, connected: Option<bool>, status: Option<u64>) -> Option<Word> {
+fn claim_of(
+    latency_ms: Option<f32>,
+    connected: Option<bool>,
+    status: Option<u64>,
+) -> Option<Claim> {
     match (connected, status) {
-        (Some(false), _) => Some(Word::Dead),
-        (_, Some(200..=399)) => Some(Word::Alive),
-        (_, Some(429)) => Some(Word::Warn),
-        (_, Some(_)) => Some(Word::Dead),
-        (Some(true), None) => Some(Word::Alive),
-        (None, None) => latency_ms.map(|_| Word::Alive),
+        (Some(false), _) => Some(Claim::Dead),
+        (_, Some(200..=399)) => Some(Claim::Alive),
+        (_, Some(429)) => Some(Claim::Warn),
+        (_, Some(_)) => Some(Claim::Dead),
+        (Some(true), None) => Some(Claim::Alive),
+        (None, None) => latency_ms.map(|_| Claim::Alive),
     }
 }
 

@@ -9,7 +9,7 @@ pub const WHOLE: Thousandths = 1_000;
 
 /// What a source says of an instance, from the best to the worst.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Word {
+pub enum Claim {
     /// It answers.
     #[default]
     Alive,
@@ -27,7 +27,7 @@ pub enum Word {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vote {
     /// What it says.
-    pub word: Word,
+    pub claim: Claim,
     /// How far it is trusted.
     pub trust: Thousandths,
 }
@@ -89,28 +89,28 @@ impl Verdict {
 /// The verdict by the votes of those sources whose word is fresh; `None` where none is,
 /// and the last verdict stands.
 pub fn fuse(votes: impl Iterator<Item = Vote> + Clone, rule: &FusionRule) -> Option<Verdict> {
-    let trust_of = |such: fn(Word) -> bool| -> u32 {
-        votes.clone().filter(|vote| such(vote.word)).map(|vote| u32::from(vote.trust)).sum()
+    let trust_of = |such: fn(Claim) -> bool| -> u32 {
+        votes.clone().filter(|vote| such(vote.claim)).map(|vote| u32::from(vote.trust)).sum()
     };
-    let witnessed = |such: fn(Word) -> bool| {
-        votes.clone().any(|vote| such(vote.word) && vote.trust >= rule.witness)
+    let witnessed = |such: fn(Claim) -> bool| {
+        votes.clone().any(|vote| such(vote.claim) && vote.trust >= rule.witness)
     };
     let all = trust_of(|_| true);
     let exceeds = |part: u32, share: Thousandths| part * u32::from(WHOLE) > all * u32::from(share);
     let voters = votes.clone().count();
-    let accusers = votes.clone().filter(|vote| vote.word == Word::Dead).count();
+    let accusers = votes.clone().filter(|vote| vote.claim == Claim::Dead).count();
     if voters == 0 {
         return None;
     }
     // One of several never convicts, however far it is trusted.
     let enough = accusers >= voters.min(2);
-    Some(if enough && exceeds(trust_of(|word| word == Word::Dead), rule.quorum) {
+    Some(if enough && exceeds(trust_of(|claim| claim == Claim::Dead), rule.quorum) {
         Verdict::Dead
-    } else if witnessed(|word| word == Word::Draining) {
+    } else if witnessed(|claim| claim == Claim::Draining) {
         Verdict::Draining
-    } else if rule.suspects && witnessed(|word| word >= Word::Suspect) {
+    } else if rule.suspects && witnessed(|claim| claim >= Claim::Suspect) {
         Verdict::Suspected
-    } else if exceeds(trust_of(|word| word >= Word::Warn), WHOLE / 2) {
+    } else if exceeds(trust_of(|claim| claim >= Claim::Warn), WHOLE / 2) {
         Verdict::Degraded
     } else {
         Verdict::Alive

@@ -3,19 +3,19 @@
 //! One VM has it. It is told what comes in, and how time goes by; both may change
 //! verdicts, and nothing else does.
 
-use crate::fusion::{FusionRule, Thousandths, Verdict, Word, fuse};
+use crate::fusion::{Claim, FusionRule, Thousandths, Verdict, fuse};
 use crate::recovery::RecoveryRule;
 use crate::source::{Silence, SourceRule};
-use crate::trust::{Agreement, Echo, Trust};
+use crate::trust::{Agreement, Corroboration, Trust};
 use heartbeat_common::base::time::{Instant, Nanos};
-use instance::Cast;
-use said::Standing;
+use instance::SourceVote;
+use last_report::Freshness;
 use service::Service;
 
-pub use said::Report;
+pub use last_report::Report;
 
 mod instance;
-mod said;
+mod last_report;
 mod service;
 
 /// Of so many instances a part that falls silent together is their source's doing.
@@ -80,7 +80,7 @@ pub struct View<'a> {
 
 /// What one source last said of an instance.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Heard<'a> {
+pub struct SourceView<'a> {
     /// The source.
     pub source: &'a str,
     /// Whether it says that the instance works.
@@ -96,17 +96,17 @@ struct Source {
     rule: SourceRule,
     trust: Trust,
     /// When it last said anything.
-    heard: Instant,
+    last_report: Instant,
     /// How many instances it has said something of, when that was last counted.
-    speaks_of: usize,
+    instances: usize,
 }
 
 impl Source {
     /// Whether its silence about an instance tells of the instance. That of one which
     /// speaks of others is worth something only while it does.
-    fn is_heard(&self, now: Instant) -> bool {
+    fn is_speaking(&self, now: Instant) -> bool {
         let beats = self.rule.beat().map(|beat| beat.saturating_mul(BEATS));
-        self.speaks_of < 2 || beats.is_none_or(|beats| now.since(self.heard) <= beats)
+        self.instances < 2 || beats.is_none_or(|beats| now.since(self.last_report) <= beats)
     }
 }
 
@@ -117,7 +117,7 @@ pub struct Table {
     services: Vec<Service>,
     recovery: RecoveryRule,
     /// Room for the votes on an instance, so that an event allocates nothing.
-    votes: Vec<Cast>,
+    votes: Vec<SourceVote>,
 }
 
 impl Table {
@@ -132,8 +132,8 @@ impl Table {
         let sources = sources.into_iter().map(|rule| Source {
             trust: Trust::new(rule.trust),
             rule,
-            heard: Instant::ZERO,
-            speaks_of: 0,
+            last_report: Instant::ZERO,
+            instances: 0,
         });
         let services = services.into_iter().map(|rule| Service::new(rule, count, now));
         Self {
@@ -163,12 +163,12 @@ impl Table {
             Err(refused) => return refused,
         };
         let Some(instance) = service.instances.get_mut(place) else { return Taken::Unknown };
-        speaker.heard = now;
+        speaker.last_report = now;
         let Some(before) = instance.take(source, &speaker.rule, report, now) else {
             return Taken::Old;
         };
-        speaker.speaks_of += usize::from(before.is_none());
-        service.heard = now;
+        speaker.instances += usize::from(before.is_none());
+        service.last_report = now;
 
         instance.vote(&self.sources, &mut self.votes, now);
         let rule = &service.rule.fusion;
@@ -177,7 +177,10 @@ impl Table {
         let verdict = instance.verdict;
         if let Some(speaker) = self.sources.get_mut(source.0) {
             let others = Others { votes: &self.votes, of: source, since: before };
-            others.echo(rule).into_iter().for_each(|echo| speaker.trust.note_echo(echo));
+            others
+                .corroboration(rule)
+                .into_iter()
+                .for_each(|it| speaker.trust.note_corroboration(it));
             speaker.trust.note_agreement(others.agreement(verdict));
         }
         Taken::Counted
@@ -195,19 +198,19 @@ impl Table {
         let silenced = self.note_silences(now);
         let (sources, recovery, votes) = (&self.sources, &self.recovery, &mut self.votes);
         for service in &mut self.services {
-            let (mut changed, mut heard) = (false, false);
+            let (mut changed, mut any_fresh) = (false, false);
             for instance in &mut service.instances {
-                let fresh = instance.said().any(|(_, said)| said.standing == Standing::Fresh);
-                heard |= fresh;
+                let fresh = instance.said().any(|(_, said)| said.freshness == Freshness::Fresh);
+                any_fresh |= fresh;
                 let taken_back = silenced && instance.said().any(|(_, said)| said.discounted);
                 changed |= taken_back && instance.take_back_silence(now);
                 instance.vote(sources, votes, now);
                 changed |= instance.conclude(votes, &service.rule.fusion, recovery, now);
             }
-            if heard {
-                service.heard = now;
+            if any_fresh {
+                service.last_report = now;
                 service.remove_forgotten(now);
-            } else if now.since(service.heard) > service.rule.forget {
+            } else if now.since(service.last_report) > service.rule.forget {
                 service.instances.iter_mut().for_each(|instance| changed |= instance.forget(now));
             }
             service.changed |= changed;
@@ -219,7 +222,7 @@ impl Table {
     fn note_silences(&mut self, now: Instant) -> bool {
         let mut any = false;
         let mut tallies = vec![(0_usize, 0_usize); self.sources.len()];
-        self.sources.iter_mut().for_each(|source| source.speaks_of = 0);
+        self.sources.iter_mut().for_each(|source| source.instances = 0);
         for instance in self.services.iter_mut().flat_map(|service| &mut service.instances) {
             for (id, said) in instance.said_mut() {
                 let (Some(source), Some(tally)) =
@@ -227,10 +230,10 @@ impl Table {
                 else {
                     continue;
                 };
-                source.speaks_of += 1;
+                source.instances += 1;
                 said.look(&source.rule, now);
                 let lately = source.rule.fresh_for().is_some_and(|it| said.is_silent_for(it, now));
-                tally.0 += usize::from(said.standing == Standing::Fresh || lately);
+                tally.0 += usize::from(said.freshness == Freshness::Fresh || lately);
                 tally.1 += usize::from(lately);
             }
         }
@@ -271,20 +274,20 @@ impl Table {
     }
 
     /// What each source last said of an instance.
-    pub fn heard(&self, service: ServiceId, id: &str, now: Instant) -> Vec<Heard<'_>> {
+    pub fn source_views(&self, service: ServiceId, id: &str, now: Instant) -> Vec<SourceView<'_>> {
         let service = self.services.get(service.0);
         let instance = service.and_then(|service| service.instances.get(service.place(id)?));
         let said = instance.into_iter().flat_map(|instance| instance.said());
-        let heard = said.filter_map(|(id, said)| {
+        let views = said.filter_map(|(id, said)| {
             let source = self.sources.get(id.0)?;
-            Some(Heard {
+            Some(SourceView {
                 source: &source.rule.name,
-                is_alive: said.word < Word::Draining,
+                is_alive: said.claim < Claim::Draining,
                 age: now.since(said.at),
                 trust: source.trust.thousandths(now),
             })
         });
-        heard.collect()
+        views.collect()
     }
 
     /// How far a source is trusted.
@@ -295,50 +298,50 @@ impl Table {
 
 /// What the other sources say of an instance that one has just spoken of.
 struct Others<'a> {
-    votes: &'a [Cast],
+    votes: &'a [SourceVote],
     of: SourceId,
     /// When that one spoke before; `None` where it never has.
     since: Option<Instant>,
 }
 
 impl Others<'_> {
-    fn votes(&self) -> impl Iterator<Item = &Cast> + Clone {
+    fn votes(&self) -> impl Iterator<Item = &SourceVote> + Clone {
         self.votes.iter().filter(|cast| cast.source != self.of)
     }
 
-    fn word(&self) -> Option<Word> {
-        self.votes.iter().find(|cast| cast.source == self.of).map(|cast| cast.vote.word)
+    fn claim(&self) -> Option<Claim> {
+        self.votes.iter().find(|cast| cast.source == self.of).map(|cast| cast.vote.claim)
     }
 
     /// What becomes of the word among theirs.
-    fn echo(&self, rule: &FusionRule) -> Option<Echo> {
-        let word = self.word()?;
+    fn corroboration(&self, rule: &FusionRule) -> Option<Corroboration> {
+        let claim = self.claim()?;
         let Some(theirs) = fuse(self.votes().map(|cast| cast.vote), rule) else {
             // A failure is no answer.
-            return (word < Word::Suspect).then_some(Echo::Only);
+            return (claim < Claim::Suspect).then_some(Corroboration::Unopposed);
         };
-        let dead = word == Word::Dead;
-        let seconded = self.votes().any(|cast| cast.vote.word == Word::Dead) == dead;
+        let dead = claim == Claim::Dead;
+        let seconded = self.votes().any(|cast| cast.vote.claim == Claim::Dead) == dead;
         // Old words contradict nobody: they were said before there was anything to see.
-        let spoken_since = |cast: &Cast| self.since.is_none_or(|since| cast.at >= since);
+        let spoken_since = |cast: &SourceVote| self.since.is_none_or(|since| cast.at >= since);
         let contradicted = dead
             && theirs <= Verdict::Degraded
             && self.votes().count() >= 2
             && self.votes().any(spoken_since);
         match () {
-            () if contradicted => Some(Echo::StandsAlone),
-            () if seconded && (dead || word < Word::Suspect) => Some(Echo::BorneOut),
-            () => Some(Echo::Mixed),
+            () if contradicted => Some(Corroboration::Contradicted),
+            () if seconded && (dead || claim < Claim::Suspect) => Some(Corroboration::Corroborated),
+            () => Some(Corroboration::Mixed),
         }
     }
 
     /// How the word compares to theirs, and to the verdict of all.
     fn agreement(&self, verdict: Verdict) -> Agreement {
-        let Some(word) = self.word().filter(|_| self.votes().count() >= 2) else {
+        let Some(claim) = self.claim().filter(|_| self.votes().count() >= 2) else {
             return Agreement::Open;
         };
-        let dead = word == Word::Dead;
-        let accusers = self.votes().filter(|cast| cast.vote.word == Word::Dead).count();
+        let dead = claim == Claim::Dead;
+        let accusers = self.votes().filter(|cast| cast.vote.claim == Claim::Dead).count();
         match () {
             () if (verdict == Verdict::Dead) == dead => Agreement::Agrees,
             () if accusers == 0 || accusers == self.votes().count() => Agreement::Disagrees,

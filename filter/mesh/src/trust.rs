@@ -22,13 +22,13 @@ const HALF_LIFE: f64 = 10e9;
 
 /// What became of a source's word among the others'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Echo {
+pub enum Corroboration {
     /// Nobody else had a say.
-    Only,
+    Unopposed,
     /// The others bear it out.
-    BorneOut,
+    Corroborated,
     /// It says `dead`, and the verdict of the others, without it, is alive.
-    StandsAlone,
+    Contradicted,
     /// None of these.
     Mixed,
 }
@@ -74,11 +74,13 @@ impl Trust {
     }
 
     /// Takes note of what became of its word, after the vote.
-    pub fn note_echo(&mut self, echo: Echo) {
-        match echo {
-            Echo::StandsAlone => self.holds *= 1.0 - ALONE,
-            Echo::Only | Echo::BorneOut => self.holds += BORNE_OUT * (1.0 - self.holds),
-            Echo::Mixed => {}
+    pub fn note_corroboration(&mut self, corroboration: Corroboration) {
+        match corroboration {
+            Corroboration::Contradicted => self.holds *= 1.0 - ALONE,
+            Corroboration::Unopposed | Corroboration::Corroborated => {
+                self.holds += BORNE_OUT * (1.0 - self.holds)
+            }
+            Corroboration::Mixed => {}
         }
     }
 

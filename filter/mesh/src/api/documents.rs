@@ -1,6 +1,6 @@
 //! The documents that people and programs read.
 
-use crate::table::{Heard, View};
+use crate::table::{SourceView, View};
 use heartbeat_common::base::time::WallTime;
 use serde::Serialize;
 
@@ -45,10 +45,10 @@ fn share(thousandths: u16) -> f32 {
 impl<'a> Instance<'a> {
     fn of(
         view: View<'a>,
-        heard: Option<Vec<Heard<'a>>>,
+        sources: Option<Vec<SourceView<'a>>>,
         wall: &dyn Fn(&View<'_>) -> WallTime,
     ) -> Self {
-        let source = |it: Heard<'a>| Source {
+        let source = |it: SourceView<'a>| Source {
             name: it.source,
             alive: it.is_alive,
             age_ms: it.age / 1_000_000,
@@ -62,7 +62,7 @@ impl<'a> Instance<'a> {
             error_rate: view.error_rate,
             confidence: share(view.confidence),
             since_ns: wall(&view).0,
-            sources: heard.map(|heard| heard.into_iter().map(source).collect()),
+            sources: sources.map(|sources| sources.into_iter().map(source).collect()),
         }
     }
 }
@@ -75,10 +75,10 @@ fn written(document: &impl Serialize) -> Vec<u8> {
 /// `GET /mesh/v1/health/{service}/{instance}`. `wall` tells since when, as people read it.
 pub fn health_of<'a>(
     view: View<'a>,
-    heard: Vec<Heard<'a>>,
+    sources: Vec<SourceView<'a>>,
     wall: &dyn Fn(&View<'_>) -> WallTime,
 ) -> Vec<u8> {
-    written(&Instance::of(view, Some(heard), wall))
+    written(&Instance::of(view, Some(sources), wall))
 }
 
 /// `GET /mesh/v1/health/{service}`.
@@ -97,11 +97,13 @@ pub fn topology_of<'a, I>(
     wall: &dyn Fn(&View<'_>) -> WallTime,
 ) -> Vec<u8>
 where
-    I: Iterator<Item = (View<'a>, Vec<Heard<'a>>)>,
+    I: Iterator<Item = (View<'a>, Vec<SourceView<'a>>)>,
 {
     let services = services.map(|(service, instances)| Service {
         service,
-        instances: instances.map(|(view, heard)| Instance::of(view, Some(heard), wall)).collect(),
+        instances: instances
+            .map(|(view, sources)| Instance::of(view, Some(sources), wall))
+            .collect(),
     });
     written(&Topology { services: services.collect() })
 }

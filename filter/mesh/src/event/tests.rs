@@ -18,8 +18,8 @@ fn one(body: &str) -> Result<Event<'_>, Refused> {
     events.remove(0)
 }
 
-fn word(fields: &str) -> Word {
-    one(&with(fields)).unwrap().report.word
+fn claim(fields: &str) -> Claim {
+    one(&with(fields)).unwrap().report.claim
 }
 
 /// The field and the reason for which an event with these fields is refused.
@@ -40,7 +40,7 @@ fn a_full_event_is_read_as_it_is_written() {
     assert_eq!(event.method, ProbeMethod::Passive);
     assert_eq!(event.report.stamp, 1_753_000_000_000_000_001);
     assert_eq!((event.report.latency_ms, event.report.error_rate), (Some(12.5), Some(0.25)));
-    assert_eq!(event.report.word, Word::Warn, "status outranks what was measured");
+    assert_eq!(event.report.claim, Claim::Warn, "status outranks what was measured");
     assert_eq!(
         (event.service.as_deref(), event.source.as_deref()),
         (Some("payments"), Some("istio"))
@@ -53,19 +53,19 @@ fn a_full_event_is_read_as_it_is_written() {
 #[test]
 fn what_was_measured_makes_the_word_where_no_status_does() {
     for (fields, expected) in [
-        (r#""latency_p95_ms":5"#, Word::Alive),
-        (r#""connection_established":true"#, Word::Alive),
-        (r#""connection_established":false,"http_status_code":200"#, Word::Dead),
-        (r#""http_status_code":200"#, Word::Alive),
-        (r#""http_status_code":399"#, Word::Alive),
-        (r#""http_status_code":429"#, Word::Warn),
-        (r#""http_status_code":404,"connection_established":true"#, Word::Dead),
-        (r#""http_status_code":100"#, Word::Dead),
-        (r#""http_status_code":503,"status":"pass""#, Word::Alive),
-        (r#""status":"draining""#, Word::Draining),
-        (r#""status":"fail","http_status_code":null"#, Word::Dead),
+        (r#""latency_p95_ms":5"#, Claim::Alive),
+        (r#""connection_established":true"#, Claim::Alive),
+        (r#""connection_established":false,"http_status_code":200"#, Claim::Dead),
+        (r#""http_status_code":200"#, Claim::Alive),
+        (r#""http_status_code":399"#, Claim::Alive),
+        (r#""http_status_code":429"#, Claim::Warn),
+        (r#""http_status_code":404,"connection_established":true"#, Claim::Dead),
+        (r#""http_status_code":100"#, Claim::Dead),
+        (r#""http_status_code":503,"status":"pass""#, Claim::Alive),
+        (r#""status":"draining""#, Claim::Draining),
+        (r#""status":"fail","http_status_code":null"#, Claim::Dead),
     ] {
-        assert_eq!(word(fields), expected, "{fields}");
+        assert_eq!(claim(fields), expected, "{fields}");
     }
 }
 
@@ -160,7 +160,7 @@ fn what_is_no_json_is_refused_as_a_whole() {
 #[test]
 fn what_nobody_knows_may_be_nested_as_deep_as_it_likes() {
     let (open, close) = ("[".repeat(50_000), "]".repeat(50_000));
-    assert_eq!(word(&format!(r#""status":"pass","x":{open}{close}"#)), Word::Alive);
+    assert_eq!(claim(&format!(r#""status":"pass","x":{open}{close}"#)), Claim::Alive);
     assert_eq!(refused(&with(&format!(r#""status":{open}{close}"#))).0, "status");
 }
 

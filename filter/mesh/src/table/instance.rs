@@ -1,6 +1,6 @@
 //! One instance: what the sources say of it, and the verdict.
 
-use super::said::{Report, Said, Standing};
+use super::last_report::{Freshness, LastReport, Report};
 use super::{Source, SourceId, View};
 use crate::fusion::{FusionRule, Thousandths, Verdict, Vote, WHOLE, fuse};
 use crate::recovery::{Deaths, RecoveryRule};
@@ -9,7 +9,7 @@ use heartbeat_common::base::time::Instant;
 
 /// The vote of a source, and when it spoke.
 #[derive(Clone, Copy, Debug)]
-pub struct Cast {
+pub struct SourceVote {
     pub source: SourceId,
     pub vote: Vote,
     pub at: Instant,
@@ -23,7 +23,7 @@ pub struct Instance {
     /// It was configured, not learnt.
     pub is_member: bool,
     /// By source.
-    said: Vec<Option<Said>>,
+    said: Vec<Option<LastReport>>,
     pub verdict: Verdict,
     since: Instant,
     /// The verdict before a silence had a part in it.
@@ -48,13 +48,13 @@ impl Instance {
     }
 
     /// What each source has said, by its place.
-    pub fn said(&self) -> impl Iterator<Item = (SourceId, &Said)> {
+    pub fn said(&self) -> impl Iterator<Item = (SourceId, &LastReport)> {
         let said = self.said.iter().enumerate();
         said.filter_map(|(place, said)| Some((SourceId(place), said.as_ref()?)))
     }
 
     /// The same, to be changed.
-    pub fn said_mut(&mut self) -> impl Iterator<Item = (SourceId, &mut Said)> {
+    pub fn said_mut(&mut self) -> impl Iterator<Item = (SourceId, &mut LastReport)> {
         let said = self.said.iter_mut().enumerate();
         said.filter_map(|(place, said)| Some((SourceId(place), said.as_mut()?)))
     }
@@ -72,30 +72,30 @@ impl Instance {
         self.named = now;
         let said = self.said.get_mut(source.0)?;
         let before = said.as_ref().map(|said| said.at);
-        let fresh = |said: &&mut Said| said.stands(rule, now) == Standing::Fresh;
+        let fresh = |said: &&mut LastReport| said.freshness(rule, now) == Freshness::Fresh;
         if said.as_mut().filter(fresh).is_some_and(|said| report.stamp <= said.stamp) {
             return None;
         }
-        said.get_or_insert_with(|| Said::new(rule, now)).take(rule, report, now);
+        said.get_or_insert_with(|| LastReport::new(rule, now)).take(rule, report, now);
         Some(before)
     }
 
     /// Gathers the votes of those who have something to say.
-    pub fn vote(&self, sources: &[Source], votes: &mut Vec<Cast>, now: Instant) {
+    pub fn vote(&self, sources: &[Source], votes: &mut Vec<SourceVote>, now: Instant) {
         votes.clear();
         votes.extend(self.said().filter_map(|(id, said)| {
             let source = sources.get(id.0)?;
-            let word = said.speaks(source.is_heard(now))?;
-            let vote = Vote { word, trust: source.trust.thousandths(now) };
-            let by_silence = said.standing == Standing::Missed;
-            Some(Cast { source: id, vote, at: said.at, by_silence })
+            let claim = said.speaks(source.is_speaking(now))?;
+            let vote = Vote { claim, trust: source.trust.thousandths(now) };
+            let by_silence = said.freshness == Freshness::Missed;
+            Some(SourceVote { source: id, vote, at: said.at, by_silence })
         }));
     }
 
     /// Draws the conclusion from the votes; says whether the verdict is another one.
     pub fn conclude(
         &mut self,
-        votes: &[Cast],
+        votes: &[SourceVote],
         rule: &FusionRule,
         recovery: &RecoveryRule,
         now: Instant,
@@ -154,7 +154,7 @@ impl Instance {
             let cast = votes.iter().find(|cast| cast.source == id)?;
             Some(f32::from(cast.vote.trust))
         };
-        let mean = |value: fn(&Said) -> Option<f32>| {
+        let mean = |value: fn(&LastReport) -> Option<f32>| {
             let weighed = self.said().filter_map(|(id, said)| Some((trust(id)?, value(said)?)));
             let (sum, all) = weighed
                 .fold((0.0, 0.0), |(sum, all), (trust, value)| (sum + trust * value, all + trust));

@@ -11,7 +11,7 @@ pub struct Service {
     places: HashMap<String, usize>,
     pub instances: Vec<Instance>,
     /// When anybody's word was fresh last.
-    pub heard: Instant,
+    pub last_report: Instant,
     /// A verdict, or who belongs to it, is another since that was last asked.
     pub changed: bool,
     sources: usize,
@@ -22,7 +22,7 @@ impl Service {
         let members = rule.members.iter();
         let instances = members.map(|id| Instance::new(id.clone(), true, sources, now)).collect();
         let places = rule.members.iter().cloned().zip(0..).collect();
-        Self { rule, places, instances, heard: now, changed: true, sources }
+        Self { rule, places, instances, last_report: now, changed: true, sources }
     }
 
     pub fn place(&self, id: &str) -> Option<usize> {

@@ -48,16 +48,16 @@ impl Hub {
         Self { table, now: START, stamp: 0 }
     }
 
-    fn says_of(&mut self, source: usize, instance: usize, word: Word) {
+    fn says_of(&mut self, source: usize, instance: usize, claim: Claim) {
         self.stamp += 1;
-        let report = Report { stamp: self.stamp, word, ..Report::default() };
+        let report = Report { stamp: self.stamp, claim, ..Report::default() };
         let id = instance.to_string();
         let taken = self.table.take(SourceId(source), SERVICE, &id, &report, self.now);
         assert_eq!(taken, Taken::Counted);
     }
 
-    fn says(&mut self, source: usize, word: Word) -> Verdict {
-        self.says_of(source, 0, word);
+    fn says(&mut self, source: usize, claim: Claim) -> Verdict {
+        self.says_of(source, 0, claim);
         self.verdict()
     }
 
@@ -81,7 +81,7 @@ impl Hub {
     }
 }
 
-use Word::{Alive, Dead};
+use Claim::{Alive, Dead};
 
 #[test]
 fn a_source_that_has_lost_one_packet_suspects_and_at_fall_it_convicts() {
@@ -112,7 +112,7 @@ fn a_lone_right_witness_is_not_punished_while_the_other_has_only_an_old_word() {
         hub.waits(SECOND);
         assert!(hub.says(0, Dead) >= Verdict::Suspected);
     }
-    assert_eq!(hub.verdict(), Verdict::Dead, "the other's word is stale by now");
+    assert_eq!(hub.verdict(), Verdict::Dead, "the other's claim is stale by now");
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn an_old_word_is_ignored_until_the_last_one_is_stale() {
     let mut hub = Hub::new([posts(0.9)], 1);
     hub.stamp = 100;
     hub.says(0, Alive);
-    let old = Report { stamp: 50, word: Dead, ..Report::default() };
+    let old = Report { stamp: 50, claim: Dead, ..Report::default() };
     let take = |hub: &mut Hub| hub.table.take(SourceId(0), SERVICE, "0", &old, hub.now);
     assert_eq!(take(&mut hub), Taken::Old);
     assert_eq!(hub.waits(4 * SECOND), Verdict::Alive);
@@ -301,17 +301,17 @@ fn latency_and_errors_are_weighed_by_trust() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Says { source: usize, instance: usize, word: Word, stamp: u64 },
+    Says { source: usize, instance: usize, claim: Claim, stamp: u64 },
     Waits(Nanos),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    use Word::{Draining, Suspect, Warn};
-    let word = prop_oneof![
+    use Claim::{Draining, Suspect, Warn};
+    let claim = prop_oneof![
         4 => Just(Alive), 1 => Just(Warn), 1 => Just(Draining), 1 => Just(Suspect), 3 => Just(Dead)
     ];
-    let says = (0_usize..3, 0_usize..4, word, 0..50_u64)
-        .prop_map(|(source, instance, word, stamp)| Step::Says { source, instance, word, stamp });
+    let says = (0_usize..3, 0_usize..4, claim, 0..50_u64)
+        .prop_map(|(source, instance, claim, stamp)| Step::Says { source, instance, claim, stamp });
     let waits = (0..8_000_u64).prop_map(|millis| Step::Waits(millis * MS));
     proptest::collection::vec(prop_oneof![4 => says, 1 => waits], 0..120)
 }
@@ -320,8 +320,8 @@ fn play(sources: [SourceRule; 3], steps: &[Step], mut look: impl FnMut(&Hub, &St
     let mut hub = Hub::new(sources, 4);
     for step in steps {
         match step {
-            Step::Says { source, instance, word, stamp } => {
-                let report = Report { stamp: *stamp, word: *word, ..Report::default() };
+            Step::Says { source, instance, claim, stamp } => {
+                let report = Report { stamp: *stamp, claim: *claim, ..Report::default() };
                 let (source, id) = (SourceId(*source), instance.to_string());
                 hub.table.take(source, SERVICE, &id, &report, hub.now);
             }

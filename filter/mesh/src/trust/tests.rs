@@ -10,7 +10,7 @@ fn three_words_that_stand_alone_take_nine_tenths_to_four() {
     let mut trust = Trust::new(0.9);
     let after: Vec<Thousandths> = (0..6)
         .map(|_| {
-            trust.note_echo(Echo::StandsAlone);
+            trust.note_corroboration(Corroboration::Contradicted);
             trust.thousandths(NOW)
         })
         .collect();
@@ -20,9 +20,9 @@ fn three_words_that_stand_alone_take_nine_tenths_to_four() {
 #[test]
 fn forty_five_words_that_hold_bring_it_back() {
     let mut trust = Trust::new(0.9);
-    (0..3).for_each(|_| trust.note_echo(Echo::StandsAlone));
+    (0..3).for_each(|_| trust.note_corroboration(Corroboration::Contradicted));
     let needed = (1..).find(|_| {
-        trust.note_echo(Echo::BorneOut);
+        trust.note_corroboration(Corroboration::Corroborated);
         trust.thousandths(NOW) >= 850
     });
     assert_eq!(needed, Some(45));
@@ -60,9 +60,9 @@ proptest! {
         for (what, millis) in steps {
             now = now + millis * MS;
             match what {
-                0 => trust.note_echo(Echo::StandsAlone),
-                1 => trust.note_echo(Echo::BorneOut),
-                2 => trust.note_echo(Echo::Only),
+                0 => trust.note_corroboration(Corroboration::Contradicted),
+                1 => trust.note_corroboration(Corroboration::Corroborated),
+                2 => trust.note_corroboration(Corroboration::Unopposed),
                 3 => trust.note_agreement(Agreement::Agrees),
                 4 => trust.note_agreement(Agreement::Disagrees),
                 _ => trust.note_round_trip(millis * MS, now),

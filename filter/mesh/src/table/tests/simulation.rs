@@ -41,15 +41,15 @@ impl Probers {
     }
 
     /// Lets a millisecond go by in which sources may say what `word` says they say.
-    fn step(&mut self, mut word: impl FnMut(&mut Draw, usize) -> Word) {
+    fn step(&mut self, mut claim: impl FnMut(&mut Draw, usize) -> Claim) {
         self.hub.now = self.hub.now + MS;
         let now = self.hub.now;
         for (at, source, instance) in &mut self.next {
             if *at <= now {
                 *at = *at + SECOND;
                 if !self.draw.happens(1) {
-                    let word = word(&mut self.draw, *source);
-                    self.hub.says_of(*source, *instance, word);
+                    let claim = claim(&mut self.draw, *source);
+                    self.hub.says_of(*source, *instance, claim);
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! What one source last said of one instance.
 
 use crate::arrivals::Arrivals;
-use crate::fusion::Word;
+use crate::fusion::Claim;
 use crate::source::{Silence, SourceRule};
 use heartbeat_common::base::time::{Instant, Nanos};
 
@@ -10,7 +10,7 @@ const ERROR_WEIGHT: f32 = 0.2;
 
 /// How far a word can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Freshness {
     /// It holds.
     Fresh,
     /// The next is missed, and that means something.
@@ -25,7 +25,7 @@ pub struct Report {
     /// Orders the reports of one source about one instance; nothing else is made of it.
     pub stamp: u64,
     /// What it says.
-    pub word: Word,
+    pub claim: Claim,
     /// Its 95th percentile of latency, in milliseconds.
     pub latency_ms: Option<f32>,
     /// The share of failed requests, from 0 to 1.
@@ -34,13 +34,13 @@ pub struct Report {
 
 /// The last report, and what was made of those before it.
 #[derive(Clone, Debug)]
-pub struct Said {
+pub struct LastReport {
     pub stamp: u64,
     pub at: Instant,
-    pub word: Word,
+    pub claim: Claim,
     pub latency_ms: Option<f32>,
     pub error_rate: Option<f32>,
-    pub standing: Standing,
+    pub freshness: Freshness,
     /// When it ceased to be fresh.
     pub silent_since: Instant,
     /// It is its source that has fallen silent, not the instance.
@@ -49,15 +49,15 @@ pub struct Said {
     arrivals: Option<Arrivals>,
 }
 
-impl Said {
+impl LastReport {
     pub fn new(rule: &SourceRule, now: Instant) -> Self {
         Self {
             stamp: 0,
             at: now,
-            word: Word::Alive,
+            claim: Claim::Alive,
             latency_ms: None,
             error_rate: None,
-            standing: Standing::Fresh,
+            freshness: Freshness::Fresh,
             silent_since: Instant::ZERO,
             discounted: false,
             failures: 0,
@@ -70,57 +70,58 @@ impl Said {
         if let (Some(arrivals), true) = (&mut self.arrivals, self.stamp != 0) {
             arrivals.note(now);
         }
-        self.failures = if report.word == Word::Dead { self.failures.saturating_add(1) } else { 0 };
+        self.failures =
+            if report.claim == Claim::Dead { self.failures.saturating_add(1) } else { 0 };
         // A lost packet is no death; before `fall` it is a suspicion.
         let too_few = self.failures < rule.fall();
-        self.word = match report.word {
-            Word::Dead if too_few && self.word != Word::Dead => Word::Suspect,
-            word => word,
+        self.claim = match report.claim {
+            Claim::Dead if too_few && self.claim != Claim::Dead => Claim::Suspect,
+            claim => claim,
         };
         self.error_rate = report.error_rate.map(|rate| {
             self.error_rate.map_or(rate, |before| before + ERROR_WEIGHT * (rate - before))
         });
         (self.stamp, self.at, self.latency_ms) = (report.stamp, now, report.latency_ms);
-        (self.standing, self.discounted) = (Standing::Fresh, false);
+        (self.freshness, self.discounted) = (Freshness::Fresh, false);
     }
 
     /// How far it can be relied on at a moment.
-    pub fn stands(&self, rule: &SourceRule, now: Instant) -> Standing {
+    pub fn freshness(&self, rule: &SourceRule, now: Instant) -> Freshness {
         let missed = rule.silence == Silence::Down
             && self.arrivals.is_some_and(|arrivals| arrivals.is_missed(now));
         match () {
-            () if missed => Standing::Missed,
-            () if rule.is_fresh(self.at, now) => Standing::Fresh,
-            () => Standing::Stale,
+            () if missed => Freshness::Missed,
+            () if rule.is_fresh(self.at, now) => Freshness::Fresh,
+            () => Freshness::Stale,
         }
     }
 
-    /// What it says by its standing; `None` where it says nothing any more. `heard`
-    /// says whether its source is still heard.
-    pub fn speaks(&self, heard: bool) -> Option<Word> {
-        match self.standing {
-            Standing::Fresh => Some(self.word),
-            Standing::Missed if heard && !self.discounted => Some(Word::Dead),
-            Standing::Missed | Standing::Stale => None,
+    /// What it says by its freshness; `None` where it says nothing any more. `speaking`
+    /// says whether its source is still speaking.
+    pub fn speaks(&self, speaking: bool) -> Option<Claim> {
+        match self.freshness {
+            Freshness::Fresh => Some(self.claim),
+            Freshness::Missed if speaking && !self.discounted => Some(Claim::Dead),
+            Freshness::Missed | Freshness::Stale => None,
         }
     }
 
     /// Looks how far it can still be relied on.
     pub fn look(&mut self, rule: &SourceRule, now: Instant) {
-        let standing = self.stands(rule, now);
-        if self.standing == Standing::Fresh && standing != Standing::Fresh {
+        let freshness = self.freshness(rule, now);
+        if self.freshness == Freshness::Fresh && freshness != Freshness::Fresh {
             self.silent_since = now;
         }
-        self.standing = standing;
+        self.freshness = freshness;
     }
 
     /// Whether it has fallen silent within this time.
     pub fn is_silent_for(&self, time: Nanos, now: Instant) -> bool {
-        self.standing != Standing::Fresh && now.since(self.silent_since) <= time
+        self.freshness != Freshness::Fresh && now.since(self.silent_since) <= time
     }
 
     /// It is its source that has fallen silent.
     pub fn discount(&mut self) {
-        self.discounted |= self.standing != Standing::Fresh;
+        self.discounted |= self.freshness != Freshness::Fresh;
     }
 }
