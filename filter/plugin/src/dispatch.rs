@@ -5,7 +5,7 @@
 //! old beside the new, and a stream keeps the one that it began with.
 //!
 //! A host call may lead back into a callback before it returns, so nothing here is
-//! borrowed while one is made. A number that isn't known is nobody's.
+//! borrowed while one is made. A number that isn't known belongs to no stream.
 
 use crate::ids::{RootId, StreamId};
 use crate::plugin::Plugin;

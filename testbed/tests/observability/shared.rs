@@ -11,10 +11,10 @@ use crate::stack::{self, Stack};
 
 /// Starts the stack for the first that asks for it.
 #[derive(Clone, Default)]
-pub struct Shared(Arc<Mutex<Option<Keeper>>>);
+pub struct Shared(Arc<Mutex<Option<KeptStack>>>);
 
 /// A thread that the stack lives in: its processes die with the thread that started them.
-struct Keeper {
+struct KeptStack {
     stack: Result<Arc<Stack>, String>,
     end: oneshot::Sender<()>,
     thread: JoinHandle<()>,
@@ -26,7 +26,7 @@ impl Shared {
         let mut keeper = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let keeper = match &mut *keeper {
             Some(keeper) => keeper,
-            empty => empty.insert(Keeper::start()?),
+            empty => empty.insert(KeptStack::start()?),
         };
         keeper.stack.clone().map_err(|error| anyhow!(error))
     }
@@ -34,7 +34,7 @@ impl Shared {
     /// Ends the stack, if it was started.
     pub fn end(&self) {
         let keeper = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Keeper { stack, end, thread }) = keeper {
+        if let Some(KeptStack { stack, end, thread }) = keeper {
             drop(stack);
             drop(end);
             // It has nothing more to say.
@@ -43,7 +43,7 @@ impl Shared {
     }
 }
 
-impl Keeper {
+impl KeptStack {
     fn start() -> Result<Self> {
         let (started, stack) = mpsc::channel();
         let (end, ended) = oneshot::channel();

@@ -14,7 +14,7 @@ use std::ops::Range;
 /// bound.
 ///
 /// What is in use is never pushed out. A scope for which there is no room is told so
-/// ([`Refusal::Occupied`](super::Refusal::Occupied)).
+/// ([`UpdateError::Occupied`](super::UpdateError::Occupied)).
 #[derive(Debug)]
 pub struct Cells {
     prefix: String,

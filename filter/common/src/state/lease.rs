@@ -25,7 +25,7 @@ impl Lease {
         self.0.is_some_and(|held| held.token == token)
     }
 
-    /// Gives it to `token` for `patience` nanoseconds.
+    /// Gives it to `token` for `lease_for` nanoseconds.
     pub fn grant(&mut self, token: u64, now: Instant, lease_for: Nanos) {
         self.0 = Some(Holder { token, until: now + lease_for });
     }
@@ -70,11 +70,11 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     const NOW: Instant = Instant(1_000_000_000_000);
-    const PATIENCE: Nanos = 3_000_000_000;
+    const LEASE: Nanos = 3_000_000_000;
 
     fn granted() -> Lease {
         let mut lease = Lease::default();
-        lease.grant(1, NOW, PATIENCE);
+        lease.grant(1, NOW, LEASE);
         lease
     }
 
@@ -85,8 +85,8 @@ mod tests {
 
     #[test]
     fn it_ends_by_itself() {
-        assert!(granted().is_held(NOW + PATIENCE - 1));
-        assert!(!granted().is_held(NOW + PATIENCE));
+        assert!(granted().is_held(NOW + LEASE - 1));
+        assert!(!granted().is_held(NOW + LEASE));
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub trait State: Default {
 
 /// Why a state could not be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum UpdateError {
     /// Others were faster, again and again.
     Contended,
     /// There is no room for it: that of its scope is taken by others that are in use.
@@ -124,7 +124,7 @@ pub fn update<S: State, T>(
     cx: Context<'_, impl SharedStore>,
     cell: &Cell,
     change: impl FnMut(&mut S) -> Change<T>,
-) -> Result<T, Refusal> {
+) -> Result<T, UpdateError> {
     update_and_displace(cx, cell, change).map(|(decision, _)| decision)
 }
 
@@ -136,7 +136,7 @@ pub fn update_and_displace<S: State, T>(
     cx: Context<'_, impl SharedStore>,
     cell: &Cell,
     mut change: impl FnMut(&mut S) -> Change<T>,
-) -> Result<(T, bool), Refusal> {
+) -> Result<(T, bool), UpdateError> {
     for _ in 0..ATTEMPTS {
         let mut slot = cell.load::<S>(cx.store);
         let decision = match change(&mut slot.state) {
@@ -146,10 +146,10 @@ pub fn update_and_displace<S: State, T>(
         match slot.store(cx) {
             Written::Done { displaced } => return Ok((decision, displaced)),
             Written::Overtaken => {}
-            Written::NoRoom => return Err(Refusal::Occupied),
+            Written::NoRoom => return Err(UpdateError::Occupied),
         }
     }
-    Err(Refusal::Contended)
+    Err(UpdateError::Contended)
 }
 
 #[cfg(any(test, feature = "fakes"))]

@@ -1,7 +1,7 @@
 //! A state of the process, looked at by a worker again and again.
 
 use crate::base::time::{Instant, Nanos};
-use crate::state::{Cell, Change, Context, Refusal, SharedStore, State, update};
+use crate::state::{Cell, Change, Context, SharedStore, State, UpdateError, update};
 use std::cell::RefCell;
 
 /// How long a worker relies on what it has read, in nanoseconds: thousands of
@@ -42,7 +42,7 @@ impl<S: State + Clone> Shared<S> {
         &self,
         cx: Context<'_, impl SharedStore>,
         change: impl FnMut(&mut S) -> Change<T>,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, UpdateError> {
         if let Ok(mut copy) = self.copy.try_borrow_mut() {
             *copy = None;
         }

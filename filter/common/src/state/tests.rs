@@ -27,7 +27,7 @@ fn count(store: &FakeStore, cell: &Cell) -> Option<u64> {
     try_to_count(store, cell).ok()
 }
 
-fn try_to_count(store: &FakeStore, cell: &Cell) -> Result<u64, Refusal> {
+fn try_to_count(store: &FakeStore, cell: &Cell) -> Result<u64, UpdateError> {
     update::<Count, _>(Context::at(store, Instant::ZERO), cell, |count| {
         count.0 += 1;
         Change::Write(count.0)
@@ -49,7 +49,7 @@ fn endless_contention_ends() {
     let store = FakeStore::default();
     store.contended.set(usize::MAX);
     let cell = Cells::new("a".into(), 1).scope(&[]);
-    assert_eq!(try_to_count(&store, &cell), Err(Refusal::Contended));
+    assert_eq!(try_to_count(&store, &cell), Err(UpdateError::Contended));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn whoever_finds_no_room_is_told_and_takes_nobody_elses() {
     let made_up = |number: u32| [&b"x"[..], &number.to_le_bytes()].concat();
     let refused = (0..20_000).filter(|number| {
         let scope = cells.scope(&[&made_up(*number)]);
-        try_to_count(&store, &scope) == Err(Refusal::Occupied)
+        try_to_count(&store, &scope) == Err(UpdateError::Occupied)
     });
     assert!(refused.count() > 0);
     known.iter().for_each(|scope| assert_eq!(count(&store, scope), Some(2)));
@@ -214,7 +214,7 @@ fn keep(
     now: u64,
     until: u64,
     yields: bool,
-) -> Result<bool, Refusal> {
+) -> Result<bool, UpdateError> {
     let kept = update_and_displace::<Lasting, _>(Context::at(store, Instant(now)), cell, |state| {
         *state = Lasting { until: Instant(until), yields };
         Change::Write(())
@@ -232,7 +232,7 @@ fn what_is_in_use_gives_way_to_nobody_and_what_has_expired_to_whoever_comes() {
     let (held, late) = cells.split_at(32);
     held.iter().for_each(|cell| assert_eq!(keep(&store, cell, 0, 100, false), Ok(false)));
     late.iter().for_each(|cell| {
-        assert_eq!(keep(&store, cell, 99, 200, false), Err(Refusal::Occupied));
+        assert_eq!(keep(&store, cell, 99, 200, false), Err(UpdateError::Occupied));
     });
     held.iter().for_each(|cell| assert_eq!(until(&store, cell), 100));
     assert_eq!(keep(&store, &held[0], 99, 150, false), Ok(false), "its own is its own");

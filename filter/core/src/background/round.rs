@@ -1,7 +1,9 @@
 //! The rounds of a poll, which all VMs of the process share.
 
 use crate::base::time::{Instant, Nanos};
-use crate::state::{Cell, Change, Context, Decoder, Encoder, Refusal, SharedStore, State, update};
+use crate::state::{
+    Cell, Change, Context, Decoder, Encoder, SharedStore, State, UpdateError, update,
+};
 
 /// When a poll is to be asked next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +49,7 @@ pub(super) fn claim(
     cell: &Cell,
     interval: Nanos,
     sooner: Nanos,
-) -> Result<(bool, Instant), Refusal> {
+) -> Result<(bool, Instant), UpdateError> {
     update::<Round, _>(cx, cell, |round| {
         let claimed = round.claim(interval, sooner, cx.now);
         Change::write_if(claimed, (claimed, round.due()))

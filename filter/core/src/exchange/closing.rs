@@ -8,7 +8,7 @@ use crate::http::classify::Origin;
 use crate::http::headers::{CONNECTION, OF_HTTP1};
 use crate::http::request::{RequestHead, ResponseHead};
 use crate::probe::Connection;
-use crate::state::{Cell, Change, Context, Refusal, SharedStore, update};
+use crate::state::{Cell, Change, Context, SharedStore, UpdateError, update};
 
 /// Whether a probe asks for the close, and what is known of the cluster.
 #[derive(Debug, Default)]
@@ -130,7 +130,7 @@ impl Exchange {
             let news = if speaks_http1 { upstream.learn_http1() } else { upstream.list(cx.now) };
             Change::write_if(news, ())
         });
-        if learnt == Err(Refusal::Occupied) {
+        if learnt == Err(UpdateError::Occupied) {
             evidence.upstreams.note_full(&self.cluster, cx, &mut self.signals);
         }
     }

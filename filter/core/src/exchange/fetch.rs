@@ -12,7 +12,7 @@ use crate::http::headers::{CONTENT_TYPE, METHOD, PATH};
 use crate::http::request::{Method, RequestHead, ResponseHead};
 use crate::probe::Action;
 use crate::state::{
-    Change, Context, Refusal, SharedStore, fingerprint, update, update_and_displace,
+    Change, Context, SharedStore, UpdateError, fingerprint, update, update_and_displace,
 };
 
 /// What a probe that goes to the application does for others.
@@ -187,9 +187,9 @@ impl Exchange {
                 }
                 Change::Write(())
             });
-            full |= matches!(kept, Ok((_, true)) | Err(Refusal::Occupied));
+            full |= matches!(kept, Ok((_, true)) | Err(UpdateError::Occupied));
             // Where there is no room for it, those who wait are to know that.
-            if kept != Err(Refusal::Occupied) || !std::mem::take(&mut keepable) {
+            if kept != Err(UpdateError::Occupied) || !std::mem::take(&mut keepable) {
                 break kept;
             }
         };

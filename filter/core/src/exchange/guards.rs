@@ -5,10 +5,10 @@ use super::Exchange;
 use super::message::Message;
 use crate::base::outcome::details;
 use crate::base::time::{HOUR, Instant, Nanos};
-use crate::guards::breaker::{Breaker, Passage, Position};
+use crate::guards::breaker::{Breaker, BreakerState, Passage};
 use crate::guards::cache::CacheEntry;
 use crate::guards::upstream::Upstream;
-use crate::state::{Cell, Cells, Change, Context, Refusal, SharedStore, update};
+use crate::state::{Cell, Cells, Change, Context, SharedStore, UpdateError, update};
 use std::rc::Rc;
 
 /// The breaker has let the probe pass, and is to know how it ends.
@@ -108,7 +108,7 @@ impl Exchange {
             let before = *breaker;
             let may_hang = !self.end_stream && self.message != Message::Unreadable;
             let passage = breaker.ask(cx.now, self.token, probe.lease_for(), may_hang);
-            Change::write_if(*breaker != before, (passage, breaker.position()))
+            Change::write_if(*breaker != before, (passage, breaker.state()))
         });
         match asked {
             Err(_) => Ok(None),
@@ -142,21 +142,21 @@ impl Exchange {
         };
         let cell = self.breaker_cell(cells);
         let settled = update::<Breaker, _>(cx, &cell, |breaker| {
-            let before = breaker.position();
+            let before = breaker.state();
             let changed = match failed {
                 Some(failed) => breaker.record(rule, cx.now, self.token, at, failed),
                 None => breaker.release(self.token),
             };
-            Change::write_if(changed, (before, breaker.position()))
+            Change::write_if(changed, (before, breaker.state()))
         });
-        if settled == Err(Refusal::Occupied) {
+        if settled == Err(UpdateError::Occupied) {
             self.note_breakers_are_full(cx);
         }
         let Ok((before, after)) = settled else { return };
         let metrics = self.probe.metrics.breaker;
         self.signals.set.extend(metrics.map(|it| (it.state, after as u64)));
         if after != before {
-            let opened = metrics.filter(|_| after == Position::Open);
+            let opened = metrics.filter(|_| after == BreakerState::Open);
             self.signals.raise.extend(opened.map(|it| it.opened));
             let (probe, cluster) = (&self.probe.name, String::from_utf8_lossy(&self.cluster));
             self.signals

@@ -16,7 +16,7 @@ use crate::http::edits::Reply;
 use crate::http::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
 use crate::http::request::{Method, RequestHead};
 use crate::probe::{Action, Admission, RespondRule};
-use crate::state::{Cell, Change, Context, Refusal, SharedStore, update, update_and_displace};
+use crate::state::{Cell, Change, Context, SharedStore, UpdateError, update, update_and_displace};
 use std::rc::Rc;
 
 impl Exchange {
@@ -170,7 +170,7 @@ impl Exchange {
                 Change::write_if(*bucket != before, taken)
             });
             // Those for which there is no room are counted together.
-            if taken != Err(Refusal::Occupied) || service.take().is_none() {
+            if taken != Err(UpdateError::Occupied) || service.take().is_none() {
                 break taken;
             }
         };
@@ -227,7 +227,7 @@ impl Exchange {
                 Change::write_if(write, (lookup, answer))
             })
         };
-        let full = matches!(looked, Ok((_, true)) | Err(Refusal::Occupied));
+        let full = matches!(looked, Ok((_, true)) | Err(UpdateError::Occupied));
         if full {
             self.note_answers_are_full(cx);
         }
@@ -241,14 +241,14 @@ impl Exchange {
                 return self.serve(answer, details::CACHED_STALE, cx.now);
             }
             // Whoever loses every race waits for one of the winners.
-            Ok((Lookup::Wait | Lookup::Fresh | Lookup::Stale, _)) | Err(Refusal::Contended) => {
+            Ok((Lookup::Wait | Lookup::Fresh | Lookup::Stale, _)) | Err(UpdateError::Contended) => {
                 self.phase = Phase::Waiting;
                 self.cached = Some(CacheResult::Waited);
                 return Decision::Wait;
             }
             Ok((Lookup::Refresh, fallback)) => (CacheRole::Fill, fallback),
             Ok((Lookup::Scout, _)) => (CacheRole::Scout, None),
-            Ok((Lookup::Pass, _)) | Err(Refusal::Occupied) => (CacheRole::Bypass, None),
+            Ok((Lookup::Pass, _)) | Err(UpdateError::Occupied) => (CacheRole::Bypass, None),
         };
         self.cached = Some(match role {
             _ if full => CacheResult::Full,
@@ -381,6 +381,5 @@ impl Decision {
     }
 }
 
-/// The longest scope that is kept, in bytes: a longer path or host is nobody's
-/// health check.
+/// The longest scope that is kept, in bytes: no health check has a longer path or host.
 const LONGEST_SCOPE: usize = 1_024;

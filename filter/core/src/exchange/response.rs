@@ -119,7 +119,7 @@ impl Exchange {
         cx: Context<'_, impl SharedStore>,
         end_of_stream: bool,
     ) -> HeaderEdits {
-        // What isn't gRPC's own, and sound, is nobody's health.
+        // An answer that isn't one of gRPC, or can't be read, says nothing of health.
         let is_sound = || {
             response.status() == Some(200)
                 && response.header(CONTENT_TYPE).is_some_and(|kind| grpc::is_grpc(&kind))

@@ -17,7 +17,7 @@ pub struct BreakerRule {
 /// The metrics of a rule's breakers.
 #[derive(Clone, Copy, Debug)]
 pub struct BreakerMetrics {
-    /// The [`Position`] that one of them was last seen in, by its number.
+    /// The [`BreakerState`] that one of them was last seen in, by its number.
     pub state: GaugeId,
     /// How often they opened.
     pub opened: CounterId,
@@ -71,7 +71,7 @@ pub enum Passage {
 
 /// The state as a gauge shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Position {
+pub enum BreakerState {
     /// Probes pass.
     Closed = 0,
     /// One trial is under way.
@@ -80,7 +80,7 @@ pub enum Position {
     Open = 2,
 }
 
-impl Position {
+impl BreakerState {
     /// The word for logs.
     pub const fn word(self) -> &'static str {
         match self {
@@ -114,7 +114,7 @@ impl State for Breaker {
 }
 
 impl Breaker {
-    /// Asks whether a probe may pass. As a trial it has `patience` nanoseconds to come to an
+    /// Asks whether a probe may pass. As a trial it has `lease_for` nanoseconds to come to an
     /// end, and less where it `may_hang` because its body is still to come.
     pub fn ask(&mut self, now: Instant, token: u64, lease_for: Nanos, may_hang: bool) -> Passage {
         if self.open_until == Instant::ZERO {
@@ -170,11 +170,11 @@ impl Breaker {
     }
 
     /// The state as a gauge shows it.
-    pub fn position(&self) -> Position {
+    pub fn state(&self) -> BreakerState {
         match (self.open_until, self.trial.until()) {
-            (Instant::ZERO, _) => Position::Closed,
-            (_, Instant::ZERO) => Position::Open,
-            _ => Position::HalfOpen,
+            (Instant::ZERO, _) => BreakerState::Closed,
+            (_, Instant::ZERO) => BreakerState::Open,
+            _ => BreakerState::HalfOpen,
         }
     }
 }
@@ -188,7 +188,7 @@ mod tests {
 
     const SECOND: Nanos = 1_000_000_000;
     const NOW: Instant = Instant(1_000 * SECOND);
-    const PATIENCE: Nanos = 3 * SECOND;
+    const LEASE: Nanos = 3 * SECOND;
 
     fn rule() -> BreakerRule {
         BreakerRule { failures: 3, open_for: Duration::from_secs(5) }
@@ -197,7 +197,7 @@ mod tests {
     fn opened() -> Breaker {
         let mut breaker = Breaker::default();
         for _ in 0..3 {
-            assert_eq!(breaker.ask(NOW, 1, PATIENCE, false), Passage::Closed);
+            assert_eq!(breaker.ask(NOW, 1, LEASE, false), Passage::Closed);
             breaker.record(&rule(), NOW, 1, NOW, true);
         }
         breaker
@@ -206,8 +206,8 @@ mod tests {
     #[test]
     fn it_opens_after_so_many_failures_in_a_row() {
         let mut breaker = opened();
-        assert_eq!(breaker.position(), Position::Open);
-        assert_eq!(breaker.ask(NOW + SECOND, 2, PATIENCE, false), Passage::Open(4 * SECOND));
+        assert_eq!(breaker.state(), BreakerState::Open);
+        assert_eq!(breaker.ask(NOW + SECOND, 2, LEASE, false), Passage::Open(4 * SECOND));
     }
 
     #[test]
@@ -216,76 +216,76 @@ mod tests {
         for failed in [true, true, false, true, true] {
             breaker.record(&rule(), NOW, 1, NOW, failed);
         }
-        assert_eq!(breaker.position(), Position::Closed);
+        assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
     #[test]
     fn when_its_time_is_over_exactly_one_trial_passes() {
         let mut breaker = opened();
         let later = NOW + 5 * SECOND;
-        assert_eq!(breaker.ask(later, 7, PATIENCE, false), Passage::Trial);
-        assert_eq!(breaker.position(), Position::HalfOpen);
-        assert_eq!(breaker.ask(later, 8, PATIENCE, false), Passage::HalfOpen);
-        assert_eq!(breaker.ask(later + SECOND, 9, PATIENCE, false), Passage::HalfOpen);
+        assert_eq!(breaker.ask(later, 7, LEASE, false), Passage::Trial);
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        assert_eq!(breaker.ask(later, 8, LEASE, false), Passage::HalfOpen);
+        assert_eq!(breaker.ask(later + SECOND, 9, LEASE, false), Passage::HalfOpen);
     }
 
     #[test]
     fn the_trial_decides() {
         let later = NOW + 5 * SECOND;
         let mut breaker = opened();
-        breaker.ask(later, 7, PATIENCE, false);
+        breaker.ask(later, 7, LEASE, false);
         assert!(breaker.record(&rule(), later, 7, later, false));
         assert_eq!(breaker, Breaker::default());
 
         let mut breaker = opened();
-        breaker.ask(later, 7, PATIENCE, false);
+        breaker.ask(later, 7, LEASE, false);
         assert!(breaker.record(&rule(), later, 7, later, true));
-        assert_eq!(breaker.ask(later + SECOND, 8, PATIENCE, false), Passage::Open(4 * SECOND));
+        assert_eq!(breaker.ask(later + SECOND, 8, LEASE, false), Passage::Open(4 * SECOND));
     }
 
     #[test]
     fn a_probe_from_before_it_opened_decides_nothing() {
         let mut breaker = opened();
         assert!(!breaker.record(&rule(), NOW, 1, NOW, false));
-        assert_eq!(breaker.position(), Position::Open);
+        assert_eq!(breaker.state(), BreakerState::Open);
     }
 
     #[test]
     fn a_trial_that_comes_to_no_end_makes_room_for_another() {
         let later = NOW + 5 * SECOND;
         let mut breaker = opened();
-        breaker.ask(later, 7, PATIENCE, false);
+        breaker.ask(later, 7, LEASE, false);
         assert!(!breaker.release(8));
         assert!(breaker.release(7));
-        assert_eq!(breaker.ask(later, 9, PATIENCE, false), Passage::Trial);
-        assert_eq!(breaker.ask(later + PATIENCE, 10, PATIENCE, false), Passage::Trial, "given up");
+        assert_eq!(breaker.ask(later, 9, LEASE, false), Passage::Trial);
+        assert_eq!(breaker.ask(later + LEASE, 10, LEASE, false), Passage::Trial, "given up");
     }
 
     #[test]
     fn a_trial_that_may_hang_is_not_waited_for_and_gives_way_to_one_that_cant() {
         let later = NOW + 5 * SECOND;
         let mut breaker = opened();
-        assert_eq!(breaker.ask(later, 7, PATIENCE, true), Passage::Trial);
-        assert_eq!(breaker.ask(later, 8, PATIENCE, true), Passage::HalfOpen);
-        assert_eq!(breaker.ask(later + SECOND, 9, PATIENCE, true), Passage::Trial);
-        assert_eq!(breaker.ask(later + SECOND, 10, PATIENCE, false), Passage::Trial);
-        assert_eq!(breaker.ask(later + SECOND, 11, PATIENCE, false), Passage::HalfOpen);
-        assert_eq!(breaker.ask(later + 2 * SECOND, 12, PATIENCE, true), Passage::HalfOpen);
+        assert_eq!(breaker.ask(later, 7, LEASE, true), Passage::Trial);
+        assert_eq!(breaker.ask(later, 8, LEASE, true), Passage::HalfOpen);
+        assert_eq!(breaker.ask(later + SECOND, 9, LEASE, true), Passage::Trial);
+        assert_eq!(breaker.ask(later + SECOND, 10, LEASE, false), Passage::Trial);
+        assert_eq!(breaker.ask(later + SECOND, 11, LEASE, false), Passage::HalfOpen);
+        assert_eq!(breaker.ask(later + 2 * SECOND, 12, LEASE, true), Passage::HalfOpen);
     }
 
     #[test]
     fn a_trial_that_nobody_waited_for_any_more_closes_it_and_doesnt_open_it() {
         let later = NOW + 5 * SECOND;
         let mut breaker = opened();
-        breaker.ask(later, 7, PATIENCE, true);
-        breaker.ask(later, 8, PATIENCE, false);
+        breaker.ask(later, 7, LEASE, true);
+        breaker.ask(later, 8, LEASE, false);
         assert!(!breaker.record(&rule(), later, 7, later, true));
         assert!(breaker.record(&rule(), later, 7, later, false));
         assert_eq!(breaker, Breaker::default());
         // But not where it was open anew in between.
         let mut breaker = opened();
-        breaker.ask(later, 7, PATIENCE, true);
-        breaker.ask(later, 8, PATIENCE, false);
+        breaker.ask(later, 7, LEASE, true);
+        breaker.ask(later, 8, LEASE, false);
         breaker.record(&rule(), later, 8, later, true);
         assert!(!breaker.record(&rule(), later + SECOND, 7, later, false));
     }
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn it_survives_shared_data() {
         let mut breaker = opened();
-        breaker.ask(NOW + 5 * SECOND, 7, PATIENCE, false);
+        breaker.ask(NOW + 5 * SECOND, 7, LEASE, false);
         for state in [Breaker::default(), opened(), breaker] {
             let mut encoder = Encoder::default();
             state.encode(&mut encoder);

@@ -182,7 +182,7 @@ impl LabelValue for CacheResult {
 }
 
 impl CacheEntry {
-    /// What becomes of a probe. To fetch the next answer it has `patience`
+    /// What becomes of a probe. To fetch the next answer it has `lease_for`
     /// nanoseconds.
     pub fn look(&mut self, rule: &CacheRule, now: Instant, token: u64, lease_for: Nanos) -> Lookup {
         if self.answer.as_ref().is_some_and(|answer| answer.age(now) < nanos(rule.ttl)) {

@@ -128,7 +128,7 @@ impl LabelValue for CloseResult {
 const LIST_AGAIN: Nanos = 10_000_000_000;
 
 impl Upstream {
-    /// Whether a probe asks; the one that tries has `patience` nanoseconds to come to an
+    /// Whether a probe asks; the one that tries has `lease_for` nanoseconds to come to an
     /// end.
     pub fn ask(&mut self, now: Instant, token: u64, lease_for: Nanos) -> CloseRequest {
         match self.stage {

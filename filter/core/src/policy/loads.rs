@@ -65,7 +65,7 @@ pub struct LoadResult {
 }
 
 /// How many loads a VM has seen of each plugin: those of the process, counted from
-/// where the VM joined in. A plugin is nobody's to make up but the operator's.
+/// where the VM joined in. Only the operator makes up plugins.
 #[derive(Debug, Default)]
 pub struct Seen(BTreeMap<String, u64>);
 

@@ -10,7 +10,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const SECOND: Nanos = 1_000_000_000;
 const NOW: Instant = Instant(1_000 * SECOND);
-const PATIENCE: Nanos = 3 * SECOND;
+const LEASE: Nanos = 3 * SECOND;
 
 fn rule() -> CacheRule {
     CacheRule { max_body: 64, ..CacheRule::default() }
@@ -28,7 +28,7 @@ fn answer(at: Instant) -> CachedResponse {
 }
 
 fn look(entry: &mut CacheEntry, now: Instant, token: u64) -> Lookup {
-    entry.look(&rule(), now, token, PATIENCE)
+    entry.look(&rule(), now, token, LEASE)
 }
 
 #[test]
@@ -74,17 +74,17 @@ fn a_refresh_that_is_released_goes_to_another() {
 fn a_refresh_whose_worker_is_gone_is_given_up() {
     let mut entry = CacheEntry::default();
     look(&mut entry, NOW, 1);
-    assert_eq!(look(&mut entry, NOW + PATIENCE - 1, 2), Lookup::Wait);
-    assert_eq!(look(&mut entry, NOW + PATIENCE, 3), Lookup::Refresh);
-    entry.keep(&rule(), 1, NOW, answer(NOW + PATIENCE));
-    assert_eq!(look(&mut entry, NOW + PATIENCE, 4), Lookup::Fresh, "a late answer is an answer");
+    assert_eq!(look(&mut entry, NOW + LEASE - 1, 2), Lookup::Wait);
+    assert_eq!(look(&mut entry, NOW + LEASE, 3), Lookup::Refresh);
+    entry.keep(&rule(), 1, NOW, answer(NOW + LEASE));
+    assert_eq!(look(&mut entry, NOW + LEASE, 4), Lookup::Fresh, "a late answer is an answer");
 }
 
 #[test]
 fn a_late_answer_does_not_push_out_a_newer_one() {
     let mut entry = CacheEntry::default();
     look(&mut entry, NOW, 1);
-    let later = NOW + PATIENCE;
+    let later = NOW + LEASE;
     look(&mut entry, later, 2);
     entry.keep(&rule(), 2, later, answer(later + 1));
     entry.keep(&rule(), 1, NOW, CachedResponse { status: 503, ..answer(later + 2) });
@@ -187,7 +187,7 @@ fn however_workers_race_one_refresh_is_under_way() {
                         });
                     if lookup == Ok(Lookup::Refresh) {
                         under_way.retain(|(_, until)| *until > now);
-                        under_way.push((token, now + PATIENCE));
+                        under_way.push((token, now + LEASE));
                     }
                 }
             }

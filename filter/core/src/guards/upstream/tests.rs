@@ -10,7 +10,7 @@ use crate::state::fake::FakeStore;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 const NOW: Instant = Instant(1_000_000_000_000);
-const PATIENCE: Nanos = 3_000_000_000;
+const LEASE: Nanos = 3_000_000_000;
 
 fn speaks_http1() -> Upstream {
     let mut upstream = Upstream::default();
@@ -20,13 +20,13 @@ fn speaks_http1() -> Upstream {
 
 fn announces() -> Upstream {
     let mut upstream = speaks_http1();
-    assert_eq!(upstream.ask(NOW, 1, PATIENCE), CloseRequest::Trial);
+    assert_eq!(upstream.ask(NOW, 1, LEASE), CloseRequest::Trial);
     assert!(upstream.record(CloseResult::Announced));
     upstream
 }
 
 fn asks(upstream: &mut Upstream) -> CloseRequest {
-    upstream.ask(NOW, 7, PATIENCE)
+    upstream.ask(NOW, 7, LEASE)
 }
 
 #[test]
@@ -37,15 +37,15 @@ fn nobody_asks_a_cluster_whose_protocol_nothing_has_shown() {
 #[test]
 fn one_probe_tries_and_the_others_go_without() {
     let mut upstream = speaks_http1();
-    assert_eq!(upstream.ask(NOW, 1, PATIENCE), CloseRequest::Trial);
-    assert_eq!(upstream.ask(NOW, 2, PATIENCE), CloseRequest::No);
-    assert_eq!(upstream.ask(NOW + PATIENCE, 3, PATIENCE), CloseRequest::Trial, "given up");
+    assert_eq!(upstream.ask(NOW, 1, LEASE), CloseRequest::Trial);
+    assert_eq!(upstream.ask(NOW, 2, LEASE), CloseRequest::No);
+    assert_eq!(upstream.ask(NOW + LEASE, 3, LEASE), CloseRequest::Trial, "given up");
 }
 
 #[test]
 fn a_trial_that_showed_nothing_is_made_again() {
     let mut upstream = speaks_http1();
-    upstream.ask(NOW, 1, PATIENCE);
+    upstream.ask(NOW, 1, LEASE);
     assert!(!upstream.release(2));
     assert!(upstream.release(1));
     assert_eq!(asks(&mut upstream), CloseRequest::Trial);
@@ -69,7 +69,7 @@ fn all_ask_while_the_close_is_announced_and_none_once_it_was_not() {
 fn a_trial_ends_it_when_it_is_a_protocol_error_or_not_announced() {
     for result in [CloseResult::ProtocolError, CloseResult::Unannounced] {
         let mut upstream = speaks_http1();
-        upstream.ask(NOW, 1, PATIENCE);
+        upstream.ask(NOW, 1, LEASE);
         assert!(upstream.record(result));
         assert_eq!(asks(&mut upstream), CloseRequest::No);
     }
