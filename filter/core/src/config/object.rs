@@ -26,13 +26,8 @@ impl<'a> Reader<'a> {
     /// An object that may hold these keys and no others.
     #[inline(never)]
     pub(super) fn object(&self, keys: &'static [Key]) -> Object<'a> {
-        if !self.is_object() {
-            self.wrong_type("an object");
-        }
-        for (place, (key, reader)) in self.entries().enumerate() {
-            if self.entries().take(place).any(|(earlier, _)| earlier == key) {
-                reader.error("stands here twice; keep one");
-            } else if !keys.iter().any(|known| known.name == key) {
+        for (key, reader) in self.members() {
+            if !keys.iter().any(|known| known.name == key) {
                 let known: Vec<&str> = keys.iter().map(|known| known.name).collect();
                 reader.error(unknown_key(key, &known));
             }

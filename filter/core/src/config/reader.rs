@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(never)]
-    pub(super) fn wrong_type(&self, wanted: &str) {
+    fn wrong_type(&self, wanted: &str) {
         self.error(format!("is {}; write {wanted}", self.json.kind()));
     }
 
@@ -258,7 +258,7 @@ impl<'a> Reader<'a> {
 
     /// The members of an object that names its keys itself, and must have some.
     pub(super) fn map(&self) -> Vec<(&'a str, Reader<'a>)> {
-        let members = self.members();
+        let members: Vec<_> = self.members().collect();
         if members.is_empty() && self.is_object() {
             self.error("is empty; name at least one, or leave the key out");
         }
@@ -266,19 +266,16 @@ impl<'a> Reader<'a> {
     }
 
     /// The members of an object, each once.
-    #[inline(never)]
-    fn members(&self) -> Vec<(&'a str, Reader<'a>)> {
+    pub(super) fn members(&self) -> impl Iterator<Item = (&'a str, Reader<'a>)> {
         if !self.is_object() {
             self.wrong_type("an object");
         }
-        let mut members: Vec<(&str, Reader<'_>)> = Vec::new();
-        for (key, reader) in self.entries() {
-            if members.iter().any(|(earlier, _)| *earlier == key) {
+        self.entries().enumerate().filter_map(|(place, (key, reader))| {
+            let is_twin = self.entries().take(place).any(|(earlier, _)| earlier == key);
+            if is_twin {
                 reader.error("stands here twice; keep one");
-            } else {
-                members.push((key, reader));
             }
-        }
-        members
+            (!is_twin).then_some((key, reader))
+        })
     }
 }
