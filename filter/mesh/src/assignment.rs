@@ -1,4 +1,4 @@
-//! What an Envoy is told of a service: a `ClusterLoadAssignment` over REST xDS.
+//! What an Envoy gets to know of a service: a `ClusterLoadAssignment` over REST xDS.
 //!
 //! <https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#rest-json-polling-subscriptions>
 

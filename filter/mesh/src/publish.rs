@@ -83,7 +83,9 @@ impl Refusals {
             return Client::Behind;
         };
         if version == present {
-            self.asked.remove(&key);
+            if let Some((_, times)) = self.asked.get_mut(&key) {
+                *times = 0;
+            }
             return Client::Current;
         }
         let version = fingerprint(version);
