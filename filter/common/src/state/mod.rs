@@ -8,6 +8,7 @@
 
 mod cell;
 mod codec;
+mod keeper;
 mod lease;
 mod notice;
 mod record;
@@ -16,6 +17,7 @@ pub mod sliding;
 
 pub use cell::{Cell, Cells, fingerprint, key};
 pub use codec::{Decoder, Encoder};
+pub use keeper::LeaseKeeper;
 pub use lease::Lease;
 pub use notice::Notice;
 pub use shared::Shared;

@@ -15,15 +15,15 @@ mod verdicts;
 mod watch;
 mod watches;
 
+use crate::base::jitter::Jitter;
 use crate::base::signals::Signals;
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::callout::{CallAnswer, CallToken, Caller, CheckResponse};
 use crate::evidence::Evidence;
 use crate::policy::loads::ConfigLoads;
-use crate::state::{Change, Context, Lease, SharedStore, update};
+use crate::state::{Context, LeaseKeeper, SharedStore};
 use poll::Poll;
 use polling::{Effect, Polling};
-use round::Jitter;
 use std::rc::Rc;
 use std::time::Duration;
 use watch::Watch;
@@ -32,14 +32,9 @@ use watch::Watch;
 #[derive(Debug)]
 pub struct Background {
     evidence: Rc<Evidence>,
-    /// Tells this VM's from all others of the process.
-    token: u64,
     polls: Vec<Poll>,
-    /// How long the lease lasts; 0 where there is nothing to ask.
-    lease: Nanos,
-    /// When the lease is looked at again.
-    look_at: Instant,
-    holds_lease: bool,
+    /// Whoever has it asks.
+    lease: LeaseKeeper,
     share_at: Instant,
     score_at: Instant,
     /// When the verdicts of the rules are looked at again.
@@ -65,12 +60,10 @@ impl Background {
         // While a Watch changes hands nobody hears it.
         let watches = polls.iter().any(|poll| poll.watch().is_some());
         let longest = if watches { LONGEST_WATCHED_LEASE } else { LONGEST_LEASE };
-        let lease = shortest.map_or(0, |it| (it / 2).clamp(SHORTEST_LEASE, longest));
+        let lease_for = shortest.map_or(0, |it| (it / 2).clamp(SHORTEST_LEASE, longest));
         Self {
             polls,
-            lease,
-            look_at: Instant::ZERO,
-            holds_lease: false,
+            lease: LeaseKeeper::new(token, lease_for),
             share_at: Instant::ZERO,
             score_at: Instant::ZERO,
             judge_at: Instant::ZERO,
@@ -79,7 +72,6 @@ impl Background {
             jitter: Jitter::new(token),
             signals: Signals::default(),
             evidence,
-            token,
         }
     }
 
@@ -97,9 +89,7 @@ impl Background {
             return;
         }
         self.give_up_late_calls(cx);
-        if self.look_at <= cx.now {
-            self.look_at_lease(cx);
-        }
+        self.lease.look(&self.evidence.gatherer, &mut self.jitter, cx);
         self.judge(cx);
         // One call in each callback: Envoy keeps what comes of it at once until the end
         // of the callback, and never gets over that where another call then leads back
@@ -113,9 +103,9 @@ impl Background {
     pub fn next_tick(&self, now: Instant) -> Option<Duration> {
         let sharing = self.evidence.counts_traffic().then_some(self.share_at);
         let score = self.evidence.score.as_ref().map(|_| self.score_at);
-        let lease = (!self.polls.is_empty()).then_some(self.look_at);
-        let polls = self.polls.iter().filter_map(|poll| poll.next(self.holds_lease));
-        let watches = self.polls.iter().filter(|_| self.holds_lease).filter_map(Poll::watch);
+        let lease = (!self.polls.is_empty()).then_some(self.lease.look_at());
+        let polls = self.polls.iter().filter_map(|poll| poll.next(self.lease.is_held()));
+        let watches = self.polls.iter().filter(|_| self.lease.is_held()).filter_map(Poll::watch);
         let next = sharing.into_iter().chain(score).chain(lease).chain(self.next_judging());
         let next = next.chain(polls).chain(watches.filter_map(Watch::due)).min()?;
         Some(Duration::from_nanos(next.since(now)))
@@ -126,28 +116,11 @@ impl Background {
         std::mem::take(&mut self.signals)
     }
 
-    fn look_at_lease(&mut self, cx: Context<'_, impl SharedStore>) {
-        let (token, length) = (self.token, self.lease);
-        let held = update::<Lease, _>(cx, &self.evidence.gatherer, |lease| {
-            let free = lease.belongs_to(token) || !lease.is_held(cx.now);
-            if free {
-                lease.grant(token, cx.now, length);
-            }
-            Change::write_if(free, (free, lease.until()))
-        });
-        let (holds, until) = held.unwrap_or((false, cx.now + length));
-        self.holds_lease = holds;
-        // Its holder renews it at half time; the others come a little after its end,
-        // each at a moment of its own.
-        self.look_at =
-            if holds { cx.now + length / 2 } else { until + self.jitter.below(length / 10) };
-    }
-
     /// Sends the first poll that is due, by turns; `false` where none is.
     fn ask_one(&mut self, caller: &impl Caller, cx: Context<'_, impl SharedStore>) -> bool {
         let count = self.polls.len();
         let mut places =
-            (self.turn..count).chain(0..self.turn.min(count)).take_while(|_| self.holds_lease);
+            (self.turn..count).chain(0..self.turn.min(count)).take_while(|_| self.lease.is_held());
         let jitter = &mut self.jitter;
         let due = places
             .find(|place| self.polls.get_mut(*place).is_some_and(|poll| poll.claim(jitter, cx)));

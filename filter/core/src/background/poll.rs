@@ -3,8 +3,9 @@
 use super::admin::PolledAdmin;
 use super::check::PolledCheck;
 use super::polling::{Effect, Polling};
-use super::round::{self, Jitter, Round};
+use super::round::{self, Round};
 use super::watch::Watch;
+use crate::base::jitter::Jitter;
 use crate::base::signals::Signals;
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::callout::{CallAnswer, CallRefusal, CallToken, Caller, CheckResponse, HttpCall};

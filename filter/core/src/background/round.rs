@@ -70,22 +70,3 @@ impl State for Round {
         Some(Self { due: from.instant()? })
     }
 }
-
-/// Numbers that spread moments: xorshift, 64 bits
-/// (<https://www.jstatsoft.org/article/view/v008i14>).
-#[derive(Debug)]
-pub(super) struct Jitter(u64);
-
-impl Jitter {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed | 1) // It must not be 0.
-    }
-
-    /// A number below `limit`; 0 where that is 0.
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.checked_rem(limit).unwrap_or_default()
-    }
-}

@@ -13,8 +13,8 @@ use crate::guards::upstream::{CloseRequest, Upstream};
 use crate::http::request::ResponseHead;
 use crate::policy::Policy;
 use crate::policy::loads::Seen;
-use crate::state::Context;
 use crate::state::fake::FakeStore;
+use crate::state::{Cells, Change, update};
 use std::cell::{Cell, RefCell};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -232,7 +232,7 @@ impl Process {
 
     /// The VM that has asked.
     fn holder(&self) -> usize {
-        let holds = |vm: &Option<Vm>| vm.as_ref().is_some_and(|vm| vm.background.holds_lease);
+        let holds = |vm: &Option<Vm>| vm.as_ref().is_some_and(|vm| vm.background.lease.is_held());
         let holders: Vec<usize> =
             (0..self.vms.len()).filter(|place| holds(&self.vms[*place])).collect();
         assert_eq!(holders.len(), 1, "{holders:?}");
@@ -328,8 +328,11 @@ fn a_vm_that_lost_the_lease_without_knowing_does_not_ask_twice() {
     let mut process = Process::new(CHECK, 2);
     process.run(5 * SECOND);
     for vm in process.vms.iter_mut().flatten() {
-        vm.background.holds_lease = true;
-        vm.background.look_at = process.now + SECOND;
+        // It believes so: it has looked at another.
+        let mut lease = LeaseKeeper::new(1, 2 * SECOND);
+        let cx = Context::at(&process.store, process.now);
+        lease.look(&Cells::new("other".into(), 0).scope(&[]), &mut Jitter::new(1), cx);
+        vm.background.lease = lease;
     }
     process.run(SECOND);
     assert!(process.gaps().into_iter().min() >= Some(890 * MS));

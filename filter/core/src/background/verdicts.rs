@@ -18,7 +18,7 @@ const MOST_REASONS: usize = 3;
 impl Background {
     /// When they are looked at next; `None` where there are none, or another VM does it.
     pub(super) fn next_judging(&self) -> Option<Instant> {
-        let judges = self.polls.is_empty() || self.holds_lease;
+        let judges = self.polls.is_empty() || self.lease.is_held();
         (judges && !self.evidence.rules.is_empty()).then_some(self.judge_at)
     }
 

@@ -4,7 +4,7 @@
 //! Checks of the same rule go on beside it, for a process that hangs and a host
 //! that vanished are as quiet as one that is well.
 
-use super::round::Jitter;
+use crate::base::jitter::Jitter;
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::callout::{Caller, StreamToken, WatchCall, own_words};
 use crate::facts::check::{CheckCall, CheckRule};

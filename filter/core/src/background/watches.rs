@@ -19,7 +19,7 @@ impl Background {
     /// Opens one that is to be opened; gives up all where another VM has the lease.
     pub(super) fn tend_watches(&mut self, caller: &impl Caller, now: Instant) {
         for watch in self.polls.iter_mut().filter_map(Poll::watch_mut) {
-            if self.holds_lease {
+            if self.lease.is_held() {
                 if watch.open(caller, &mut self.jitter, now) {
                     return;
                 }
