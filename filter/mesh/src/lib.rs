@@ -11,6 +11,7 @@
 
 pub mod api;
 pub mod arrivals;
+pub mod asking;
 pub mod assignment;
 pub mod changes;
 pub mod event;
