@@ -17,15 +17,16 @@ pub struct Tools {
     python: PathBuf,
     grpc_health_probe: PathBuf,
     module: PathBuf,
+    hub_module: PathBuf,
     prometheus: PathBuf,
     clock: PathBuf,
 }
 
 impl Tools {
     /// The tools named by `HEARTBEAT_ENVOY`, `HEARTBEAT_PYTHON`,
-    /// `HEARTBEAT_GRPC_HEALTH_PROBE`, `HEARTBEAT_MODULE`, `HEARTBEAT_CLOCK` and
-    /// `HEARTBEAT_PROMETHEUS` (a folder), or else where `make` puts them. `testbed` is this crate's own binary,
-    /// which runs the application.
+    /// `HEARTBEAT_GRPC_HEALTH_PROBE`, `HEARTBEAT_MODULE`, `HEARTBEAT_HUB_MODULE`,
+    /// `HEARTBEAT_CLOCK` and `HEARTBEAT_PROMETHEUS` (a folder), or else where `make` puts
+    /// them. `testbed` is this crate's own binary, which runs the application.
     pub fn from_env(testbed: impl Into<PathBuf>) -> Self {
         Self {
             testbed: testbed.into(),
@@ -36,6 +37,7 @@ impl Tools {
                 ".tools/bin/grpc_health_probe",
             ),
             module: locate("HEARTBEAT_MODULE", "dist/heartbeat_filter.wasm"),
+            hub_module: locate("HEARTBEAT_HUB_MODULE", "dist/heartbeat_hub.wasm"),
             prometheus: locate("HEARTBEAT_PROMETHEUS", ".tools/bin"),
             clock: locate("HEARTBEAT_CLOCK", ".tools/lib/clock.so"),
         }
@@ -67,6 +69,11 @@ impl Tools {
     /// The filter.
     pub fn module(&self) -> Result<&Path> {
         existing(&self.module, "module", "HEARTBEAT_MODULE")
+    }
+
+    /// The hub.
+    pub fn hub_module(&self) -> Result<&Path> {
+        existing(&self.hub_module, "hub's module", "HEARTBEAT_HUB_MODULE")
     }
 
     /// One of Prometheus's programs: `prometheus`, `promtool` or `amtool`.

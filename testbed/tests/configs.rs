@@ -1,5 +1,5 @@
 //! Holds everything in `envoy-config` against the real thing: Envoy, of every version that
-//! is supported, loads every static configuration and every EnvoyFilter, with the module;
+//! is supported, loads every static configuration and every EnvoyFilter, with its module;
 //! every Kubernetes resource is as the schema of its kind says; the module takes every
 //! configuration that one brings.
 
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
+use testbed::client::tls::Authority;
 use testbed::envoy::{EnvoyBuilder, PluginConfig};
 use testbed::manifest::Manifest;
 use testbed::tools::{self, OLDER_ENVOYS, Tools};
@@ -33,7 +34,7 @@ fn all(tools: &Arc<Tools>) -> Result<Vec<Trial>> {
         let tools = Arc::new(tools.with_envoy(version));
         trials.extend(in_envoy(&tools, &format!("envoy_{}::", version.replace('.', "_")))?);
     }
-    for path in shipped("istio")?.into_iter().chain(shipped("gateway")?) {
+    for path in resources()? {
         let manifests =
             Manifest::read(&path).with_context(|| format!("can't read {}", path.display()))?;
         trials.extend(manifests.into_iter().flat_map(|manifest| of_manifest(manifest, tools)));
@@ -46,15 +47,15 @@ fn all(tools: &Arc<Tools>) -> Result<Vec<Trial>> {
 /// Everything that an Envoy can load.
 fn in_envoy(tools: &Arc<Tools>, prefix: &str) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
-    for path in shipped("static")? {
-        let (name, tools) = (format!("{prefix}{}", stem(&path)), tools.clone());
-        trials.push(trial(name, move || EnvoyBuilder::new(&tools, &path)?.validate()));
+    for path in statics()? {
+        let (name, tools) = (format!("{prefix}{}", named(&path)), tools.clone());
+        trials.push(trial(name, move || validate(&path, &tools)));
     }
-    for path in shipped("istio")? {
+    for path in resources()? {
         let kinds = ["EnvoyFilter", "Telemetry"];
         let manifests = Manifest::read(&path)?;
         if manifests.iter().any(|manifest| kinds.contains(&manifest.kind())) {
-            let (name, tools) = (format!("{prefix}{}::in_envoy", stem(&path)), tools.clone());
+            let (name, tools) = (format!("{prefix}{}::in_envoy", named(&path)), tools.clone());
             trials.push(trial(name, move || validate_in_envoy(&path, &tools)));
         }
     }
@@ -88,8 +89,29 @@ fn trial(name: String, check: impl FnOnce() -> Result<()> + Send + 'static) -> T
     Trial::test(name, move || check().map_err(|error| Failed::from(format!("{error:#}"))))
 }
 
-fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+/// The file without its ending; those of the hub say that they are.
+fn named(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    if path.parent().is_some_and(|folder| folder.ends_with("mesh")) {
+        return format!("mesh::{stem}");
+    }
+    stem.into_owned()
+}
+
+/// What an Envoy is started with.
+fn statics() -> Result<Vec<PathBuf>> {
+    let mut all = shipped("mesh")?;
+    all.retain(|path| Manifest::read(path).is_err());
+    ensure!(!all.is_empty(), "the hub's configurations are no configurations of Envoy any more");
+    Ok(shipped("static")?.into_iter().chain(all).collect())
+}
+
+/// What Kubernetes takes.
+fn resources() -> Result<Vec<PathBuf>> {
+    let statics = statics()?;
+    let folders = ["istio", "gateway", "mesh"].map(shipped);
+    let all = folders.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten();
+    Ok(all.filter(|path| !statics.contains(path)).collect())
 }
 
 fn shipped(directory: &str) -> Result<Vec<PathBuf>> {
@@ -107,6 +129,17 @@ fn shipped(directory: &str) -> Result<Vec<PathBuf>> {
 
 fn stock() -> PathBuf {
     tools::envoy_configs().join("static/envoy.yaml")
+}
+
+/// It names files below /etc/envoy/tls that any certificate can stand for here.
+fn validate(path: &Path, tools: &Tools) -> Result<()> {
+    let authority = Authority::new()?;
+    let files = [("ca", "ca"), ("cert", "server.cert"), ("key", "server.key")];
+    let builder = EnvoyBuilder::new(tools, path)?;
+    let builder = files.iter().fold(builder, |builder, (named, file)| {
+        builder.file(&format!("/etc/envoy/tls/{named}.pem"), &authority.path(file))
+    });
+    builder.validate()
 }
 
 fn validate_in_envoy(path: &Path, tools: &Tools) -> Result<()> {

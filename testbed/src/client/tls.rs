@@ -70,29 +70,40 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        let key = KeyPair::generate()?;
-        let mut params = blank_params();
-        params.subject_alt_names = vec![SanType::DnsName(SERVER.try_into()?)];
-        let server = params.signed_by(&key, &issuer)?;
-
         let home = tempfile::Builder::new().prefix("testbed-tls-").tempdir()?;
         let authority = Self { issuer, home };
-        for (name, text) in [
-            ("ca", authority.issuer.pem()),
-            ("server.cert", server.pem()),
-            ("server.key", key.serialize_pem()),
-        ] {
-            let path = authority.path(name);
-            std::fs::write(&path, text)
-                .with_context(|| format!("can't write {}", path.display()))?;
-        }
+        authority.write("ca", &authority.issuer.pem())?;
+        authority.certify("server", &[SERVER])?;
         Ok(authority)
     }
 
     /// The file with the authority's certificate (`ca`), or the server's
-    /// (`server.cert`), or its key (`server.key`).
+    /// (`server.cert`), or its key (`server.key`), and those of whom else it has
+    /// [certified](Self::certify).
     pub fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(format!("{name}.pem"))
+    }
+
+    /// Certifies whoever has these names: hosts, and URIs where they have a colon. What it
+    /// shows is in the files `name.cert` and `name.key`, too.
+    pub fn certify(&self, name: &str, subject: &[&str]) -> Result<Shown> {
+        let san = |name: &&str| -> Result<SanType> {
+            let text = Ia5String::try_from(*name)?;
+            Ok(if name.contains(':') { SanType::URI(text) } else { SanType::DnsName(text) })
+        };
+        let mut params = blank_params();
+        params.subject_alt_names = subject.iter().map(san).collect::<Result<_>>()?;
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?.pem();
+        let shown = Shown { certificate, key: key.serialize_pem() };
+        self.write(&format!("{name}.cert"), &shown.certificate)?;
+        self.write(&format!("{name}.key"), &shown.key)?;
+        Ok(shown)
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.path(name);
+        std::fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))
     }
 
     /// TLS as `identity`, with a certificate by this authority.

@@ -16,16 +16,15 @@ const SELF: &str = "self";
 /// Moves every listener to the loopback interface, the first one to `port` and
 /// the others to free ports; returns their names, in order. Port 0 is a free one.
 /// Endpoints whose host name is a listener's, or `self` for the first one, lead
-/// there: to a port of `choose`, as Envoy must know it beforehand.
+/// there, and so do those whose address is the one that the listener had: to a port of
+/// `choose`, as Envoy must know it beforehand.
 pub fn move_listeners(
     config: &mut Value,
     mut port: u16,
     choose: impl Fn() -> Result<u16>,
 ) -> Result<Vec<String>> {
     let mut hosts = BTreeSet::new();
-    each_endpoint(config, &mut |_, socket| {
-        hosts.extend(socket["address"].as_str().map(str::to_owned));
-    });
+    each_endpoint(config, &mut |_, socket| hosts.extend(names_of(socket)));
     let (mut names, mut homes) = (Vec::new(), BTreeMap::new());
     let listeners = config.pointer_mut("/static_resources/listeners").and_then(Value::as_array_mut);
     for listener in listeners.into_iter().flatten() {
@@ -39,8 +38,12 @@ pub fn move_listeners(
         let generated = format!("listener_{}", names.len());
         let name = listener["name"].as_str().map_or(generated, str::to_owned);
         let first = names.is_empty().then_some(SELF);
-        let called: Vec<_> =
-            first.into_iter().chain([&*name]).filter(|name| hosts.contains(*name)).collect();
+        let [_, shipped] = names_of(socket);
+        let called: Vec<_> = first
+            .into_iter()
+            .chain([&*name, &*shipped])
+            .filter(|name| hosts.contains(*name))
+            .collect();
         let mut port = std::mem::take(&mut port);
         if !called.is_empty() && port == 0 {
             port = choose()?;
@@ -52,11 +55,17 @@ pub fn move_listeners(
         names.push(name);
     }
     each_endpoint(config, &mut |_, socket| {
-        if let Some(home) = socket["address"].as_str().and_then(|host| homes.get(host)) {
+        if let Some(home) = names_of(socket).iter().find_map(|name| homes.get(name)) {
             *socket = socket_address(*home);
         }
     });
     Ok(names)
+}
+
+/// What a listener at this socket may be called: the host, and the host with the port.
+fn names_of(socket: &Value) -> [String; 2] {
+    let host = socket["address"].as_str().unwrap_or_default();
+    [host.to_owned(), format!("{host}:{}", socket["port_value"])]
 }
 
 /// Moves the admin interface, and the clusters that lead to it, to `address`.
@@ -228,6 +237,18 @@ mod tests {
         };
         assert_eq!(*address(0), json!({ "address": "127.0.0.1", "port_value": 7 }));
         assert_eq!(*address(2), json!({ "address": "::1", "port_value": 0 }));
+    }
+
+    #[test]
+    fn endpoints_follow_the_listener_whose_address_they_have() {
+        let mut config = config();
+        for (cluster, port) in [(0, 10_001), (1, 10_002)] {
+            config["static_resources"]["clusters"][cluster]["lb"][0]["endpoint"]["address"]["socket_address"] =
+                json!({ "address": "::1", "port_value": port });
+        }
+        move_listeners(&mut config, 0, || Ok(9)).unwrap();
+        assert_eq!(*endpoint(&config, 0), json!({ "address": "::1", "port_value": 9 }));
+        assert_eq!(endpoint(&config, 1)["port_value"], 10_002);
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub struct EnvoyBuilder {
     pub(super) config: Value,
     pub(super) destinations: BTreeMap<String, SocketAddr>,
     modules: BTreeMap<String, PathBuf>,
+    files: Vec<(String, PathBuf)>,
     workers: usize,
     log_level: String,
     dynamic: bool,
@@ -62,6 +63,7 @@ impl EnvoyBuilder {
             config,
             destinations: BTreeMap::new(),
             modules: BTreeMap::new(),
+            files: vec![],
             workers: 2,
             log_level: "info".into(),
             dynamic: false,
@@ -114,7 +116,8 @@ impl EnvoyBuilder {
 
     /// Points the cluster `name`, and every endpoint with this host name, at
     /// `address`. The host name `admin` leads to Envoy's own admin interface,
-    /// `self` to its first listener, and a listener's name to that one.
+    /// `self` to its first listener, and a listener's name to that one, as does the
+    /// address that the configuration has it listen on.
     pub fn destination(mut self, name: &str, address: SocketAddr) -> Self {
         self.destinations.insert(name.into(), address);
         self
@@ -123,6 +126,12 @@ impl EnvoyBuilder {
     /// Has the plugin called `name` run another module than the one at hand.
     pub fn module_of(mut self, name: &str, module: &Path) -> Self {
         self.modules.insert(name.into(), module.into());
+        self
+    }
+
+    /// Puts the file at `path` in the place of the one that the configuration calls `named`.
+    pub fn file(mut self, named: &str, path: &Path) -> Self {
+        self.files.push((named.into(), path.into()));
         self
     }
 
@@ -204,9 +213,14 @@ impl EnvoyBuilder {
     }
 
     fn prepare(mut self, home: &TempDir, admin: SocketAddr) -> Result<Prepared> {
-        if config::has_plugin(&mut self.config) {
-            config::set_module(&mut self.config, self.tools.module()?, &self.modules);
-        }
+        config::set_modules(&mut self.config, |name, shipped| {
+            if let Some(other) = self.modules.get(name) {
+                return Ok(other.clone());
+            }
+            let hub = shipped.ends_with("heartbeat_hub.wasm");
+            if hub { self.tools.hub_module() } else { self.tools.module() }.map(Path::to_owned)
+        })?;
+        config::set_files(&mut self.config, &self.files);
         self.destinations.insert("admin".into(), admin);
         addresses::set_endpoints(&mut self.config, &self.destinations);
         addresses::move_admin(&mut self.config, admin);

@@ -1,8 +1,8 @@
 //! Edits of the filters in an Envoy configuration, which is plain JSON here.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::merge::merge;
@@ -20,22 +20,35 @@ pub enum PluginConfig {
     Text(String),
 }
 
-/// Points every Wasm plugin at `module`, or at that of `others` which has its name.
-pub fn set_module(config: &mut Value, module: &Path, others: &BTreeMap<String, PathBuf>) {
+/// Points every Wasm plugin at the module that `module` says, which is told the plugin's
+/// name and the file that the configuration has it in.
+pub fn set_modules(
+    config: &mut Value,
+    module: impl Fn(&str, &Path) -> Result<PathBuf>,
+) -> Result<()> {
+    let mut result = Ok(());
     each_plugin(config, &mut |plugin| {
-        let other = plugin.get("name").and_then(|name| others.get(name.as_str()?));
-        let module = other.map_or(module, PathBuf::as_path).to_string_lossy();
+        let name = plugin["name"].as_str().unwrap_or_default().to_owned();
         if let Some(local) = plugin.pointer_mut("/vm_config/code/local") {
-            *local = json!({ "filename": module });
+            let shipped = PathBuf::from(local["filename"].as_str().unwrap_or_default());
+            match module(&name, &shipped) {
+                Ok(module) => *local = json!({ "filename": module.to_string_lossy() }),
+                Err(error) => result = Err(error),
+            }
         }
     });
+    result
 }
 
-/// Whether any Wasm plugin is loaded.
-pub fn has_plugin(config: &mut Value) -> bool {
-    let mut found = false;
-    each_plugin(config, &mut |_| found = true);
-    found
+/// Puts other files in the place of those that the configuration names.
+pub fn set_files(config: &mut Value, files: &[(String, PathBuf)]) {
+    each_object(config, &mut |object| {
+        if let Some(name) = object.get_mut("filename")
+            && let Some((_, path)) = files.iter().find(|(named, _)| name == named)
+        {
+            *name = json!(path.to_string_lossy());
+        }
+    });
 }
 
 /// Configures every Wasm plugin.
@@ -147,7 +160,11 @@ mod tests {
             "config": { "vm_config": { "code": { "local": { "filename": "old" } } },
                         "configuration": { "value": "old" } },
         } }] } });
-        set_module(&mut config, Path::new("new.wasm"), &BTreeMap::new());
+        let new = |name: &str, shipped: &Path| {
+            assert_eq!((name, shipped), ("", Path::new("old")));
+            Ok("new.wasm".into())
+        };
+        set_modules(&mut config, new).unwrap();
         set_plugin_config(&mut config, &PluginConfig::Text("{}".into()));
         merge_hcm(&mut config, &json!({ "b": 2 }));
         let hcm = config["static_resources"]["listeners"][0]["filter"].clone();
@@ -158,7 +175,15 @@ mod tests {
         set_plugin_config(&mut config, &PluginConfig::Absent);
         let plugin = &config["static_resources"]["listeners"][0]["filter"]["config"];
         assert!(plugin.get("configuration").is_none());
-        assert!(has_plugin(&mut config));
+        assert!(set_modules(&mut config, |_, _| anyhow::bail!("there is none")).is_err());
+    }
+
+    #[test]
+    fn files_take_the_place_of_those_that_are_named() {
+        let mut config = json!({ "a": [{ "filename": "/x" }, { "filename": "/y" }], "b": "/x" });
+        set_files(&mut config, &[("/x".into(), "/here".into())]);
+        let replaced = json!({ "a": [{ "filename": "/here" }, { "filename": "/y" }], "b": "/x" });
+        assert_eq!(config, replaced);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
+use super::merge::merge;
+
 /// Where the HTTP connection manager of the first listener is, which stands for the
 /// sidecar's inbound ones.
 const INBOUND: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
@@ -13,6 +15,7 @@ pub fn apply(config: &mut Value, resource: &Value) -> Result<()> {
     match resource["kind"].as_str().unwrap_or_default() {
         "EnvoyFilter" => apply_envoy_filter(config, resource),
         "Telemetry" => apply_telemetry(config, resource),
+        "ServiceEntry" => apply_service_entry(config, resource),
         kind => bail!("nothing here knows what Istio makes of a {kind:?}"),
     }
 }
@@ -26,6 +29,11 @@ fn apply_envoy_filter(config: &mut Value, filter: &Value) -> Result<()> {
         match (to, patch["patch"]["operation"].as_str().unwrap_or_default()) {
             ("LISTENER", "ADD") => items(config, "/static_resources/listeners")?.push(value),
             ("CLUSTER", "ADD") => items(config, "/static_resources/clusters")?.push(value),
+            ("CLUSTER", "MERGE") => {
+                let service = patch.pointer("/match/cluster/service").and_then(Value::as_str);
+                merge_clusters(config, service.context("a patch of every cluster")?, &value)?;
+            }
+            ("BOOTSTRAP", "MERGE") => merge_bootstrap(config, &value)?,
             ("EXTENSION_CONFIG", "ADD") => extensions.push(value),
             ("HTTP_FILTER", "INSERT_FIRST") => {
                 items(config, &format!("{INBOUND}/http_filters"))?.insert(0, value);
@@ -56,6 +64,67 @@ fn deliver(config: &mut Value, mut extension: Value) -> Result<()> {
         }
     }
     ensure!(asked, "no filter asks for the EXTENSION_CONFIG {}", extension["name"]);
+    Ok(())
+}
+
+/// Adds the clusters that a sidecar gets for a service whose endpoints istiod knows.
+fn apply_service_entry(config: &mut Value, entry: &Value) -> Result<()> {
+    let spec = &entry["spec"];
+    ensure!(spec["resolution"] == "STATIC", "nothing here knows this resolution");
+    let hosts = spec["hosts"].as_array().context("no hosts")?;
+    for host in hosts.iter().filter_map(Value::as_str) {
+        for port in spec["ports"].as_array().context("no ports")? {
+            let name = format!("outbound|{}||{host}", port["number"]);
+            let source =
+                json!({ "ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3" });
+            items(config, "/static_resources/clusters")?.push(json!({
+                "name": name, "type": "EDS", "connect_timeout": "10s",
+                "eds_cluster_config": { "eds_config": source, "service_name": name },
+            }));
+        }
+    }
+    Ok(())
+}
+
+/// Merges into the clusters of a service.
+fn merge_clusters(config: &mut Value, service: &str, patch: &Value) -> Result<()> {
+    let mut found = false;
+    for cluster in items(config, "/static_resources/clusters")? {
+        if cluster["name"].as_str().is_some_and(|name| name.ends_with(&format!("||{service}"))) {
+            merge(cluster, patch);
+            found = true;
+            // Protobuf has only one of them, the last.
+            let source = cluster.pointer_mut("/eds_cluster_config/eds_config");
+            if let Some(source) = source.and_then(Value::as_object_mut)
+                && source.contains_key("api_config_source")
+            {
+                source.remove("ads");
+            }
+        }
+    }
+    ensure!(found, "there is no cluster of {service}");
+    Ok(())
+}
+
+/// Adds clusters and listeners to a bootstrap that knows the agent's socket, as Istio's does.
+fn merge_bootstrap(config: &mut Value, patch: &Value) -> Result<()> {
+    let resources = patch["static_resources"].as_object().context("no static_resources")?;
+    ensure!(patch.as_object().is_some_and(|patch| patch.len() == 1), "more than that");
+    for (kind, added) in resources {
+        let added = added.as_array().with_context(|| format!("{kind} is no list"))?;
+        items(config, &format!("/static_resources/{kind}"))?.extend(added.iter().cloned());
+    }
+    let pipe =
+        json!({ "address": { "pipe": { "path": "var/run/secrets/workload-spiffe-uds/socket" } } });
+    items(config, "/static_resources/clusters")?.push(json!({
+        "name": "sds-grpc", "type": "STATIC", "connect_timeout": "1s",
+        "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": { "http2_protocol_options": {} },
+        } },
+        "load_assignment": { "cluster_name": "sds-grpc",
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": pipe }] }] },
+    }));
     Ok(())
 }
 
@@ -144,9 +213,45 @@ mod tests {
     }
 
     #[test]
+    fn a_bootstrap_gets_more_clusters_and_listeners() {
+        let mut config = inbound();
+        config["static_resources"]["clusters"] = json!([{ "name": "old" }]);
+        let new = json!([{ "name": "new" }]);
+        let added = json!({ "static_resources": { "clusters": new, "listeners": new } });
+        apply(&mut config, &filter(&[("BOOTSTRAP", "MERGE", added)])).unwrap();
+        let names = |kind: &str| {
+            let all = config["static_resources"][kind].as_array().unwrap();
+            all.iter().map(|it| it["name"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names("clusters"), ["old", "new", "sds-grpc"]);
+        assert_eq!(names("listeners"), [json!(null), json!("new")]);
+        let odd = filter(&[("BOOTSTRAP", "MERGE", json!({ "static_resources": {}, "node": {} }))]);
+        assert!(apply(&mut config, &odd).is_err());
+    }
+
+    #[test]
+    fn a_service_asks_elsewhere_for_its_endpoints() {
+        let spec = json!({ "hosts": ["a.b"], "resolution": "STATIC", "ports": [{ "number": 80 }] });
+        let entry = json!({ "kind": "ServiceEntry", "spec": spec });
+        let mut config = json!({ "static_resources": { "clusters": [] } });
+        apply(&mut config, &entry).unwrap();
+        let source = json!({ "eds_cluster_config": { "eds_config": { "api_config_source": 1 } } });
+        let mut patch = filter(&[("CLUSTER", "MERGE", source)]);
+        patch["spec"]["configPatches"][0]["match"] = json!({ "cluster": { "service": "a.b" } });
+        apply(&mut config, &patch).unwrap();
+        let cluster = &config["static_resources"]["clusters"][0];
+        assert_eq!(cluster["name"], "outbound|80||a.b");
+        let source = &cluster["eds_cluster_config"]["eds_config"];
+        assert_eq!((&source["api_config_source"], source.get("ads")), (&json!(1), None));
+        patch["spec"]["configPatches"][0]["match"] = json!({ "cluster": { "service": "c.d" } });
+        assert!(apply(&mut config, &patch).is_err(), "of a service that isn't there");
+    }
+
+    #[test]
     fn what_nothing_here_knows_is_an_error() {
-        let error = apply(&mut json!({}), &filter(&[("CLUSTER", "MERGE", json!({}))])).unwrap_err();
-        assert!(error.to_string().contains("MERGE of CLUSTER"));
+        let error =
+            apply(&mut json!({}), &filter(&[("LISTENER", "MERGE", json!({}))])).unwrap_err();
+        assert!(error.to_string().contains("MERGE of LISTENER"));
         for wrong in [json!({}), json!({ "kind": "EnvoyFilter" }), json!({ "kind": "Telemetry" })] {
             assert!(apply(&mut inbound(), &wrong).is_err(), "{wrong}");
         }
