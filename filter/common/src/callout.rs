@@ -1,11 +1,14 @@
 //! Calls of the proxy's own, through one of Envoy's clusters.
 
 mod grpc;
+mod periodic;
+mod watch;
 
-pub use grpc::UNREADABLE;
-pub use grpc::{StreamToken, WatchCall};
+pub use grpc::{StreamToken, UNREADABLE, WatchCall};
+pub use periodic::{Answered, Lateness, PeriodicCall, wait_limit};
+pub use watch::{Closed, Ended, Watch};
 
-use crate::grpc::ServingStatus;
+use crate::grpc::{CHECK_PATH, ServingStatus, framed, request};
 use crate::http::classify::GATEWAY_TIMEOUT;
 use crate::http::headers::{STATUS_CODE, UPSTREAM_SERVICE_TIME};
 use crate::http::request::ResponseHead;
@@ -26,6 +29,30 @@ pub struct HttpCall {
     pub probe: Option<String>,
     /// When Envoy gives up.
     pub timeout: Duration,
+}
+
+impl HttpCall {
+    /// A GET of the proxy's own.
+    pub fn get(cluster: &str, host: &str, path: &str, timeout: Duration) -> Self {
+        Self::new(cluster, host, path, None, timeout)
+    }
+
+    /// A Check of a service, with this `:authority`.
+    pub fn check(cluster: &str, authority: &str, service: &str, timeout: Duration) -> Self {
+        Self::new(cluster, authority, CHECK_PATH, Some(framed(&request(service))), timeout)
+    }
+
+    #[inline(never)]
+    fn new(
+        cluster: &str,
+        host: &str,
+        path: &str,
+        grpc: Option<Vec<u8>>,
+        timeout: Duration,
+    ) -> Self {
+        let [cluster, host, path] = [cluster, host, path].map(str::to_owned);
+        Self { cluster, host, path, grpc, probe: None, timeout }
+    }
 }
 
 /// Tells a call from all others of its VM.
@@ -124,6 +151,16 @@ impl CheckResponse {
         }
     }
 
+    /// Why it says nothing of health; empty where it does, and of a time-out.
+    pub fn failure(&self) -> String {
+        match self {
+            Self::Answer(_) | Self::Health(_) | Self::Timeout => String::new(),
+            Self::Nothing(reason) | Self::Unclear(reason) => reason.clone(),
+            Self::Refused(refusal) => refusal.reason().to_owned(),
+            Self::TooLarge(size) => format!("the answer is too large: {size} bytes"),
+        }
+    }
+
     fn of_get(answer: &impl CallAnswer, status: u16) -> Self {
         // The router puts this header on every answer of an upstream host.
         if answer.header(UPSTREAM_SERVICE_TIME).is_some() || status < 500 {
@@ -179,3 +216,6 @@ const REASONS: [(&str, &str); 7] = [
     ("overflow", "the cluster's circuit breaker is open"),
     ("protocol error", "the answer breaks the protocol"),
 ];
+
+#[cfg(any(test, feature = "fakes"))]
+pub mod fake;

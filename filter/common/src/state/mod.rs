@@ -12,6 +12,7 @@ mod keeper;
 mod lease;
 mod notice;
 mod record;
+mod round;
 mod shared;
 pub mod sliding;
 
@@ -20,6 +21,7 @@ pub use codec::{Decoder, Encoder};
 pub use keeper::LeaseKeeper;
 pub use lease::Lease;
 pub use notice::Notice;
+pub use round::Round;
 pub use shared::Shared;
 
 use crate::base::time::Instant;

@@ -24,14 +24,7 @@ impl PolledAdmin {
 
     pub(super) fn call(&self) -> HttpCall {
         let Admin { rule, path, .. } = &*self.admin;
-        HttpCall {
-            cluster: rule.cluster.clone(),
-            host: default_host(&rule.cluster),
-            path: path.clone(),
-            grpc: None,
-            probe: None,
-            timeout: rule.timeout,
-        }
+        HttpCall::get(&rule.cluster, &default_host(&rule.cluster), path, rule.timeout)
     }
 
     /// The path that asks about these clusters, too.
@@ -68,10 +61,7 @@ fn read(polling: &Polling) -> Result<Stats, String> {
         CheckResponse::Answer(200) => Stats::read(&polling.body),
         CheckResponse::Answer(status) => Err(format!("answered {status}")),
         CheckResponse::Timeout => Err("no answer in time".to_owned()),
-        CheckResponse::Nothing(reason) | CheckResponse::Unclear(reason) => Err(reason.clone()),
-        CheckResponse::Refused(refusal) => Err(refusal.reason().to_owned()),
-        CheckResponse::Health(status) => Err(status.word().to_owned()),
-        CheckResponse::TooLarge(size) => Err(format!("the answer is too large: {size} bytes")),
+        failed => Err(failed.failure()),
     }
 }
 

@@ -1,19 +1,16 @@
 //! What the answers to a check, and its Watch, make of the evidence.
 
 use super::polling::{Effect, Polling};
-use super::watch::Watch;
 use crate::base::signals::Signals;
-use crate::base::time::Nanos;
-use crate::callout::{CheckResponse, HttpCall};
+use crate::base::time::{Nanos, nanos};
+use crate::callout::{CheckResponse, HttpCall, Watch, WatchCall, wait_limit};
 use crate::evidence::Evidence;
 use crate::facts::check::{
     Check, CheckCall, CheckResult, CheckRule, CheckState, CheckStatus, Observation,
 };
-use crate::grpc::{CHECK_PATH, framed, request};
 use crate::score::Sample;
 use crate::state::{Change, Context, SharedStore};
 use std::rc::Rc;
-use std::time::Duration;
 
 /// A check, and the Watch that is held open beside it.
 #[derive(Debug)]
@@ -33,26 +30,18 @@ struct Settled {
 
 impl PolledCheck {
     pub(super) fn new(check: &Rc<Check>) -> Self {
-        Self { check: Rc::clone(check), watch: Watch::of(&check.rule) }
+        Self { check: Rc::clone(check), watch: watch(&check.rule) }
     }
 
     /// The call that it makes.
     pub(super) fn call(&self) -> HttpCall {
         let rule = &self.check.rule;
-        let (cluster, host, path, grpc) = match &rule.call {
-            CheckCall::Http(http) => (&http.cluster, &http.host, &*http.path, None),
+        let timeout = wait_limit(rule.timeout, rule.interval);
+        match &rule.call {
+            CheckCall::Http(http) => HttpCall::get(&http.cluster, &http.host, &http.path, timeout),
             CheckCall::Grpc(check) => {
-                let message = framed(&request(&check.service));
-                (&check.cluster, &check.authority, CHECK_PATH, Some(message))
+                HttpCall::check(&check.cluster, &check.authority, &check.service, timeout)
             }
-        };
-        HttpCall {
-            cluster: cluster.clone(),
-            host: host.clone(),
-            path: path.to_owned(),
-            grpc,
-            probe: None,
-            timeout: wait_limit(rule),
         }
     }
 
@@ -161,8 +150,9 @@ fn settle(
     settled
 }
 
-/// How long a call is left under way: beyond its timeout where the next round
-/// leaves room for it.
-fn wait_limit(rule: &CheckRule) -> Duration {
-    rule.timeout.max((rule.timeout * 2).min(rule.interval * 17 / 20))
+/// The Watch of a check, where its rule wants one.
+fn watch(rule: &CheckRule) -> Option<Watch> {
+    let CheckCall::Grpc(check) = &rule.call else { return None };
+    let call = || WatchCall::new(&check.cluster, &check.authority, &check.service);
+    check.watch.then(|| Watch::new(call(), nanos(rule.interval)))
 }

@@ -9,16 +9,14 @@ mod admin;
 mod check;
 mod poll;
 mod polling;
-mod round;
 mod score;
 mod verdicts;
-mod watch;
 mod watches;
 
 use crate::base::jitter::Jitter;
 use crate::base::signals::Signals;
 use crate::base::time::{Instant, Nanos, nanos};
-use crate::callout::{CallAnswer, CallToken, Caller, CheckResponse};
+use crate::callout::{Answered, CallAnswer, CallToken, Caller, CheckResponse, Lateness, Watch};
 use crate::evidence::Evidence;
 use crate::policy::loads::ConfigLoads;
 use crate::state::{Context, LeaseKeeper, SharedStore};
@@ -26,7 +24,6 @@ use poll::Poll;
 use polling::{Effect, Polling};
 use std::rc::Rc;
 use std::time::Duration;
-use watch::Watch;
 
 /// The background work of one VM.
 #[derive(Debug)]
@@ -56,7 +53,7 @@ impl Background {
     pub fn new(evidence: Rc<Evidence>, loads: Rc<ConfigLoads>, token: u64) -> Self {
         let polls = Poll::all(&evidence);
         // Another VM must notice within two rounds that this one is gone.
-        let shortest = polls.iter().map(|poll| poll.interval).min();
+        let shortest = polls.iter().map(|poll| poll.call.interval()).min();
         // While a Watch changes hands nobody hears it.
         let watches = polls.iter().any(|poll| poll.watch().is_some());
         let longest = if watches { LONGEST_WATCHED_LEASE } else { LONGEST_LEASE };
@@ -104,7 +101,7 @@ impl Background {
         let sharing = self.evidence.counts_traffic().then_some(self.share_at);
         let score = self.evidence.score.as_ref().map(|_| self.score_at);
         let lease = (!self.polls.is_empty()).then_some(self.lease.look_at());
-        let polls = self.polls.iter().filter_map(|poll| poll.next(self.lease.is_held()));
+        let polls = self.polls.iter().filter_map(|poll| poll.call.next(self.lease.is_held()));
         let watches = self.polls.iter().filter(|_| self.lease.is_held()).filter_map(Poll::watch);
         let next = sharing.into_iter().chain(score).chain(lease).chain(self.next_judging());
         let next = next.chain(polls).chain(watches.filter_map(Watch::due)).min()?;
@@ -159,28 +156,24 @@ impl Background {
         cx: Context<'_, impl SharedStore>,
     ) {
         let mut polls = self.polls.iter_mut();
-        let Some((poll, call)) = polls.find_map(|poll| {
-            let call = poll.under_way.take_if(|call| call.token == token)?;
-            Some((poll, call))
-        }) else {
-            return;
-        };
-        let (response, took) = (poll.read(answer), cx.now.since(call.asked));
-        let effect = if call.late {
-            poll.on_late_response(&response, took, cx);
-            Effect::default()
-        } else if took > poll.timeout
-            && matches!(response, CheckResponse::Answer(_) | CheckResponse::Health(_))
-        {
-            // This VM was too busy to notice in time that it is late.
-            let timeout = Polling::without_answer(CheckResponse::Timeout, took);
-            let effect = poll.on_response(&timeout, &self.evidence, &mut self.signals, cx);
-            poll.on_late_response(&response, took, cx);
-            effect
-        } else {
-            let body = if poll.needs_body(&response) { answer.body() } else { Vec::new() };
-            let polling = Polling { response, body, took };
-            poll.on_response(&polling, &self.evidence, &mut self.signals, cx)
+        let answered = polls.find_map(|poll| Some((poll.on_answer(token, answer, cx.now)?, poll)));
+        let Some((Answered { response, took, lateness }, poll)) = answered else { return };
+        let effect = match lateness {
+            Lateness::InTime => {
+                let body = if poll.needs_body(&response) { answer.body() } else { Vec::new() };
+                let polling = Polling { response, body, took };
+                poll.on_response(&polling, &self.evidence, &mut self.signals, cx)
+            }
+            Lateness::Unnoticed => {
+                let timeout = Polling::without_answer(CheckResponse::Timeout, took);
+                let effect = poll.on_response(&timeout, &self.evidence, &mut self.signals, cx);
+                poll.on_late_response(&response, took, cx);
+                effect
+            }
+            Lateness::GivenUp => {
+                poll.on_late_response(&response, took, cx);
+                Effect::default()
+            }
         };
         self.note(effect, cx.now);
         self.judge(cx);

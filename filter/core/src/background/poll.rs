@@ -3,30 +3,23 @@
 use super::admin::PolledAdmin;
 use super::check::PolledCheck;
 use super::polling::{Effect, Polling};
-use super::round::{self, Round};
-use super::watch::Watch;
 use crate::base::jitter::Jitter;
 use crate::base::signals::Signals;
-use crate::base::time::{Instant, Nanos, nanos};
-use crate::callout::{CallAnswer, CallRefusal, CallToken, Caller, CheckResponse, HttpCall};
+use crate::base::time::{Instant, Nanos};
+use crate::callout::{
+    Answered, CallAnswer, CallRefusal, CallToken, Caller, CheckResponse, PeriodicCall, Watch,
+};
 use crate::evidence::Evidence;
 use crate::facts::admin::Admin;
 use crate::facts::check::Check;
-use crate::state::{Cell, Change, Context, SharedStore, update};
+use crate::state::{Cell, Context, SharedStore};
 use std::rc::Rc;
-use std::time::Duration;
 
 /// What is asked again and again, and how far that has come in this VM.
 #[derive(Debug)]
 pub(super) struct Poll {
     pub(super) polled: Polled,
-    call: HttpCall,
-    pub(super) interval: Nanos,
-    pub(super) timeout: Nanos,
-    /// When the next round is due, as far as this VM knows.
-    due: Instant,
-    /// The call without an answer yet.
-    pub(super) under_way: Option<UnderWay>,
+    pub(super) call: PeriodicCall,
 }
 
 #[derive(Debug)]
@@ -35,19 +28,15 @@ pub(super) enum Polled {
     Admin(PolledAdmin),
 }
 
-#[derive(Debug)]
-pub(super) struct UnderWay {
-    pub(super) token: CallToken,
-    pub(super) asked: Instant,
-    /// It is too late already, and counted as such.
-    pub(super) late: bool,
+impl Polled {
+    /// Where its rounds are shared.
+    fn round(&self) -> &Cell {
+        match self {
+            Self::Check(polled) => &polled.check.round,
+            Self::Admin(polled) => &polled.admin.round,
+        }
+    }
 }
-
-/// How soon a round is repeated that Envoy refused to begin, before there was any
-/// good answer: at its start Envoy doesn't know its clusters at once.
-const AFTER_REFUSAL: Nanos = 250_000_000;
-/// How long a call may be under way.
-const FORGOTTEN: Nanos = 2 * 86_400_000_000_000;
 
 impl Poll {
     /// All that some evidence rests on.
@@ -58,17 +47,14 @@ impl Poll {
 
     fn of_check(check: &Rc<Check>) -> Self {
         let (rule, polled) = (&check.rule, PolledCheck::new(check));
-        Self::new(polled.call(), rule.interval, rule.timeout, Polled::Check(polled))
+        let call = PeriodicCall::new(polled.call(), rule.interval, rule.timeout);
+        Self { polled: Polled::Check(polled), call }
     }
 
     fn of_admin(admin: &Rc<Admin>) -> Self {
         let (rule, polled) = (&admin.rule, PolledAdmin::new(admin));
-        Self::new(polled.call(), rule.interval, rule.timeout, Polled::Admin(polled))
-    }
-
-    fn new(call: HttpCall, interval: Duration, timeout: Duration, polled: Polled) -> Self {
-        let (interval, timeout) = (nanos(interval), nanos(timeout));
-        Self { polled, call, interval, timeout, due: Instant::ZERO, under_way: None }
+        let call = PeriodicCall::new(polled.call(), rule.interval, rule.timeout);
+        Self { polled: Polled::Admin(polled), call }
     }
 
     /// The Watch that is held open beside it.
@@ -94,33 +80,10 @@ impl Poll {
         }
     }
 
-    /// Where its rounds are shared.
-    fn round(&self) -> &Cell {
-        match &self.polled {
-            Polled::Check(polled) => &polled.check.round,
-            Polled::Admin(polled) => &polled.admin.round,
-        }
-    }
-
-    /// When something is to be done: an answer is late, or, where this VM `asks`, the next
-    /// round is due.
-    pub(super) fn next(&self, asks: bool) -> Option<Instant> {
-        match &self.under_way {
-            Some(call) => (!call.late).then(|| call.asked + self.timeout),
-            None => asks.then_some(self.due),
-        }
-    }
-
     /// Whether this VM is to begin a round now, and nobody else.
     pub(super) fn claim(&mut self, jitter: &mut Jitter, cx: Context<'_, impl SharedStore>) -> bool {
-        if self.under_way.is_some() || self.due > cx.now {
-            return false;
-        }
-        let sooner = jitter.below(self.interval / 10);
-        let claimed = round::claim(cx, self.round(), self.interval, sooner);
-        let Ok((claimed, due)) = claimed else { return false };
-        self.due = due;
-        claimed
+        let Self { polled, call } = self;
+        call.claim_of_all(polled.round(), jitter, cx)
     }
 
     /// Begins a round.
@@ -131,44 +94,36 @@ impl Poll {
         cx: Context<'_, impl SharedStore>,
     ) -> Result<(), CallRefusal> {
         if let Polled::Admin(polled) = &mut self.polled {
-            self.call.path = polled.ask_about(evidence.upstreams.waiting(cx.store));
+            self.call.set_path(polled.ask_about(evidence.upstreams.waiting(cx.store)));
         }
-        let token = caller.http_call(&self.call)?;
-        self.under_way = Some(UnderWay { token, asked: cx.now, late: false });
-        Ok(())
+        self.call.begin(caller, cx.now)
     }
 
     /// Nothing was asked, so the next round may come sooner.
     pub(super) fn hurry(&mut self, cx: Context<'_, impl SharedStore>) {
-        let soon = cx.now + AFTER_REFUSAL.min(self.interval);
-        let hurried = update::<Round, _>(cx, self.round(), |round| {
-            round.hurry(soon);
-            Change::Write(())
-        });
-        if hurried.is_ok() {
-            self.due = self.due.min(soon);
-        }
+        let Self { polled, call } = self;
+        call.hurry_all(polled.round(), cx);
     }
 
     /// Gives its call up where that has just taken too long. The answer may still come, and
     /// tells a slow one from a dead one.
     pub(super) fn give_up(&mut self, now: Instant) -> Option<Polling> {
-        // Envoy answers every call; if it should ever forget one, it is asked again all
-        // the same.
-        self.under_way.take_if(|call| now.since(call.asked) >= FORGOTTEN);
-        let timeout = self.timeout;
-        let call = self.under_way.as_mut().filter(|it| !it.late && it.asked + timeout <= now)?;
-        call.late = true;
-        Some(Polling::without_answer(CheckResponse::Timeout, now.since(call.asked)))
+        let took = self.call.give_up(now)?;
+        Some(Polling::without_answer(CheckResponse::Timeout, took))
     }
 
-    /// What an answer says.
-    pub(super) fn read(&self, answer: &impl CallAnswer) -> CheckResponse {
+    /// The answer to its call; `None` where it is that to another.
+    pub(super) fn on_answer(
+        &mut self,
+        token: CallToken,
+        answer: &impl CallAnswer,
+        now: Instant,
+    ) -> Option<Answered> {
         let service = match &self.polled {
             Polled::Check(polled) => polled.service(),
             Polled::Admin(_) => None,
         };
-        CheckResponse::read(answer, service)
+        self.call.on_answer(token, answer, service, now)
     }
 
     /// Whether the answer's body matters, too.
@@ -199,7 +154,7 @@ impl Poll {
         cx: Context<'_, impl SharedStore>,
     ) -> Effect {
         // A Check that is under way was asked before this was known.
-        self.under_way = None;
+        self.call.abandon();
         match &self.polled {
             Polled::Check(polled) => polled.on_watched(healthy, output, signals, cx),
             Polled::Admin(_) => Effect::default(),

@@ -1,9 +1,9 @@
 //! Works the health score out, every so often, for the whole process.
 
-use super::{Background, round};
+use super::Background;
 use crate::base::time::nanos;
 use crate::score::EVERY;
-use crate::state::{Change, Context, SharedStore};
+use crate::state::{Change, Context, Round, SharedStore};
 
 impl Background {
     /// Works the score out where it is due and nobody else has. Only the latest
@@ -14,7 +14,7 @@ impl Background {
         if self.score_at > cx.now {
             return;
         }
-        let claimed = round::claim(cx, &keeper.round, period, 0);
+        let claimed = Round::claim_of_all(&keeper.round, period, 0, cx);
         let (claimed, due) = claimed.unwrap_or((false, cx.now + period));
         self.score_at = due;
         if !claimed {

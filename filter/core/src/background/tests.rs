@@ -269,7 +269,7 @@ fn every_answer_of_a_check_is_counted_once_and_so_is_every_refusal() {
 
     process.manner = Manner::Hangs;
     process.run(20 * SECOND);
-    let awaits = |vm: &Vm| vm.background.polls.iter().any(|poll| poll.under_way.is_some());
+    let awaits = |vm: &Vm| vm.background.polls.iter().any(|poll| poll.call.is_under_way());
     while awaits(process.vms[process.holder()].as_ref().unwrap()) {
         process.run(MS);
     }

@@ -1,12 +1,12 @@
 //! Looks at the verdicts of the rules, whoever probes or doesn't, and says when one of them
 //! changes, and why: once for the process.
 
-use super::{Background, round};
+use super::Background;
 use crate::base::outcome::Verdict;
 use crate::base::time::{Instant, Nanos};
 use crate::evidence::Detail;
 use crate::evidence::report::{Finding, Report};
-use crate::state::{Change, Context, Lease, SharedStore, update};
+use crate::state::{Change, Context, Lease, Round, SharedStore, update};
 use std::rc::Rc;
 
 /// How often they are looked at; a check that changes and the admin interface have them
@@ -30,7 +30,7 @@ impl Background {
         }
         self.judge_at = cx.now + EVERY;
         if self.polls.is_empty() {
-            let claimed = round::claim(cx, &self.evidence.verdict_round, EVERY, 0);
+            let claimed = Round::claim_of_all(&self.evidence.verdict_round, EVERY, 0, cx);
             let (claimed, due) = claimed.unwrap_or((false, self.judge_at));
             self.judge_at = due;
             if !claimed {

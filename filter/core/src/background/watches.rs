@@ -1,11 +1,12 @@
 //! The Watches of all checks: opened one by one, and heard as they speak.
+//!
+//! The VM that holds the lease holds them. What one shows decides at once.
 
 use super::Background;
 use super::poll::Poll;
-use super::watch::Closed;
 use crate::base::time::Instant;
-use crate::callout::{Caller, StreamToken, UNREADABLE};
-use crate::grpc::{LONGEST_MESSAGE, ServingStatus};
+use crate::callout::{Caller, Closed, Ended, StreamToken, UNREADABLE};
+use crate::grpc::{ServingStatus, code};
 use crate::state::{Context, SharedStore};
 
 impl Poll {
@@ -37,11 +38,7 @@ impl Background {
         cx: Context<'_, impl SharedStore>,
     ) {
         let Some(poll) = self.polls.iter_mut().find(|it| it.is_watched_on(stream)) else { return };
-        if let Some(watch) = poll.watch_mut() {
-            watch.note_message();
-        }
-        let status =
-            (message.len() <= LONGEST_MESSAGE).then(|| ServingStatus::read(message)).flatten();
+        let status = poll.watch_mut().and_then(|watch| watch.on_message(message));
         let output = status.map_or(UNREADABLE, ServingStatus::word).to_owned();
         let healthy = status == Some(ServingStatus::Serving);
         let effect = poll.on_watched(healthy, output, &mut self.signals, cx);
@@ -60,18 +57,30 @@ impl Background {
         let Some(poll) = self.polls.iter_mut().find(|it| it.is_watched_on(stream)) else { return };
         let Some(watch) = poll.watch_mut() else { return };
         match watch.on_close(status, message, &mut self.jitter, cx.now) {
-            Closed::Silently => {}
-            Closed::Missing => {
+            Closed::Missing { is_known: true } => {}
+            Closed::Missing { is_known: false } => {
                 let name = poll.name();
                 self.signals.log.push(format!(
                     "check {name:?}: there is no Watch; a Check every interval must do"
                 ));
             }
-            Closed::Broken(output) => {
+            Closed::Ended(end) if !is_broken(&end) => {}
+            Closed::Ended(end) => {
+                let output = ["the Watch is broken: ", &end.words()].concat();
                 let effect = poll.on_watched(false, output, &mut self.signals, cx);
                 self.note(effect, cx.now);
                 self.judge(cx);
             }
         }
+    }
+}
+
+/// Whether the end of a stream says that the check is down. One that never got through
+/// says nothing that the Checks don't, unless nobody is there. One that says how things
+/// are and ends is no Watch, but nothing is wrong.
+fn is_broken(end: &Ended) -> bool {
+    match end.has_spoken {
+        true => end.lasted || end.status != code::OK,
+        false => end.reason.is_some(),
     }
 }

@@ -215,13 +215,7 @@ impl Observation {
             CheckResponse::Timeout => {
                 (false, format!("no answer within {} ms", rule.timeout.as_millis()))
             }
-            CheckResponse::Nothing(reason) | CheckResponse::Unclear(reason) => {
-                (false, reason.clone())
-            }
-            CheckResponse::Refused(refusal) => (false, refusal.reason().to_owned()),
-            CheckResponse::TooLarge(size) => {
-                (false, format!("the answer is too large: {size} bytes"))
-            }
+            failed => (false, failed.failure()),
         };
         let answered = matches!(
             response,

@@ -1,18 +1,16 @@
 //! Watches: streams on which a gRPC service says of its own accord how it is.
 //!
-//! The VM that holds the lease holds them. What one shows decides at once; the
-//! Checks of the same rule go on beside it, for a process that hangs and a host
-//! that vanished are as quiet as one that is well.
+//! A process that hangs and a host that vanished are as quiet on it as one that is well,
+//! so Checks go on beside it.
 
+use super::{Caller, StreamToken, WatchCall, own_words};
 use crate::base::jitter::Jitter;
-use crate::base::time::{Instant, Nanos, nanos};
-use crate::callout::{Caller, StreamToken, WatchCall, own_words};
-use crate::facts::check::{CheckCall, CheckRule};
-use crate::grpc::code;
+use crate::base::time::{Instant, Nanos};
+use crate::grpc::{LONGEST_MESSAGE, ServingStatus, code};
 
-/// The Watch of a check.
+/// A Watch: whether it is open, and when it is opened again.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub struct Watch {
     call: WatchCall,
     interval: Nanos,
     stream: Option<StreamToken>,
@@ -38,12 +36,12 @@ const FIRST_RETRY: Nanos = 100_000_000;
 const MISSING_FOR: u64 = 60;
 
 impl Watch {
-    /// That of a check, where its rule wants one.
-    pub(super) fn of(rule: &CheckRule) -> Option<Self> {
-        let CheckCall::Grpc(check) = &rule.call else { return None };
-        check.watch.then(|| Self {
-            call: WatchCall::new(&check.cluster, &check.authority, &check.service),
-            interval: nanos(rule.interval),
+    /// A Watch that isn't open yet. `interval` is the longest time, in nanoseconds, until
+    /// it is opened again.
+    pub fn new(call: WatchCall, interval: Nanos) -> Self {
+        Self {
+            call,
+            interval,
             stream: None,
             opened: Instant::ZERO,
             has_spoken: false,
@@ -51,16 +49,16 @@ impl Watch {
             open_at: Instant::ZERO,
             failures: 0,
             is_known_missing: false,
-        })
+        }
     }
 
     /// When something is to be done; `None` while it is open.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         (self.stream.is_none() || self.distrusted).then_some(self.open_at)
     }
 
-    /// Opens it where that is due.
-    pub(super) fn open(&mut self, caller: &impl Caller, jitter: &mut Jitter, now: Instant) -> bool {
+    /// Opens it where that is due; says whether it was.
+    pub fn open(&mut self, caller: &impl Caller, jitter: &mut Jitter, now: Instant) -> bool {
         if self.due().is_none_or(|due| due > now) {
             return false;
         }
@@ -74,7 +72,7 @@ impl Watch {
         true
     }
 
-    pub(super) fn cancel(&mut self, caller: &impl Caller) {
+    fn cancel(&mut self, caller: &impl Caller) {
         self.distrusted = false;
         if let Some(stream) = self.stream.take() {
             caller.cancel(stream);
@@ -88,36 +86,41 @@ impl Watch {
         self.failures = self.failures.saturating_add(1);
         self.open_at = now + delay / 2 + jitter.below(delay / 2);
     }
-}
 
-impl Watch {
     /// Whether it is open on this stream.
-    pub(super) fn is_on(&self, stream: StreamToken) -> bool {
+    pub fn is_on(&self, stream: StreamToken) -> bool {
         self.stream == Some(stream)
     }
 
-    /// A message has come.
-    pub(super) fn note_message(&mut self) {
-        self.has_spoken = true;
+    /// When it was opened, where nothing has come of that yet.
+    pub fn unanswered_since(&self) -> Option<Instant> {
+        (self.stream.is_some() && !self.has_spoken).then_some(self.opened)
     }
 
-    /// Another VM holds it.
-    pub(super) fn give_up(&mut self, caller: &impl Caller) {
+    /// Takes a message, of which the beginning is enough where it is a long one; `None`
+    /// where it can't be read.
+    pub fn on_message(&mut self, message: &[u8]) -> Option<ServingStatus> {
+        self.has_spoken = true;
+        (message.len() <= LONGEST_MESSAGE).then(|| ServingStatus::read(message)).flatten()
+    }
+
+    /// Another VM holds it from now on: it is closed, and what is known of it forgotten.
+    pub fn give_up(&mut self, caller: &impl Caller) {
         self.cancel(caller);
         (self.open_at, self.failures, self.is_known_missing) = (Instant::ZERO, 0, false);
     }
 
-    /// A Check that got no answer has brought the check down: its stream is as dead,
-    /// and its first words are to count once it is alive again.
-    pub(super) fn distrust(&mut self) {
+    /// Checks get no answer, so its stream is as dead: it is opened anew, and then its
+    /// first words count.
+    pub fn distrust(&mut self) {
         if self.stream.is_some() {
             self.distrusted = true;
             self.open_at = Instant::ZERO;
         }
     }
 
-    /// Its stream is closed.
-    pub(super) fn on_close(
+    /// Its stream is closed, with a gRPC status and Envoy's words or the service's.
+    pub fn on_close(
         &mut self,
         status: u32,
         message: &[u8],
@@ -129,35 +132,46 @@ impl Watch {
         if status == code::UNIMPLEMENTED {
             self.open_at = now + self.interval.saturating_mul(MISSING_FOR);
             let is_known = std::mem::replace(&mut self.is_known_missing, true);
-            return if is_known { Closed::Silently } else { Closed::Missing };
+            return Closed::Missing { is_known };
         }
         let lasted = now.since(self.opened) >= self.interval;
         if lasted {
             self.failures = 0;
         }
         self.retry(jitter, now);
-        // A stream that never got through says nothing that the Checks don't, unless
-        // nobody is there. One that says how things are and ends is no Watch, but
-        // nothing is wrong.
         let reason = own_words(message);
-        let is_broken = match self.has_spoken {
-            true => lasted || status != code::OK,
-            false => reason.is_some(),
-        };
-        if !is_broken {
-            return Closed::Silently;
-        }
-        let reason = reason.unwrap_or_else(|| format!("closed with {}", code::name(status)));
-        Closed::Broken(format!("the Watch is broken: {reason}"))
+        Closed::Ended(Ended { has_spoken: self.has_spoken, lasted, status, reason })
     }
 }
 
-/// What the end of a stream says.
-pub(super) enum Closed {
-    /// Nothing, or nothing new.
-    Silently,
-    /// The service has no Watch, which is news.
-    Missing,
-    /// The check is down: why, in words.
-    Broken(String),
+/// How a stream has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The service has no Watch.
+    Missing {
+        /// That isn't new.
+        is_known: bool,
+    },
+    /// It has one, whose stream is over.
+    Ended(Ended),
+}
+
+/// The end of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// A message has come on it.
+    pub has_spoken: bool,
+    /// It was open for an interval or longer.
+    pub lasted: bool,
+    /// Its gRPC status.
+    pub status: u32,
+    /// Envoy's reason, where the end is Envoy's own.
+    pub reason: Option<String>,
+}
+
+impl Ended {
+    /// Why it has ended, in words.
+    pub fn words(self) -> String {
+        self.reason.unwrap_or_else(|| ["closed with ", code::name(self.status)].concat())
+    }
 }
