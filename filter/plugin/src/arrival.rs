@@ -1,13 +1,13 @@
 //! Requests that have just come: whether one is a probe, and what becomes of it.
 
-use crate::abi::Action;
-use crate::host::{self, Request, Response, SharedData};
-use crate::ids::StreamId;
 use crate::plugin::Plugin;
 use crate::stream::{Stream, leave_alone};
 use crate::waiting::Cause;
 use heartbeat_core::state::Context;
 use heartbeat_core::{Decision, Exchange};
+use heartbeat_host::abi::Action;
+use heartbeat_host::ids::StreamId;
+use heartbeat_host::{self as host, Request, Response, SharedData};
 use std::cell::RefCell;
 use std::rc::Rc;
 

@@ -7,7 +7,7 @@
 //! for good once it has shown one. That it didn't show one says nothing of the next: a
 //! filter in front may hold a body back as well, such as gRPC-Web's for its base64.
 
-use crate::host;
+use heartbeat_host as host;
 use std::cell::Cell;
 
 /// What a worker knows of it.

@@ -7,9 +7,9 @@
 //! A host call may lead back into a callback before it returns, so nothing here is
 //! borrowed while one is made. A number that isn't known belongs to no stream.
 
-use crate::ids::{RootId, StreamId};
 use crate::plugin::Plugin;
 use crate::stream::{self, Stream};
+use heartbeat_host::ids::{RootId, StreamId};
 use std::cell::RefCell;
 use std::rc::Rc;
 

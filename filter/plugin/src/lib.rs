@@ -2,33 +2,25 @@
 //!
 //! This crate moves bytes between Envoy and `heartbeat-core`, which decides. Here
 //! stand the callbacks, by the names that the ABI gives them; a callback that isn't
-//! here costs nothing, because Envoy doesn't come for it. `host` is the only module
-//! that names host calls.
+//! here costs nothing, because Envoy doesn't come for it. `heartbeat-host` alone names
+//! host calls.
 //!
 //! The ABI: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>.
 #![allow(unsafe_code)] // A name that the host finds a function by is one that the linker can't check.
 
-mod abi;
 mod arrival;
 mod body_access;
 mod dispatch;
-mod host;
-mod ids;
-mod logging;
 mod plugin;
 mod root;
 mod stream;
 mod waiting;
 
-use abi::Action;
 use heartbeat_core::callout::{CallToken, StreamToken};
 use heartbeat_core::grpc::LONGEST_CALL;
-use ids::{RootId, StreamId};
-
-unsafe extern "C" {
-    /// Runs what must run before anything else; the linker makes it.
-    fn __wasm_call_ctors();
-}
+use heartbeat_host as host;
+use heartbeat_host::abi::Action;
+use heartbeat_host::ids::{RootId, StreamId};
 
 /// The version of the ABI is the name of this function.
 #[unsafe(no_mangle)]
@@ -36,9 +28,7 @@ extern "C" fn proxy_abi_version_0_2_1() {}
 
 #[unsafe(no_mangle)]
 extern "C" fn _initialize() {
-    // SAFETY: Envoy calls `_initialize` once, before all else.
-    unsafe { __wasm_call_ctors() };
-    logging::start();
+    host::initialize();
 }
 
 #[unsafe(no_mangle)]

@@ -1,8 +1,6 @@
 //! What all streams of a configuration share in one worker.
 
 use crate::body_access::BodyAccess;
-use crate::host::{self, Clusters, MetricId, SharedData};
-use crate::ids::{RootId, StreamId};
 use crate::waiting::{Cause, Looked, Waiting};
 use heartbeat_core::background::Background;
 use heartbeat_core::base::environment::Build;
@@ -13,6 +11,8 @@ use heartbeat_core::exchange::markers_of;
 use heartbeat_core::policy::loads::{LoadResult, Seen, refusals};
 use heartbeat_core::state::Context;
 use heartbeat_core::{Environment, Exchange, Policy, Signals};
+use heartbeat_host::ids::{RootId, StreamId};
+use heartbeat_host::{self as host, Clusters, MetricId, SharedData};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};

@@ -1,13 +1,13 @@
 //! The life of a configuration in one worker.
 
 use crate::dispatch;
-use crate::host;
-use crate::ids::RootId;
 use crate::plugin::Plugin;
 use crate::stream;
 use crate::waiting::Looked;
 use heartbeat_core::ConfigErrors;
 use heartbeat_core::callout::CallToken;
+use heartbeat_host as host;
+use heartbeat_host::ids::RootId;
 use std::rc::Rc;
 
 /// Takes a configuration, or says everything that is wrong with it.

@@ -1,13 +1,13 @@
 //! One HTTP stream: what comes by is handed to its exchange, and what that decides is
 //! applied.
 
-use crate::abi::Action;
-use crate::host::{self, CompletedStream, Request, Response};
-use crate::ids::StreamId;
 use crate::plugin::{Plugin, SharedExchange};
 use heartbeat_core::exchange::RequestBody;
 use heartbeat_core::grpc::{LONGEST_CALL, parse_status};
 use heartbeat_core::{BodyEdit, Completed, Exchange};
+use heartbeat_host::abi::Action;
+use heartbeat_host::ids::StreamId;
+use heartbeat_host::{self as host, CompletedStream, Request, Response};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::cell::RefCell;
 use std::rc::Rc;

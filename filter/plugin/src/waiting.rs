@@ -3,10 +3,10 @@
 //! What they wait for may come to any worker, and no worker can call another, so each
 //! looks at them while it has any: once per tick and answer, however many wait for it.
 
-use crate::host;
-use crate::ids::StreamId;
 use heartbeat_core::Reply;
 use heartbeat_core::base::time::Instant;
+use heartbeat_host as host;
+use heartbeat_host::ids::StreamId;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::mem;

@@ -1,8 +1,6 @@
-//! The filter's words of the ABI have the numbers that the crate `proxy-wasm` gives them.
+//! The modules' words of the ABI have the numbers that the crate `proxy-wasm` gives them.
 
-#[path = "../../plugin/src/abi.rs"]
-mod abi;
-
+use heartbeat_host::abi;
 use proxy_wasm::types as sdk;
 
 /// Compares the numbers of all variants. One that isn't named doesn't compile.

@@ -1,14 +1,14 @@
 //! What was decided is done: in the request's own callback, or in a later one.
 
 use super::Stream;
-use crate::abi::Action;
-use crate::host::{self, Clusters, Request, SharedData};
 use crate::waiting::{Cause, Looked};
 use heartbeat_core::callout::Caller;
 use heartbeat_core::exchange::{Overdue, RequestBody};
 use heartbeat_core::policy::forged_markers;
 use heartbeat_core::state::Context;
 use heartbeat_core::{Decision, Exchange, RequestHead};
+use heartbeat_host::abi::Action;
+use heartbeat_host::{self as host, Clusters, Request, SharedData};
 
 impl Stream {
     /// Does with the paused request what was decided. `None` is ordinary traffic.

@@ -1,7 +1,7 @@
 //! The module's log, in Envoy's.
 
 use crate::abi::LogLevel;
-use crate::host;
+use crate::write_log;
 
 struct EnvoyLog;
 
@@ -11,7 +11,7 @@ pub fn start() {
         log::set_max_level(log::LevelFilter::Info);
     }
     std::panic::set_hook(Box::new(|panic| {
-        host::write_log(LogLevel::Critical, &panic.to_string());
+        write_log(LogLevel::Critical, &panic.to_string());
     }));
 }
 
@@ -28,7 +28,7 @@ impl log::Log for EnvoyLog {
             log::Level::Debug => LogLevel::Debug,
             log::Level::Trace => LogLevel::Trace,
         };
-        host::write_log(level, &record.args().to_string());
+        write_log(level, &record.args().to_string());
     }
 
     fn flush(&self) {}

@@ -2,9 +2,9 @@
 
 use super::{MARKS, grpc_status, header, headers, memory, number, property, request_size};
 use crate::abi::MapType;
-use heartbeat_core::base::time::Nanos;
-use heartbeat_core::http::header_map::HeaderMap;
-use heartbeat_core::{Ending, RequestHead, ResponseHead};
+use heartbeat_common::base::time::Nanos;
+use heartbeat_common::http::header_map::HeaderMap;
+use heartbeat_common::http::request::{Ending, RequestHead, ResponseHead};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 

@@ -1,7 +1,7 @@
-//! The words of the Proxy-Wasm ABI 0.2.1 that the filter uses, by their numbers.
+//! The words of the Proxy-Wasm ABI 0.2.1 that the modules use, by their numbers.
 //!
 //! The crate `proxy-wasm` has them too, but whoever links it gets its dispatcher:
-//! an export for every callback there is, under the names that the filter's own
+//! an export for every callback there is, under the names that a module's own
 //! must have. `docs/architecture.md` has what that would cost, and a test holds these
 //! to its numbers (`filter/trim/tests/abi.rs`).
 
@@ -58,7 +58,6 @@ pub enum BufferType {
 }
 
 /// Headers or trailers that the host holds: `proxy_map_type_t`.
-#[expect(clippy::enum_variant_names)] // They are the ABI's.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapType {

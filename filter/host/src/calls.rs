@@ -3,13 +3,13 @@
 use super::imports::*;
 use super::{buffer, header, value_of};
 use crate::abi::{BufferType, MapType, Status};
-use heartbeat_core::ResponseHead;
-use heartbeat_core::callout::{CallAnswer, CallRefusal, CallToken, Caller, HttpCall};
-use heartbeat_core::callout::{StreamToken, WatchCall};
-use heartbeat_core::grpc::LONGEST_MESSAGE;
-use heartbeat_core::http::header_map;
-use heartbeat_core::http::headers::{AUTHORITY, CONTENT_TYPE, METHOD, PATH, PROBE, TE};
-use heartbeat_core::http::headers::{UPSTREAM_HEALTH_CHECK, USER_AGENT};
+use heartbeat_common::callout::{CallAnswer, CallRefusal, CallToken, Caller, HttpCall};
+use heartbeat_common::callout::{StreamToken, WatchCall};
+use heartbeat_common::grpc::LONGEST_MESSAGE;
+use heartbeat_common::http::header_map;
+use heartbeat_common::http::headers::{AUTHORITY, CONTENT_TYPE, METHOD, PATH, PROBE, TE};
+use heartbeat_common::http::headers::{UPSTREAM_HEALTH_CHECK, USER_AGENT};
+use heartbeat_common::http::request::ResponseHead;
 use std::cell::Cell;
 
 thread_local! {

@@ -1,13 +1,19 @@
-//! Every call into Envoy, and nothing else.
+//! Envoy, as a Proxy-Wasm module sees it: every call into it, and what a module needs to
+//! be called by it.
 //!
 //! The imports are declared here and seen nowhere else. Whatever the host refuses is
 //! an absent value or a change not made: a panic would kill every stream of the
-//! worker.
-#![allow(unsafe_code)] // Calling the host is what this file is for.
+//! worker. Natively there is no host, and everything is refused.
+//!
+//! The ABI: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>.
+#![allow(unsafe_code)] // Calling the host is what this crate is for.
 
+pub mod abi;
 mod calls;
 mod heads;
+pub mod ids;
 mod imports;
+mod logging;
 mod memory;
 
 pub use calls::{Answer, Clusters, call_status, is_calling, watch_message};
@@ -16,14 +22,24 @@ pub use memory::allocate;
 
 use crate::abi::{BufferType, LogLevel, MapType, MetricType, Status, StreamType};
 use crate::ids::{RootId, StreamId};
-use heartbeat_core::base::metric::{Metric, MetricKind};
-use heartbeat_core::base::time::{Instant, WallTime};
-use heartbeat_core::http::headers::GRPC_STATUS;
-use heartbeat_core::state::{Context, SharedStore, Version};
-use heartbeat_core::{HeaderEdits, Reply};
+use heartbeat_common::base::metric::{Metric, MetricKind};
+use heartbeat_common::base::time::{Instant, WallTime};
+use heartbeat_common::http::edits::{HeaderEdits, Reply};
+use heartbeat_common::http::headers::GRPC_STATUS;
+use heartbeat_common::state::{Context, SharedStore, Version};
 use imports::*;
 use std::ptr::null_mut;
 use std::time::Duration;
+
+/// What a module does when Envoy calls its `_initialize`: once, before all else.
+pub fn initialize() {
+    // SAFETY: nothing has run that it would undo.
+    #[cfg(target_arch = "wasm32")]
+    unsafe {
+        __wasm_call_ctors();
+    }
+    logging::start();
+}
 
 /// Not a gRPC status: the answer is no gRPC answer, or Envoy chooses.
 const NO_GRPC_STATUS: i32 = -1;
@@ -218,7 +234,7 @@ pub fn grpc_status_trailer() -> Option<Vec<u8>> {
 pub fn grpc_status() -> Option<u32> {
     let status =
         grpc_status_trailer().or_else(|| header(MapType::HttpResponseHeaders, GRPC_STATUS))?;
-    heartbeat_core::grpc::parse_status(&status)
+    heartbeat_common::grpc::parse_status(&status)
 }
 
 /// Answers the stream's request; it must then be paused.
