@@ -1,8 +1,9 @@
 //! Calls of the filter's own, through Envoy's clusters.
+#![allow(unsafe_code)] // Calling the host is what this file is for.
 
-use super::imports::*;
-use super::{buffer, header, value_of};
 use crate::abi::{BufferType, MapType, Status};
+use crate::imports::*;
+use crate::values::{buffer, header, value_of};
 use heartbeat_common::callout::{CallAnswer, CallRefusal, CallToken, Caller, HttpCall};
 use heartbeat_common::callout::{StreamToken, WatchCall};
 use heartbeat_common::grpc::LONGEST_MESSAGE;

@@ -1,7 +1,10 @@
 //! What the core may ask about a stream: its request, its response, and how it ended.
 
-use super::{MARKS, grpc_status, header, headers, memory, number, property, request_size};
 use crate::abi::MapType;
+use crate::marks::marks;
+use crate::memory;
+use crate::stream::{grpc_status, request_size};
+use crate::values::{header, headers, number, property};
 use heartbeat_common::base::time::Nanos;
 use heartbeat_common::http::header_map::HeaderMap;
 use heartbeat_common::http::request::{Ending, RequestHead, ResponseHead};
@@ -91,7 +94,7 @@ impl RequestHead for Request {
     }
 
     fn marks(&self) -> Option<Vec<u8>> {
-        property(&[MARKS])
+        marks()
     }
 }
 

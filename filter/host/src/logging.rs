@@ -1,7 +1,8 @@
 //! The module's log, in Envoy's.
+#![allow(unsafe_code)] // Calling the host is what this file is for.
 
 use crate::abi::LogLevel;
-use crate::write_log;
+use crate::imports::*;
 
 struct EnvoyLog;
 
@@ -32,4 +33,10 @@ impl log::Log for EnvoyLog {
     }
 
     fn flush(&self) {}
+}
+
+/// Writes a line to Envoy's log.
+fn write_log(level: LogLevel, message: &str) {
+    // SAFETY: the slice outlives the call.
+    unsafe { proxy_log(level, message.as_ptr(), message.len()) };
 }

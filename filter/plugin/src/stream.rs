@@ -7,9 +7,7 @@ use heartbeat_core::grpc::{LONGEST_CALL, parse_status};
 use heartbeat_core::{BodyEdit, Completed, Exchange};
 use heartbeat_host::abi::Action;
 use heartbeat_host::ids::StreamId;
-use heartbeat_host::{self as host, CompletedStream, Request, Response};
-use rustc_hash::{FxBuildHasher, FxHashMap};
-use std::cell::RefCell;
+use heartbeat_host::{self as host, CompletedStream, Request, Response, Streams};
 use std::rc::Rc;
 
 mod apply;
@@ -18,8 +16,7 @@ pub use apply::leave_alone;
 
 thread_local! {
     /// The streams of which something must be known later.
-    static STREAMS: RefCell<FxHashMap<StreamId, Stream>> =
-        const { RefCell::new(FxHashMap::with_hasher(FxBuildHasher)) };
+    static STREAMS: Streams<Stream> = const { Streams::new() };
 }
 
 /// One HTTP stream.
@@ -37,16 +34,12 @@ pub struct Stream {
 
 /// A stream that was kept.
 pub fn find(id: StreamId) -> Option<Stream> {
-    STREAMS.with(|streams| streams.try_borrow().ok()?.get(&id).cloned())
+    STREAMS.with(|streams| streams.find(id))
 }
 
 /// Forgets a stream; returns what was kept of it.
 pub fn forget(id: StreamId) -> Option<Stream> {
-    STREAMS.with(|streams| {
-        let mut streams = streams.try_borrow_mut().ok()?;
-        // Of most requests nothing is kept.
-        if streams.is_empty() { None } else { streams.remove(&id) }
-    })
+    STREAMS.with(|streams| streams.forget(id))
 }
 
 impl Stream {
@@ -69,11 +62,7 @@ impl Stream {
     }
 
     fn keep_as_it_is(&self) {
-        STREAMS.with(|streams| {
-            if let Ok(mut streams) = streams.try_borrow_mut() {
-                streams.insert(self.id, self.clone());
-            }
-        });
+        STREAMS.with(|streams| streams.keep(self.id, self.clone()));
     }
 
     /// Lets `act` work on the exchange, where there is one, and shows what comes of it.

@@ -1,0 +1,36 @@
+//! Envoy's metrics.
+#![allow(unsafe_code)] // Calling the host is what this file is for.
+
+use crate::abi::{MetricType, Status};
+use crate::imports::*;
+use heartbeat_common::base::metric::{Metric, MetricKind};
+
+/// A metric that Envoy knows.
+#[derive(Clone, Copy)]
+pub struct MetricId(u32);
+
+/// Defines a metric; one that is known already keeps its value.
+pub fn define(metric: &Metric) -> Option<MetricId> {
+    let kind = match metric.kind {
+        MetricKind::Counter => MetricType::Counter,
+        MetricKind::Gauge => MetricType::Gauge,
+        MetricKind::Histogram => MetricType::Histogram,
+    };
+    let mut id = 0;
+    // SAFETY: the slice and the output outlive the call.
+    let status =
+        unsafe { proxy_define_metric(kind, metric.name.as_ptr(), metric.name.len(), &mut id) };
+    (status == Status::OK).then_some(MetricId(id))
+}
+
+/// Raises a counter by a value.
+pub fn increment(counter: MetricId, value: u64) {
+    // SAFETY: passes plain numbers.
+    unsafe { proxy_increment_metric(counter.0, value.cast_signed()) };
+}
+
+/// Sets a gauge to a value, or has a histogram count it.
+pub fn record(metric: MetricId, value: u64) {
+    // SAFETY: passes plain numbers.
+    unsafe { proxy_record_metric(metric.0, value) };
+}
