@@ -3,6 +3,7 @@ SHELL := bash
 
 # Where the tests and the testbed find what was built and fetched.
 export HEARTBEAT_MODULE ?= $(CURDIR)/dist/heartbeat_filter.wasm
+export HEARTBEAT_HUB_MODULE ?= $(CURDIR)/dist/heartbeat_hub.wasm
 export HEARTBEAT_ENVOY  ?= $(CURDIR)/.tools/envoy
 export HEARTBEAT_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
 export HEARTBEAT_GRPC_HEALTH_PROBE ?= $(CURDIR)/.tools/bin/grpc_health_probe
@@ -69,7 +70,7 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 .PHONY: test-envoy
 test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
 	@echo "==> test the filter in Envoy"
-	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test istiod
+	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test istiod --test mesh
 
 .PHONY: test-image
 test-image: image envoy registry ## what is released: packed alike anywhere, pushed to a real registry and back

@@ -8,6 +8,7 @@
 //! - [`page`]: the examples in the documentation.
 //! - [`metrics`]: what Envoy's Prometheus endpoint says.
 //! - [`prometheus`]: a real Prometheus that scrapes it, and what is shipped for one.
+//! - [`mesh`]: hubs, and what is judged, told and asked around them.
 //! - [`demo`]: the filter's main job on one screen, and the same to play with.
 //! - [`report`]: the pictures that the demo leaves behind.
 //! - [`bench`]: what the filter costs, beside the alternatives.
@@ -24,6 +25,7 @@ mod grpc_list;
 pub mod hosts;
 pub mod latin1;
 pub mod manifest;
+pub mod mesh;
 pub mod metrics;
 mod open_files;
 pub mod page;

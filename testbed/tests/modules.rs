@@ -11,7 +11,7 @@ use self::imports::{circles, graph};
 /// The modules of the testbed, the highest first. Modules on one line don't see each other.
 const LAYERS: [&[&str]; 6] = [
     &["bench", "demo", "scenario"],
-    &["prometheus", "report"],
+    &["mesh", "prometheus", "report"],
     &["envoy"],
     &["app"],
     &["client", "hosts", "manifest", "metrics"],

@@ -1,0 +1,67 @@
+//! Hubs.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::certified;
+use crate::client::http::{self, Request, Response};
+use crate::client::tls::Authority;
+use crate::envoy::{Envoy, EnvoyBuilder, PluginConfig, Ports, port};
+use crate::tools::{self, Tools};
+
+/// Where a hub is, before it runs and between two runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    ports: Ports,
+}
+
+impl Place {
+    /// One that nobody uses.
+    pub fn choose() -> Result<Self> {
+        Ok(Self { ports: Ports { http: port::choose()?, admin: port::choose()? } })
+    }
+
+    /// Where clients ask.
+    pub fn mesh(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports.http))
+    }
+}
+
+/// The shipped hub with another configuration of the module.
+pub fn envoy_of_hub(tools: &Tools, authority: &Authority, config: &Value) -> Result<EnvoyBuilder> {
+    let path = tools::envoy_configs().join("mesh/hub.yaml");
+    let builder = EnvoyBuilder::new(tools, &path)?;
+    Ok(certified(builder, authority, "hub").plugin_config(PluginConfig::Text(config.to_string())))
+}
+
+/// A running hub; it dies when this is dropped.
+#[derive(Debug)]
+pub struct Hub {
+    /// Its Envoy.
+    pub envoy: Envoy,
+    /// For machines: by mutual TLS.
+    pub mesh: SocketAddr,
+    /// For people: without.
+    pub people: SocketAddr,
+}
+
+impl Hub {
+    /// Starts one anywhere.
+    pub async fn start(builder: EnvoyBuilder) -> Result<Self> {
+        Self::start_at(builder, Place::choose()?).await
+    }
+
+    /// Starts one at a place.
+    pub async fn start_at(builder: EnvoyBuilder, place: Place) -> Result<Self> {
+        let envoy = builder.prefer(place.ports).start().await?;
+        let (mesh, people) = (envoy.listener("mesh")?, envoy.listener("people")?);
+        Ok(Self { envoy, mesh, people })
+    }
+
+    /// Asks as people do.
+    pub async fn get(&self, path: &str) -> Result<Response> {
+        http::fetch(self.people, &Request::new("GET", path)).await
+    }
+}
