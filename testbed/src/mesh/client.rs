@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use super::certified;
+use super::authority::certified;
 use crate::client::connection::KeepAlive;
 use crate::client::http::{Request, Version};
 use crate::client::tls::Authority;

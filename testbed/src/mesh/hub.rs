@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use serde_json::Value;
 
-use super::certified;
+use super::authority::certified;
 use crate::client::http::{self, Request, Response};
 use crate::client::tls::Authority;
 use crate::envoy::{Envoy, EnvoyBuilder, PluginConfig, Ports, port};

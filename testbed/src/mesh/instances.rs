@@ -111,7 +111,7 @@ mod tests {
             let answer = fetch(address, &Request::new("GET", "/")).await.unwrap();
             assert_eq!(answer.text(), address.to_string());
         }
-        let authority = crate::mesh::authority().unwrap();
+        let authority = super::super::authority::authority().unwrap();
         let secret = Instances::over_tls(&authority).await.unwrap();
         assert!(fetch(secret.address(1), &Request::new("GET", "/")).await.is_err());
     }
