@@ -5,7 +5,11 @@
 
 pub mod base;
 pub mod callout;
+pub mod clients;
 pub mod grpc;
 pub mod http;
 pub mod matching;
+pub mod reader;
+#[cfg(all(feature = "schema", not(target_family = "wasm")))]
+pub mod schema;
 pub mod state;

@@ -25,7 +25,7 @@ pub mod policy;
 pub mod probe;
 pub mod score;
 
-pub use heartbeat_common::{base, callout, grpc, http, matching, state};
+pub use heartbeat_common::{base, callout, clients, grpc, http, matching, reader, state};
 
 pub use base::environment::Environment;
 pub use base::outcome::{Outcome, Verdict};

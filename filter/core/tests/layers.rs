@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use self::imports::{circles, code, graph, imports, module, sources};
 
 /// The rooms of the core, the highest first. Rooms on one line don't see each other.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &["background"],
     &["policy"],
     &["exchange", "config"],
@@ -21,8 +21,9 @@ const LAYERS: [&[&str]; 11] = [
     &["score"],
     &["facts", "counters"],
     &["guards", "matching", "callout"],
+    &["clients", "schema"],
     &["http"],
-    &["state", "grpc"],
+    &["state", "grpc", "reader"],
 ];
 /// What all rooms rest on.
 const BASE: &str = "base";

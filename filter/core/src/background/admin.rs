@@ -3,9 +3,9 @@
 use super::polling::{Effect, Polling};
 use crate::base::signals::Signals;
 use crate::callout::{CheckResponse, HttpCall};
-use crate::config::default_host;
 use crate::evidence::Evidence;
 use crate::facts::admin::{self, Admin, HIDDEN, Stats, UNREACHABLE, View};
+use crate::reader::values::default_host;
 use crate::state::{Change, Context, SharedStore};
 use std::rc::Rc;
 

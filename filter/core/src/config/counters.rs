@@ -8,11 +8,11 @@ mod when;
 
 use super::keys;
 use super::matchers::header_name;
-use super::names::refuse_twins;
-use super::object::Object;
-use super::reader::Reader;
 use crate::base::metric::MetricKind;
 use crate::counters::rule::{CounterRule, ValueSource};
+use crate::reader::Reader;
+use crate::reader::names::refuse_twins;
+use crate::reader::object::Object;
 
 /// Prefixes of the filter's own metrics.
 const RESERVED: [&str; 2] = ["heartbeat_", "app_health_"];

@@ -1,15 +1,16 @@
 //! `when`: what the answer of a `respond` probe rests on, and how it is written.
 
-use super::checks::cluster_name;
-use super::guards::{positive, read_clients};
 use super::keys;
-use super::object::Object;
-use super::reader::Reader;
 use crate::base::units::{Share, parse_share};
+use crate::clients;
 use crate::evidence::condition::{Basis, ClusterRule, Condition, Need, OnStale, Severity};
 use crate::facts::traffic::TrafficRule;
 use crate::format::Format;
 use crate::probe::{Details, RespondRule};
+use crate::reader::Reader;
+use crate::reader::object::Object;
+use crate::reader::values::cluster_name;
+use crate::reader::values::positive;
 use std::time::Duration;
 
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
@@ -25,7 +26,7 @@ pub(super) fn read_respond(rule: &Object<'_>) -> RespondRule {
 
 fn read_details(rule: &Object<'_>) -> Details {
     if rule.get("details").is_some_and(|details| details.is_object()) {
-        return Details::To(read_clients(&rule.object("details")));
+        return Details::To(clients::read(&rule.object("details")));
     }
     rule.word("details", Details::Never, &[Details::Allowed, Details::Always])
 }

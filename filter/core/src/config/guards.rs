@@ -1,14 +1,15 @@
 //! What a rule puts between the probers and the application: `cache`, `limit`,
 //! `breaker`, `allow`.
 
-use super::object::Object;
-use super::reader::Reader;
 use crate::base::units::{Rate, parse_duration, parse_rate, parse_size};
-use crate::guards::allow::{AddressSource, AllowRule, Cidr, Clients, Otherwise, Principal};
+use crate::clients;
+use crate::guards::allow::{AllowRule, Otherwise};
 use crate::guards::breaker::BreakerRule;
 use crate::guards::cache::CacheRule;
 use crate::guards::limit::{LimitRule, OnLimit};
 use crate::http::headers::{CACHE_CONTROL, VARY};
+use crate::reader::object::Object;
+use crate::reader::values::positive;
 use std::time::Duration;
 
 const LARGEST_BODY: usize = 1_024 * 1_024;
@@ -59,46 +60,9 @@ pub(super) fn read_breaker(object: &Object<'_>) -> BreakerRule {
 /// Reads `allow`.
 pub(super) fn read_allow(object: &Object<'_>) -> AllowRule {
     AllowRule {
-        clients: read_clients(object),
+        clients: clients::read(object),
         otherwise: object.word("otherwise", Otherwise::NotAProbe, &[Otherwise::Deny]),
     }
-}
-
-/// Reads the keys that name clients.
-pub(super) fn read_clients(object: &Object<'_>) -> Clients {
-    let clients = Clients {
-        cidrs: object.list("cidrs", Cidr::parse),
-        address: object.get("address").map_or(AddressSource::Connection, read_address),
-        principals: object.list("principals", Principal::parse),
-    };
-    if object.chosen().is_empty() {
-        object.error(r#"names nobody; add "cidrs" or "principals", or leave it out"#);
-    }
-    object.refuse_idle(None);
-    clients
-}
-
-fn read_address(reader: Reader<'_>) -> AddressSource {
-    if reader.text() == Some("trusted") {
-        return AddressSource::Trusted;
-    }
-    let state = reader.member("filter_state").filter(|_| reader.entries().len() == 1);
-    let name = state.and_then(|name| name.text()).unwrap_or_default();
-    if name.is_empty() {
-        reader.error(
-            r#"names no source; write "trusted" or { "filter_state": "heartbeat.address" }"#,
-        );
-    }
-    AddressSource::FilterState(name.to_owned())
-}
-
-/// A duration that isn't 0.
-pub(super) fn positive(text: &str) -> Result<Duration, String> {
-    let duration = parse_duration(text)?;
-    if duration.is_zero() {
-        return Err(r#"is no time at all; write it like "500ms" or "1s""#.to_owned());
-    }
-    Ok(duration)
 }
 
 fn body_size(text: &str) -> Result<usize, String> {

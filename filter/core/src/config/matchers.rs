@@ -1,10 +1,10 @@
 //! Header matchers, alike for probes and counters.
 
 use super::keys;
-use super::object::Object;
-use super::reader::Reader;
 use crate::http::headers::AUTHORITY;
 use crate::matching::header::{HeaderMatcher, HeaderTest};
+use crate::reader::Reader;
+use crate::reader::object::Object;
 
 /// Reads `headers` of an object: matchers, all of which must hold.
 pub(super) fn read_list(object: &Object<'_>) -> Vec<HeaderMatcher> {

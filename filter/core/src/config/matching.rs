@@ -1,9 +1,10 @@
 //! `match`: which requests a probe's rule takes.
 
 use super::matchers;
-use super::object::Object;
 use crate::grpc::GrpcMethod;
 use crate::matching::rule::{GrpcMatch, HttpMatch, Match, PathMatch, ServicePattern};
+use crate::reader::object::Object;
+use crate::reader::values::exact_path;
 
 /// Reads `match`.
 pub(super) fn read(object: &Object<'_>) -> Match {
@@ -30,29 +31,6 @@ pub(super) fn read_http(object: &Object<'_>) -> HttpMatch {
         methods: object.list("methods", http_method),
         headers: matchers::read_list(object),
     }
-}
-
-/// A path without query.
-pub(super) fn exact_path(text: &str) -> Result<String, String> {
-    if !text.starts_with('/') {
-        return Err(format!("is not a path; write \"/{text}\""));
-    }
-    if let Some((before, _)) = text.split_once(['?', '#']) {
-        return Err(format!(
-            "would never match: paths are compared without the query; write {before:?}"
-        ));
-    }
-    if let Some(prefix) = text.strip_suffix('*') {
-        let prefix = prefix.trim_end_matches('/');
-        return Err(format!("would match that star only; write \"path_prefix\": {prefix:?}"));
-    }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(
-            "would never match: write blanks and other letters as a client sends them, \"%20\""
-                .to_owned(),
-        );
-    }
-    Ok(text.to_owned())
 }
 
 /// A prefix of whole segments: `/status` and `/status/` mean the same.

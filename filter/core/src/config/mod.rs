@@ -6,32 +6,26 @@
 
 mod checks;
 mod counters;
-mod errors;
 mod evidence;
 mod guards;
 mod keys;
 mod matchers;
 mod matching;
-mod names;
-mod object;
 mod probes;
-mod reader;
 mod score;
-mod spelling;
 mod statuses;
-mod tree;
 
-pub(crate) use checks::default_host;
-pub use errors::{ConfigError, ConfigErrors};
+pub use crate::reader::errors::{ConfigError, ConfigErrors};
 
 use crate::counters::rule::CounterRule;
 use crate::facts::admin::AdminRule;
 use crate::facts::check::CheckRule;
 use crate::probe::ProbeRule;
+use crate::reader::object::Object;
+use crate::reader::tree::Json;
+use crate::reader::values::exact_path;
+use crate::reader::{Notes, Reader};
 use crate::score::ScoreRule;
-use object::Object;
-use reader::{Notes, Reader};
-use tree::Json;
 
 /// The probe rules in force when a configuration names none, in the
 /// configuration's own language.
@@ -81,9 +75,8 @@ impl Config {
             checks: checks::read(root),
             admin: root.optional_object("admin", checks::read_admin),
             score: root.optional_object("score", score::read),
-            grpc_replies: root.optional_object("grpc_replies", |replies| {
-                replies.value("path", matching::exact_path)
-            }),
+            grpc_replies: root
+                .optional_object("grpc_replies", |replies| replies.value("path", exact_path)),
             counters: counters::read(root),
         };
         refuse_dangling(root);

@@ -4,13 +4,14 @@ use super::evidence;
 use super::guards;
 use super::keys::{self, ProbeKind};
 use super::matching;
-use super::names::{plain_name, refuse_twins};
-use super::object::Object;
-use super::reader::Reader;
 use crate::base::units::parse_duration;
 use crate::matching::paths::PathIndex;
 use crate::matching::rule::{Match, PathMatch, ServicePattern};
 use crate::probe::{Action, Connection, ProbeRule};
+use crate::reader::Reader;
+use crate::reader::names::{plain_name, refuse_twins};
+use crate::reader::object::Object;
+use crate::reader::values::exact_path;
 use std::time::Duration;
 
 /// Reads the list of rules.
@@ -87,7 +88,7 @@ fn read_rule(reader: &Reader<'_>) -> ProbeRule {
         limit: object.optional_object("limit", guards::read_limit),
         breaker: object.optional_object("breaker", guards::read_breaker),
         allow: object.optional_object("allow", guards::read_allow),
-        via_http: object.optional("via_http", matching::exact_path),
+        via_http: object.optional("via_http", exact_path),
     };
     if is_sound {
         refuse_contradictions(&object, &rule);
@@ -112,14 +113,15 @@ fn refuse_contradictions(object: &Object<'_>, rule: &ProbeRule) {
     {
         reader.error("can't repeat a message of gRPC; write \"reject\", or leave it out");
     }
-    object.refuse_idle(Some(match (&rule.action, &rule.matcher) {
+    let kind = match (&rule.action, &rule.matcher) {
         (Action::Forward, Match::Http(_)) => ProbeKind::Forwarded,
         (Action::Cache(_), Match::Http(_)) => ProbeKind::Cached,
         (Action::Respond(_), Match::Http(_)) => ProbeKind::Answered,
         (Action::Forward, Match::Grpc(_)) => ProbeKind::ForwardedCall,
         (Action::Cache(_), Match::Grpc(_)) => ProbeKind::CachedCall,
         (Action::Respond(_), Match::Grpc(_)) => ProbeKind::AnsweredCall,
-    }));
+    };
+    object.refuse_idle(Some(kind.variant()));
 }
 
 fn timeout(text: &str) -> Result<Option<Duration>, String> {

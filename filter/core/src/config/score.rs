@@ -1,9 +1,9 @@
 //! `score`: what the health score goes by.
 
-use super::checks::cluster_name;
 use super::evidence::window;
-use super::object::Object;
 use crate::facts::admin::HandshakeSide;
+use crate::reader::object::Object;
+use crate::reader::values::cluster_name;
 use crate::score::{Alpn, AxisName, PARTS, ProtocolRule, ScoreRule, TlsVersion, Weight};
 
 const DEFAULT_WEIGHTS: [Weight; 3] = [Weight(400_000), Weight(350_000), Weight(250_000)];

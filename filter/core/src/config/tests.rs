@@ -21,7 +21,7 @@ mod score;
 pub(super) fn parse(json: &str) -> Result<Config, ConfigErrors> {
     let config = Config::parse(json.as_bytes());
     #[cfg(not(target_family = "wasm"))]
-    schema::hold(json, config.as_ref().err());
+    schema::SCHEMA.hold(json, config.as_ref().err());
     config
 }
 

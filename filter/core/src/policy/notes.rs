@@ -1,9 +1,10 @@
 //! What whoever wrote a configuration should know of it.
 
 use super::conditions::clusters_of_interest;
+use crate::clients::AddressSource;
 use crate::config::Config;
 use crate::grpc::GrpcMethod;
-use crate::guards::allow::{AddressSource, Otherwise};
+use crate::guards::allow::Otherwise;
 use crate::matching::rule::Match;
 use crate::probe::{Action, ProbeRule};
 

@@ -4,16 +4,17 @@ use crate::base::environment::Environment;
 use crate::base::metric::Registry;
 use crate::base::outcome::Verdict;
 use crate::base::time::{Nanos, nanos};
+use crate::clients::AddressSource;
 use crate::evidence::Item;
 use crate::grpc;
-use crate::guards::allow::{AddressSource, AllowRule, Clients, Otherwise};
+use crate::guards::allow::{AllowRule, Otherwise};
 use crate::guards::breaker::BreakerRule;
 use crate::guards::cache::CacheRule;
 use crate::guards::limit::{LimitRule, OnLimit};
 use crate::guards::sharing::is_common;
 use crate::http::edits::HeaderEdits;
 use crate::http::headers::{
-    CLIENT_OVERRIDES, CONNECTION, DEGRADED, FORWARDED_FOR, GRPC_ACCEPT_ENCODING, GRPC_TIMEOUT,
+    CLIENT_OVERRIDES, CONNECTION, DEGRADED, GRPC_ACCEPT_ENCODING, GRPC_TIMEOUT,
     IMMEDIATE_HEALTH_CHECK_FAIL, MAX_RETRIES, PROBE, RETRY_GRPC_ON, RETRY_ON, STATUS,
     UPSTREAM_HEALTH_CHECK, UPSTREAM_HEALTHCHECKED_CLUSTER, UPSTREAM_RQ_TIMEOUT_MS,
     UPSTREAM_STREAM_DURATION_MS,
@@ -334,33 +335,6 @@ impl Probe {
             edits.set(UPSTREAM_HEALTHCHECKED_CLUSTER, &*self.service_cluster);
         }
         edits
-    }
-}
-
-impl Clients {
-    /// Whether the sender of a request is one of them.
-    fn include(&self, request: &impl RequestHead) -> bool {
-        let known_address = || {
-            let peer =
-                self.address.of(request).and_then(|peer| crate::guards::allow::parse_peer(&peer));
-            peer.is_some_and(|address| self.cidrs.iter().any(|cidr| cidr.contains(address)))
-        };
-        let known_principal = || {
-            let id = request.peer_uri_san();
-            id.is_some_and(|id| self.principals.iter().any(|known| known.matches(&id)))
-        };
-        (!self.cidrs.is_empty() && known_address())
-            || (!self.principals.is_empty() && known_principal())
-    }
-}
-
-impl AddressSource {
-    fn of(&self, request: &impl RequestHead) -> Option<Vec<u8>> {
-        match self {
-            Self::Connection if request.header(FORWARDED_FOR).is_some() => None,
-            Self::Connection | Self::Trusted => request.source_address(),
-            Self::FilterState(name) => request.filter_state(name),
-        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! What matches a kind of probe, and what happens to it.
 
+use crate::clients::Clients;
 use crate::evidence::condition::Condition;
 use crate::format::Format;
-use crate::guards::allow::{AllowRule, Clients};
+use crate::guards::allow::AllowRule;
 use crate::guards::breaker::BreakerRule;
 use crate::guards::cache::CacheRule;
 use crate::guards::limit::LimitRule;

@@ -6,9 +6,9 @@
 use super::series;
 use crate::config::keys;
 use crate::config::matchers::header_name;
-use crate::config::object::Object;
-use crate::config::reader::Reader;
 use crate::counters::rule::{Label, LabelSource};
+use crate::reader::Reader;
+use crate::reader::object::Object;
 
 /// What the table's attributes are, behind the first; they have Envoy's names.
 /// <https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/advanced/attributes>

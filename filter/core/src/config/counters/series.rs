@@ -1,9 +1,9 @@
 //! How many series counters may have: all of them exist from the start, in every
 //! worker, whatever the requests are like.
 
-use crate::config::object::Object;
-use crate::config::reader::Reader;
 use crate::counters::rule::{CounterRule, Label, series_of};
+use crate::reader::Reader;
+use crate::reader::object::Object;
 
 /// The most series of one metric.
 const MOST_OF_ONE: usize = 64;

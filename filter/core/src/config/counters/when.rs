@@ -2,10 +2,10 @@
 
 use crate::config::matchers;
 use crate::config::matching;
-use crate::config::object::Object;
 use crate::config::statuses::status_pattern;
 use crate::counters::rule::When;
 use crate::grpc::code;
+use crate::reader::object::Object;
 
 /// Reads `when`.
 pub(super) fn read(object: &Object<'_>) -> When {

@@ -1,8 +1,8 @@
 //! `checks` and `admin`: what the proxy asks on its own account.
 
-use super::Kind::{Bool, Count, List, Object, Text, Word};
-use super::Presence::{Default, OneOf, Optional, Required};
-use super::{Form, Key, Presence, filled, key};
+use crate::reader::keys::Kind::{Bool, Count, List, Object, Text, Word};
+use crate::reader::keys::Presence::{Default, OneOf, Optional, Required};
+use crate::reader::keys::{Form, Key, Presence, filled, key};
 
 /// A check of `checks`.
 pub(in crate::config) const CHECK: &[Key] = &[

@@ -1,10 +1,10 @@
 //! `counters`: metrics that people make up.
 
-use super::Kind::{List, Map, Object, Text, Word, WordOrObject};
-use super::Presence::{Default, OneOf, Optional, Required, SomeOf};
-use super::Scope::Without;
 use super::probes::{BESIDE_PATH, HEADERS, headers, methods, path, path_prefix};
-use super::{Form, Key, filled, key};
+use crate::reader::keys::Kind::{List, Map, Object, Text, Word, WordOrObject};
+use crate::reader::keys::Presence::{Default, OneOf, Optional, Required, SomeOf};
+use crate::reader::keys::Scope::Without;
+use crate::reader::keys::{Form, Key, filled, key};
 
 /// A counter of `counters`.
 pub(in crate::config) const COUNTER: &[Key] = &[

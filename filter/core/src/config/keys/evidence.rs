@@ -1,9 +1,9 @@
 //! `when` of a probe: what its answer rests on.
 
-use super::Kind::{Count, List, Object, Text, Word};
-use super::Presence::{Default, OneOf, Optional, Required};
-use super::Scope::{With, Without};
-use super::{Form, Key, filled, key};
+use crate::reader::keys::Kind::{Count, List, Object, Text, Word};
+use crate::reader::keys::Presence::{Default, OneOf, Optional, Required};
+use crate::reader::keys::Scope::{With, Without};
+use crate::reader::keys::{Form, Key, filled, key};
 
 /// What evidence means that speaks against health.
 pub(in crate::config) const SEVERITIES: &[&str] = &["fail", "warn"];

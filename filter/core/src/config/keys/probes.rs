@@ -1,12 +1,14 @@
 //! `probes`: the rules, and what stands between probers and the application.
 
-use super::Kind::{Bool, Count, List, Object, Text, Word, WordOrObject};
-use super::Presence::{Default, OneOf, Optional, Required, SomeOf};
 use super::ProbeKind::{Answered, AnsweredCall, Cached, CachedCall, Forwarded, ForwardedCall};
-use super::Scope::{With, Without};
 use super::evidence::CONDITION;
-use super::{Form, Items, Key, Scope, filled, key, list, on};
+use super::on;
+use crate::clients::keys::{CLIENTS, address, cidrs, principals};
 use crate::http::headers::{CACHE_CONTROL, VARY};
+use crate::reader::keys::Kind::{Bool, Count, List, Object, Text, Word, WordOrObject};
+use crate::reader::keys::Presence::{Default, OneOf, Optional, Required, SomeOf};
+use crate::reader::keys::Scope::Without;
+use crate::reader::keys::{Form, Items, Key, Scope, filled, key, list};
 
 /// On probes that the application sees.
 const TO_THE_APPLICATION: Scope = on(&[Forwarded, Cached, ForwardedCall, CachedCall]);
@@ -105,8 +107,6 @@ pub(super) const BESIDE_PATH: (&str, &str) =
 
 const METHODS: Items = filled(Text(Form::Method));
 pub(super) const HEADERS: Items = filled(Object(HEADER));
-const CIDRS: Items = filled(Text(Form::Cidr));
-const PRINCIPALS: Items = filled(Text(Form::Principal));
 const SERVICES: Items = filled(Text(Form::ServicePattern));
 
 pub(super) const fn path() -> Key {
@@ -248,31 +248,3 @@ const ALLOW: &[Key] = &[
         "What the others are. `not_a_probe`: ordinary traffic. `deny`: 403",
     ),
 ];
-
-/// `details`, where it names clients.
-const CLIENTS: &[Key] = &[cidrs(), address(), principals()];
-
-const fn cidrs() -> Key {
-    key("cidrs", &List(&CIDRS), &SomeOf, "Source addresses")
-}
-
-const fn address() -> Key {
-    const FILTER_STATE: &[Key] = &[key(
-        "filter_state",
-        &Text(Form::Filled),
-        &Required(r#""filter_state": "heartbeat.address""#),
-        "The filter state in which a filter before this one notes the address",
-    )];
-    key(
-        "address",
-        &WordOrObject(&(&["trusted"], FILTER_STATE)),
-        &Optional,
-        "Whose word an address is: `trusted`: Envoy's, of every request. Without it a request \
-         with `x-forwarded-for` matches no `cidrs`",
-    )
-    .only(&With(&["cidrs"]))
-}
-
-const fn principals() -> Key {
-    key("principals", &List(&PRINCIPALS), &SomeOf, "SPIFFE ids of peer certificates")
-}

@@ -1,8 +1,8 @@
 //! `score`: what the health score goes by.
 
-use super::Kind::{Bool, Count, List, Number, Object, Text, Word};
-use super::Presence::{Default, Optional, Required};
-use super::{Form, Key, Presence, filled, key};
+use crate::reader::keys::Kind::{Bool, Count, List, Number, Object, Text, Word};
+use crate::reader::keys::Presence::{Default, Optional, Required};
+use crate::reader::keys::{Form, Key, Presence, filled, key};
 
 /// `score`.
 pub(super) const SCORE: &[Key] = &[

@@ -1,7 +1,8 @@
 //! The defaults of the table are those that hold.
 
 use super::parse;
-use crate::config::keys::{Key, Kind, Presence, ROOT};
+use crate::config::keys::ROOT;
+use crate::reader::keys::{Key, Kind, Presence};
 use std::collections::BTreeSet;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -40,24 +40,6 @@ fn a_check_over_grpc_asks_for_the_whole_server_and_watches_nothing_unless_told()
 }
 
 #[test]
-fn a_cluster_whose_name_is_no_host_is_asked_as_localhost() {
-    for (cluster, host) in [
-        ("db", "db"),
-        ("db-1.example.com", "db-1.example.com"),
-        ("10.0.0.1", "10.0.0.1"),
-        ("inbound|8086||", "localhost"),
-        ("outbound|8080||a.b.svc", "localhost"),
-        ("default/app/80", "localhost"),
-        ("envoy_admin", "localhost"),
-        ("a..b", "localhost"),
-        ("-a", "localhost"),
-        ("café", "localhost"),
-    ] {
-        assert_eq!(default_host(cluster), host, "{cluster}");
-    }
-}
-
-#[test]
 fn mistakes_in_checks_are_named_with_their_mend() {
     let json = r#"{"checks":[
         {"name":"server","http":{"cluster":"","path":"ping"}},

@@ -1,9 +1,11 @@
-//! What a schema says of keys beside each other: where one takes effect, and some things
-//! that the table doesn't tell.
+//! What the schema says of keys beside each other that the table doesn't tell, or not so
+//! that it could be read for all tables alike.
 
-use super::writer::{list, object, read, text, words};
-use crate::config::keys::{Key, Kind, ProbeKind, Scope};
-use crate::config::tree::Json;
+use crate::config::keys::ProbeKind;
+use crate::reader::keys::{Key, Kind, Scope};
+use crate::reader::tree::Json;
+use heartbeat_common::schema::rules::{any, properties, unless, when, with};
+use heartbeat_common::schema::writer::{list, object, read, text, words};
 
 const KINDS: [(ProbeKind, &str, bool); 6] = [
     (ProbeKind::Forwarded, "forward", false),
@@ -16,22 +18,12 @@ const KINDS: [(ProbeKind, &str, bool); 6] = [
 
 /// The rules for an object with these keys.
 pub(super) fn of(keys: &[Key]) -> Vec<Json> {
-    let mut rules: Vec<Json> = keys.iter().filter_map(beside_others).collect();
+    let mut rules = Vec::new();
     if keys.iter().any(|key| matches!(key.scope, Scope::On(_))) {
         rules.extend(KINDS.map(|kind| of_probes(keys, kind)));
     }
     rules.extend(beyond_the_table(keys));
     rules
-}
-
-/// A key that has a meaning only beside others, or only without others.
-fn beside_others(key: &Key) -> Option<Json> {
-    let condition = match key.scope {
-        Scope::With(others) => object([("not", any(others.iter().copied()))]),
-        Scope::Without(others) => any(others.iter().map(|(other, _)| *other)),
-        Scope::Always | Scope::On(_) => return None,
-    };
-    Some(unless(condition, [key.name]))
 }
 
 /// The keys that have no effect on a kind of probes.
@@ -90,30 +82,4 @@ fn beyond_the_table(keys: &[Key]) -> Option<Json> {
         return Some(object([("not", object([("properties", zeros), ("required", all)]))]));
     }
     None
-}
-
-/// At least one of these keys is there.
-fn any<'a>(names: impl IntoIterator<Item = &'a str>) -> Json {
-    let mut all: Vec<Json> =
-        names.into_iter().map(|name| object([("required", words(&[name]))])).collect();
-    if all.len() == 1 { all.remove(0) } else { object([("anyOf", list(all))]) }
-}
-
-/// A key that is there and holds this.
-fn with(name: &str, schema: Json) -> Json {
-    object([("properties", object([(name, schema)])), ("required", words(&[name]))])
-}
-
-fn properties(name: &str, schema: Json) -> Json {
-    object([("properties", object([(name, schema)]))])
-}
-
-fn when(condition: Json, then: Json) -> Json {
-    object([("if", condition), ("then", then)])
-}
-
-/// None of these keys where a condition holds.
-fn unless<'a>(condition: Json, names: impl IntoIterator<Item = &'a str>) -> Json {
-    let none = object(names.into_iter().map(|name| (name, Json::Bool(false))));
-    when(condition, object([("properties", none)]))
 }

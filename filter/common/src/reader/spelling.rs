@@ -14,7 +14,7 @@ const CALLED_ELSEWHERE: [(&str, &str); 9] = [
 ];
 
 /// What an error says of a key that isn't among the `known`.
-pub(super) fn unknown_key(key: &str, known: &[&str]) -> String {
+pub fn unknown_key(key: &str, known: &[&str]) -> String {
     let here = CALLED_ELSEWHERE.iter().find(|(there, here)| *there == key && known.contains(here));
     if let Some((_, here)) = here {
         return format!("unknown key; here it is called \"{here}\"");

@@ -1,7 +1,7 @@
 //! An object of the configuration, read key by key as the table says.
 
-use super::keys::{Items, Key, Kind, Presence, ProbeKind, Scope};
-use super::reader::Reader;
+use super::Reader;
+use super::keys::{Items, Key, Kind, Presence, Scope, Variant};
 use super::spelling::unknown_key;
 
 /// An object, and the keys that it may have.
@@ -9,7 +9,7 @@ use super::spelling::unknown_key;
 /// A key that isn't written has the table's default. As with [`Reader`], something stands
 /// in the place of a mistake once it is noted.
 #[derive(Clone, Copy)]
-pub(super) struct Object<'a> {
+pub struct Object<'a> {
     keys: &'static [Key],
     /// The object; none stands for one without a key, of which nothing is to be said.
     reader: Option<Reader<'a>>,
@@ -25,7 +25,7 @@ enum Found<'a> {
 impl<'a> Reader<'a> {
     /// An object that may hold these keys and no others.
     #[inline(never)]
-    pub(super) fn object(&self, keys: &'static [Key]) -> Object<'a> {
+    pub fn object(&self, keys: &'static [Key]) -> Object<'a> {
         for (key, reader) in self.members() {
             if !keys.iter().any(|known| known.name == key) {
                 let known: Vec<&str> = keys.iter().map(|known| known.name).collect();
@@ -38,31 +38,31 @@ impl<'a> Reader<'a> {
 
 impl<'a> Object<'a> {
     /// An object with these `keys`.
-    pub(super) fn new(keys: &'static [Key], reader: Option<Reader<'a>>) -> Self {
+    pub fn new(keys: &'static [Key], reader: Option<Reader<'a>>) -> Self {
         Self { keys, reader }
     }
 
     /// Notes a mistake about the object as a whole.
-    pub(super) fn error(&self, problem: impl Into<String>) {
+    pub fn error(&self, problem: impl Into<String>) {
         if let Some(reader) = &self.reader {
             reader.error(problem);
         }
     }
 
     /// How many mistakes were noted until now, of the whole configuration.
-    pub(super) fn mistakes(&self) -> usize {
+    pub fn mistakes(&self) -> usize {
         self.reader.map_or(0, |reader| reader.mistakes())
     }
 
     /// The value of a key, where it is written.
     #[inline(never)]
-    pub(super) fn get(&self, name: &str) -> Option<Reader<'a>> {
+    pub fn get(&self, name: &str) -> Option<Reader<'a>> {
         debug_assert!(self.key(name).is_some(), "the table has no key {name:?}");
         self.reader?.member(name)
     }
 
     /// Whether a key is written.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
@@ -90,11 +90,8 @@ impl<'a> Object<'a> {
     }
 
     /// A string that `parse` understands; nothing where there is none.
-    pub(super) fn optional<T>(
-        &self,
-        name: &str,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    #[inline(never)]
+    pub fn optional<T>(&self, name: &str, parse: fn(&str) -> Result<T, String>) -> Option<T> {
         match self.find(name).0 {
             Found::Written(reader) => reader.parsed(parse),
             Found::Default(text) => parse(text).ok(),
@@ -103,13 +100,14 @@ impl<'a> Object<'a> {
     }
 
     /// A string that `parse` understands; of a key that is required or has a default.
-    pub(super) fn value<T: Default>(&self, name: &str, parse: fn(&str) -> Result<T, String>) -> T {
+    #[inline(never)]
+    pub fn value<T: Default>(&self, name: &str, parse: fn(&str) -> Result<T, String>) -> T {
         self.optional(name, parse).unwrap_or_default()
     }
 
     /// A whole number in the table's range.
     #[inline(never)]
-    pub(super) fn count(&self, name: &str) -> u32 {
+    pub fn count(&self, name: &str) -> u32 {
         match self.find(name) {
             (Found::Written(reader), Some(Kind::Count(min, max))) => reader.count(*min, *max),
             (Found::Default(text), _) => text.parse().unwrap_or_default(),
@@ -118,7 +116,7 @@ impl<'a> Object<'a> {
     }
 
     /// A number in the table's range; of a key that is required.
-    pub(super) fn number(&self, name: &str) -> f64 {
+    pub fn number(&self, name: &str) -> f64 {
         match self.find(name) {
             (Found::Written(reader), Some(Kind::Number(min, max))) => reader.number(*min, *max),
             _ => 0.0,
@@ -126,13 +124,13 @@ impl<'a> Object<'a> {
     }
 
     /// Whether a key says `true`.
-    pub(super) fn flag(&self, name: &str) -> bool {
+    pub fn flag(&self, name: &str) -> bool {
         self.get(name).is_some_and(|reader| reader.bool())
     }
 
     /// What a word means: `first` the first of the table's words, `others` those after it,
     /// in their order.
-    pub(super) fn word<T: Clone>(&self, name: &str, first: T, others: &[T]) -> T {
+    pub fn word<T: Clone>(&self, name: &str, first: T, others: &[T]) -> T {
         let other = self.place_of_word(name).checked_sub(1).and_then(|place| others.get(place));
         other.cloned().unwrap_or(first)
     }
@@ -153,7 +151,7 @@ impl<'a> Object<'a> {
 
     /// An object; one without keys where none is written, and none needed.
     #[inline(never)]
-    pub(super) fn object(&self, name: &str) -> Object<'a> {
+    pub fn object(&self, name: &str) -> Object<'a> {
         let (found, kind) = self.find(name);
         let keys = match kind {
             Some(Kind::Object(keys) | Kind::WordOrObject((_, keys))) => *keys,
@@ -166,13 +164,13 @@ impl<'a> Object<'a> {
     }
 
     /// An object that may be left out, by `read`.
-    pub(super) fn optional_object<T>(&self, name: &str, read: fn(&Object<'a>) -> T) -> Option<T> {
+    pub fn optional_object<T>(&self, name: &str, read: fn(&Object<'a>) -> T) -> Option<T> {
         self.has(name).then(|| read(&self.object(name)))
     }
 
     /// The items of a list; none where it isn't written.
     #[inline(never)]
-    pub(super) fn items(&self, name: &str) -> Vec<Reader<'a>> {
+    pub fn items(&self, name: &str) -> Vec<Reader<'a>> {
         if self.reader.is_none() {
             return Vec::new();
         }
@@ -183,13 +181,13 @@ impl<'a> Object<'a> {
     }
 
     /// The items of a list, each understood by `parse`; none where it isn't written.
-    pub(super) fn list<T>(&self, name: &str, parse: fn(&str) -> Result<T, String>) -> Vec<T> {
+    pub fn list<T>(&self, name: &str, parse: fn(&str) -> Result<T, String>) -> Vec<T> {
         self.items(name).iter().filter_map(|item| item.parsed(parse)).collect()
     }
 
     /// The words of a list; none where it isn't written.
     #[inline(never)]
-    pub(super) fn words(&self, name: &str) -> Vec<&'static str> {
+    pub fn words(&self, name: &str) -> Vec<&'static str> {
         let words = match self.key(name).map(|key| key.kind) {
             Some(Kind::List(Items { of: Kind::Word(words), .. })) => words,
             _ => return Vec::new(),
@@ -209,14 +207,14 @@ impl<'a> Object<'a> {
 
     /// The alternatives that are written.
     #[inline(never)]
-    pub(super) fn chosen(&self) -> Vec<&'static str> {
+    pub fn chosen(&self) -> Vec<&'static str> {
         self.alternatives().filter(|name| self.has(name)).collect()
     }
 
     /// The one alternative that is written; `nothing` says what it is without, and `mend`
     /// what to do where there are several.
     #[inline(never)]
-    pub(super) fn only_choice(&self, nothing: &str, mend: &str) -> Option<&'static str> {
+    pub fn only_choice(&self, nothing: &str, mend: &str) -> Option<&'static str> {
         match self.chosen().as_slice() {
             [one] => Some(*one),
             [] => {
@@ -232,7 +230,7 @@ impl<'a> Object<'a> {
 
     /// Notes that none of the alternatives is written.
     #[inline(never)]
-    pub(super) fn refuse_no_choice(&self) {
+    pub fn refuse_no_choice(&self) {
         let is_written = self.reader.is_some();
         if is_written && !self.alternatives().any(|name| self.has(name)) {
             let all = self.all_alternatives();
@@ -245,14 +243,15 @@ impl<'a> Object<'a> {
     }
 
     /// Notes the keys that can't take effect beside what else is written: their author
-    /// expects an effect. Of a probe's rule, `kind` says which probes it is for.
+    /// expects an effect. `variant` says which of several things the object describes.
     #[inline(never)]
-    pub(super) fn refuse_idle(&self, kind: Option<ProbeKind>) {
+    pub fn refuse_idle(&self, variant: Option<Variant>) {
         for (name, reader) in self.reader.iter().flat_map(Reader::entries) {
             match self.key(name).map(|key| key.scope) {
                 Some(Scope::On(kinds)) => {
-                    if let Some(kind) = kind.filter(|kind| kinds & kind.bit() == 0) {
-                        reader.error(format!("has no effect on {}; leave it out", kind.title()));
+                    if let Some(variant) = variant.filter(|variant| kinds & variant.bit == 0) {
+                        let title = variant.title;
+                        reader.error(format!("has no effect on {title}; leave it out"));
                     }
                 }
                 Some(Scope::With(others)) => {

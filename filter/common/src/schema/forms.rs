@@ -2,9 +2,9 @@
 //! Rust read alike, and without looking ahead, which not every validator can.
 
 use super::writer::{list, number, object, text, words};
-use crate::config::keys::Form;
-use crate::config::tree::Json;
 use crate::grpc::code;
+use crate::reader::keys::Form;
+use crate::reader::tree::Json;
 
 /// A time in seconds may have decimals, of which milliseconds count. Nobody can count in
 /// numbers of twenty digits.
@@ -34,10 +34,10 @@ const TARGET: &str = r#"^/[!-"$->@-~]*(\?[!-"$-~]*)?$"#;
 const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
 
 /// The name of a label.
-pub(super) const LABEL_NAME: &str = "^[A-Za-z_][A-Za-z0-9_]{0,63}$";
+pub const LABEL_NAME: &str = "^[A-Za-z_][A-Za-z0-9_]{0,63}$";
 
 /// The schema of strings that are written so.
-pub(super) fn of(form: Form) -> Json {
+pub fn of(form: Form) -> Json {
     let pattern = |pattern: &str| string([("pattern", text(pattern))]);
     let but = |pattern: &str, not: Json| string([("pattern", text(pattern)), ("not", not)]);
     match form {

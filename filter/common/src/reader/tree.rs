@@ -8,19 +8,24 @@ use std::fmt;
 
 /// A JSON value.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Json {
+pub enum Json {
+    /// `null`.
     Null,
+    /// `true` or `false`.
     Bool(bool),
     /// A number, and as it is written in JSON.
     Number(serde_json::Number, String),
+    /// A text.
     String(String),
+    /// Its items.
     Array(Vec<Json>),
+    /// Its members, as they are written.
     Object(Vec<(String, Json)>),
 }
 
 impl Json {
     /// What it is, for error messages.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "a boolean",

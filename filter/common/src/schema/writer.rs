@@ -1,32 +1,37 @@
 //! JSON as it is written by hand: keys in their order, short values on one line.
 
-use crate::config::tree::Json;
+use crate::reader::tree::Json;
 
 /// The longest value that stays on one line.
 const LINE: usize = 92;
 
-pub(super) fn text(text: &str) -> Json {
+/// A string.
+pub fn text(text: &str) -> Json {
     Json::String(text.to_owned())
 }
 
-pub(super) fn number(number: u32) -> Json {
+/// A number.
+pub fn number(number: u32) -> Json {
     Json::Number(number.into(), number.to_string())
 }
 
-pub(super) fn list(items: impl IntoIterator<Item = Json>) -> Json {
+/// A list.
+pub fn list(items: impl IntoIterator<Item = Json>) -> Json {
     Json::Array(items.into_iter().collect())
 }
 
-pub(super) fn words(all: &[&str]) -> Json {
+/// A list of strings.
+pub fn words(all: &[&str]) -> Json {
     list(all.iter().map(|word| text(word)))
 }
 
-pub(super) fn object<'a>(members: impl IntoIterator<Item = (&'a str, Json)>) -> Json {
+/// An object.
+pub fn object<'a>(members: impl IntoIterator<Item = (&'a str, Json)>) -> Json {
     Json::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 /// The members of all these objects.
-pub(super) fn joined(objects: impl IntoIterator<Item = Json>) -> Json {
+pub fn joined(objects: impl IntoIterator<Item = Json>) -> Json {
     let members = objects.into_iter().flat_map(|object| match object {
         Json::Object(members) => members,
         other => panic!("no object: {other:?}"),
@@ -34,12 +39,13 @@ pub(super) fn joined(objects: impl IntoIterator<Item = Json>) -> Json {
     Json::Object(members.collect())
 }
 
-pub(super) fn read(json: &str) -> Json {
+/// What such a text holds.
+pub fn read(json: &str) -> Json {
     serde_json::from_str(json).unwrap()
 }
 
 /// A file of it.
-pub(super) fn write(json: &Json) -> String {
+pub fn write(json: &Json) -> String {
     let mut file = String::new();
     write_value(json, 0, &mut file);
     file.push('\n');

@@ -1,24 +1,32 @@
 //! A strict, typed walk over a JSON tree that notes every mistake and goes on.
 
-use super::errors::{ConfigError, ConfigErrors};
-use super::keys::{Items, Words};
-use super::tree::Json;
+pub mod errors;
+pub mod keys;
+pub mod names;
+pub mod object;
+mod spelling;
+pub mod tree;
+pub mod values;
+
+use errors::{ConfigError, ConfigErrors};
+use keys::{Items, Words};
 use std::cell::RefCell;
+use tree::Json;
 
 /// A tree that is read, and what was found to be wrong with it.
-pub(super) struct Notes<'a> {
+pub struct Notes<'a> {
     root: &'a Json,
     errors: RefCell<ConfigErrors>,
 }
 
 impl<'a> Notes<'a> {
     /// Nothing was read yet.
-    pub(super) fn new(root: &'a Json) -> Self {
+    pub fn new(root: &'a Json) -> Self {
         Self { root, errors: RefCell::default() }
     }
 
     /// Every mistake, in the order in which they were noted.
-    pub(super) fn into_errors(self) -> ConfigErrors {
+    pub fn into_errors(self) -> ConfigErrors {
         self.errors.into_inner()
     }
 
@@ -62,29 +70,30 @@ fn find(tree: &Json, value: &Json, path: &mut String) -> bool {
 /// A reading method that finds a mistake notes it and returns something in its place, so
 /// that its caller goes on to the next: where anything was noted, all is refused.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub struct Reader<'a> {
     json: &'a Json,
     notes: &'a Notes<'a>,
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the root of the tree.
-    pub(super) fn root(notes: &'a Notes<'a>) -> Self {
+    pub fn root(notes: &'a Notes<'a>) -> Self {
         Self { json: notes.root, notes }
     }
 
     /// Notes a mistake about this value.
-    pub(super) fn error(&self, problem: impl Into<String>) {
+    pub fn error(&self, problem: impl Into<String>) {
         self.notes.note(self.json, problem.into());
     }
 
     /// How many mistakes were noted until now, of the whole configuration.
-    pub(super) fn mistakes(&self) -> usize {
+    pub fn mistakes(&self) -> usize {
         self.notes.errors.borrow().0.len()
     }
 
     /// What `read` makes of it, where that notes no mistake.
-    pub(super) fn sound<T>(&self, read: fn(&Self) -> T) -> Option<T> {
+    #[inline(never)]
+    pub fn sound<T>(&self, read: fn(&Self) -> T) -> Option<T> {
         let before = self.mistakes();
         let value = read(self);
         (self.mistakes() == before).then_some(value)
@@ -106,7 +115,7 @@ impl<'a> Reader<'a> {
 
     /// `true` or `false`.
     #[inline(never)]
-    pub(super) fn bool(&self) -> bool {
+    pub fn bool(&self) -> bool {
         match self.json {
             Json::Bool(value) => *value,
             _ => {
@@ -117,7 +126,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number from `min` to `max`.
-    pub(super) fn number(&self, min: u32, max: u32) -> f64 {
+    pub fn number(&self, min: u32, max: u32) -> f64 {
         let Json::Number(number, _) = self.json else {
             self.wrong_type("a number");
             return 0.0;
@@ -132,7 +141,7 @@ impl<'a> Reader<'a> {
 
     /// A whole number from `min` to `max`.
     #[inline(never)]
-    pub(super) fn count(&self, min: u32, max: u32) -> u32 {
+    pub fn count(&self, min: u32, max: u32) -> u32 {
         let Json::Number(number, _) = self.json else {
             self.wrong_type("a number");
             return 0;
@@ -147,7 +156,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string that `parse` understands; its error says how to mend it.
-    pub(super) fn parsed<T>(&self, parse: fn(&str) -> Result<T, String>) -> Option<T> {
+    pub fn parsed<T>(&self, parse: fn(&str) -> Result<T, String>) -> Option<T> {
         match parse(self.text_or_number()?) {
             Ok(value) => {
                 // What a number says may be understood, and is to be a string all the same.
@@ -181,7 +190,7 @@ impl<'a> Reader<'a> {
 
     /// One word of a closed list, by its place there.
     #[inline(never)]
-    pub(super) fn place_in(&self, words: Words) -> usize {
+    pub fn place_in(&self, words: Words) -> usize {
         let found = words.iter().position(|word| self.text() == Some(*word));
         found.unwrap_or_else(|| {
             let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
@@ -196,7 +205,7 @@ impl<'a> Reader<'a> {
 
     /// The items of a list, which has as many as `rule` says.
     #[inline(never)]
-    pub(super) fn list(&self, rule: &Items) -> Vec<Reader<'a>> {
+    pub fn list(&self, rule: &Items) -> Vec<Reader<'a>> {
         let items = self.items();
         if !matches!(self.json, Json::Array(_)) {
             self.wrong_type("a list");
@@ -218,7 +227,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Its text, if it is a string. Notes nothing, as none of the following.
-    pub(super) fn text(&self) -> Option<&'a str> {
+    pub fn text(&self) -> Option<&'a str> {
         match self.json {
             Json::String(text) => Some(text),
             _ => None,
@@ -226,20 +235,20 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether it is an object.
-    pub(super) fn is_object(&self) -> bool {
+    pub fn is_object(&self) -> bool {
         matches!(self.json, Json::Object(_))
     }
 
     /// Its items, if it is a list.
     #[inline(never)]
-    pub(super) fn items(&self) -> Vec<Reader<'a>> {
+    pub fn items(&self) -> Vec<Reader<'a>> {
         let Json::Array(items) = self.json else { return Vec::new() };
         items.iter().map(|json| Reader { json, notes: self.notes }).collect()
     }
 
     /// Its members, if it is an object.
     #[inline(never)]
-    pub(super) fn entries(&self) -> impl ExactSizeIterator<Item = (&'a str, Reader<'a>)> + use<'a> {
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (&'a str, Reader<'a>)> + use<'a> {
         let members = match self.json {
             Json::Object(members) => members.as_slice(),
             _ => &[],
@@ -250,14 +259,14 @@ impl<'a> Reader<'a> {
 
     /// Its member of that name, if it is an object that has one.
     #[inline(never)]
-    pub(super) fn member(&self, name: &str) -> Option<Reader<'a>> {
+    pub fn member(&self, name: &str) -> Option<Reader<'a>> {
         let Json::Object(members) = self.json else { return None };
         let (_, json) = members.iter().find(|(key, _)| key == name)?;
         Some(Reader { json, notes: self.notes })
     }
 
     /// The members of an object that names its keys itself, and must have some.
-    pub(super) fn map(&self) -> Vec<(&'a str, Reader<'a>)> {
+    pub fn map(&self) -> Vec<(&'a str, Reader<'a>)> {
         let members: Vec<_> = self.members().collect();
         if members.is_empty() && self.is_object() {
             self.error("is empty; name at least one, or leave the key out");
@@ -266,7 +275,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The members of an object, each once.
-    pub(super) fn members(&self) -> impl Iterator<Item = (&'a str, Reader<'a>)> {
+    pub fn members(&self) -> impl Iterator<Item = (&'a str, Reader<'a>)> {
         if !self.is_object() {
             self.wrong_type("an object");
         }

@@ -1,13 +1,13 @@
 //! Names that people give to probes, checks and counters.
 
-use super::reader::Reader;
+use super::Reader;
 use std::collections::HashSet;
 
 const LONGEST_NAME: usize = 64;
 
 /// The name of a probe or of a check, as `kind` says. It stands in header values, stat
 /// names and JSON keys, which leaves these characters.
-pub(super) fn plain_name(kind: &str, text: &str) -> Result<String, String> {
+pub fn plain_name(kind: &str, text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if text.is_empty() || text.len() > LONGEST_NAME || !text.bytes().all(plain) {
         return Err(format!(
@@ -20,7 +20,7 @@ pub(super) fn plain_name(kind: &str, text: &str) -> Result<String, String> {
 /// Refuses every name that an earlier one of the `items` has, each of which is a `kind`.
 /// Looks at what is written, so that it has its say about items with other mistakes too.
 #[inline(never)]
-pub(super) fn refuse_twins(kind: &str, items: &[Reader<'_>]) {
+pub fn refuse_twins(kind: &str, items: &[Reader<'_>]) {
     let mut taken = HashSet::new();
     for item in items {
         let Some(name) = item.member("name").and_then(|name| name.text()) else { continue };

@@ -1,0 +1,96 @@
+//! Some clients, told by their addresses or by the SPIFFE ids of their certificates.
+
+pub mod cidr;
+pub mod keys;
+pub mod principal;
+mod read;
+
+use crate::http::headers::FORWARDED_FOR;
+use crate::http::request::RequestHead;
+use cidr::Cidr;
+use principal::Principal;
+use std::net::IpAddr;
+
+pub use read::read;
+
+/// Where the address of a client is read.
+///
+/// Without `use_remote_address` Envoy believes whatever a client writes into
+/// `x-forwarded-for`, and no attribute tells that.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AddressSource {
+    /// Envoy's source address, of requests without `x-forwarded-for` only.
+    Connection,
+    /// Envoy's source address: the operator vouches for it.
+    Trusted,
+    /// The filter state of this name, which a filter before this one sets.
+    FilterState(String),
+}
+
+/// Some clients: whoever one of the lists names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Clients {
+    /// Source addresses.
+    pub cidrs: Vec<Cidr>,
+    /// Where they are read.
+    pub address: AddressSource,
+    /// SPIFFE ids of peer certificates.
+    pub principals: Vec<Principal>,
+}
+
+impl Clients {
+    /// Whether the sender of a request is one of them.
+    pub fn include(&self, request: &impl RequestHead) -> bool {
+        let known_address = || {
+            let peer = self.address.of(request).and_then(|peer| parse_peer(&peer));
+            peer.is_some_and(|address| self.cidrs.iter().any(|cidr| cidr.contains(address)))
+        };
+        let known_principal = || {
+            let id = request.peer_uri_san();
+            id.is_some_and(|id| self.principals.iter().any(|known| known.matches(&id)))
+        };
+        (!self.cidrs.is_empty() && known_address())
+            || (!self.principals.is_empty() && known_principal())
+    }
+}
+
+impl AddressSource {
+    /// What is written there, if anything is.
+    pub fn of(&self, request: &impl RequestHead) -> Option<Vec<u8>> {
+        match self {
+            Self::Connection if request.header(FORWARDED_FOR).is_some() => None,
+            Self::Connection | Self::Trusted => request.source_address(),
+            Self::FilterState(name) => request.filter_state(name),
+        }
+    }
+}
+
+/// The address in Envoy's notation for a peer: `10.0.0.7:51234`, `[fd00::7]:51234`;
+/// or without its port: `10.0.0.7`, `fd00::7`.
+pub fn parse_peer(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?;
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let address = text.rsplit_once(':').map_or(text, |(address, _port)| address);
+    let address = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
+    address.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_peer_is_an_address_with_or_without_a_port() {
+        let address = |text: &str| parse_peer(text.as_bytes()).map(|ip| ip.to_string());
+        assert_eq!(address("10.0.0.7:51234").as_deref(), Some("10.0.0.7"));
+        assert_eq!(address("[fd00::7]:51234").as_deref(), Some("fd00::7"));
+        assert_eq!(address("10.0.0.7").as_deref(), Some("10.0.0.7"));
+        assert_eq!(address("fd00::7").as_deref(), Some("fd00::7"));
+        assert_eq!(address("/run/envoy.sock"), None);
+        assert_eq!(parse_peer(b"\xff"), None);
+    }
+}
