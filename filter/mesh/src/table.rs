@@ -3,13 +3,16 @@
 //! One VM has it. It is told what comes in, and how time goes by; both may change
 //! verdicts, and nothing else does.
 
+use crate::assignment::Endpoint;
 use crate::fusion::{Claim, FusionRule, Thousandths, Verdict, fuse};
 use crate::recovery::RecoveryRule;
 use crate::source::{Silence, SourceRule};
 use crate::trust::{Agreement, Corroboration, Trust};
 use heartbeat_common::base::time::{Instant, Nanos};
+use heartbeat_common::clients::cidr::Cidr;
 use instance::SourceVote;
 use last_report::Freshness;
+use serde_json::{Map, Value};
 use service::Service;
 
 pub use last_report::Report;
@@ -34,18 +37,40 @@ pub struct SourceId(pub usize);
 pub struct ServiceId(pub usize);
 
 /// A service as it is configured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ServiceRule {
     /// Its name.
     pub name: String,
     /// The instances that it has for good.
-    pub members: Vec<String>,
-    /// How many more may be learnt from events.
-    pub most_learnt: usize,
+    pub members: Vec<Member>,
+    /// Whom it learns of from events.
+    pub learn: Vec<LearnRule>,
     /// After what time without a word of anybody nothing is known any more.
     pub forget: Nanos,
     /// How it judges.
     pub fusion: FusionRule,
+}
+
+/// An instance that a service has for good.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// What sources call it.
+    pub id: String,
+    /// Where it is.
+    pub endpoint: Endpoint,
+}
+
+/// Instances that a service learns of from events.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LearnRule {
+    /// Their addresses. Whoever posts must not choose where traffic goes.
+    pub addresses: Vec<Cidr>,
+    /// After what time in which nobody has named it such an instance is removed.
+    pub forget: Nanos,
+    /// How many there may be at once.
+    pub most: usize,
+    /// `core.v3.Metadata.filter_metadata` of each.
+    pub metadata: Map<String, Value>,
 }
 
 /// What became of a report.

@@ -19,9 +19,9 @@ pub struct Service {
 
 impl Service {
     pub fn new(rule: ServiceRule, sources: usize, now: Instant) -> Self {
-        let members = rule.members.iter();
-        let instances = members.map(|id| Instance::new(id.clone(), true, sources, now)).collect();
-        let places = rule.members.iter().cloned().zip(0..).collect();
+        let ids = rule.members.iter().map(|member| member.id.clone());
+        let places = ids.clone().zip(0..).collect();
+        let instances = ids.map(|id| Instance::new(id, true, sources, now)).collect();
         Self { rule, places, instances, last_report: now, changed: true, sources }
     }
 
@@ -35,7 +35,7 @@ impl Service {
             return Ok(place);
         }
         let learnt = self.instances.len().saturating_sub(self.rule.members.len());
-        match self.rule.most_learnt {
+        match self.rule.learn.iter().map(|learn| learn.most).sum() {
             0 => Err(Taken::Unknown),
             most if learnt >= most => Err(Taken::Full),
             _ => {

@@ -27,6 +27,22 @@ fn polled(trust: f64) -> SourceRule {
     SourceRule { name: "polled".into(), trust, manner, silence: Silence::Stale }
 }
 
+fn member(number: usize) -> Member {
+    let endpoint = Endpoint {
+        address: ([10, 0, 0, 1], number as u16).into(),
+        locality: Default::default(),
+        priority: 0,
+        weight: 1,
+        metadata: Map::new(),
+    };
+    Member { id: number.to_string(), endpoint }
+}
+
+fn learns(most: usize) -> LearnRule {
+    let addresses = vec![Cidr::parse("10.0.0.0/8").unwrap()];
+    LearnRule { addresses, forget: 600 * SECOND, most, metadata: Map::new() }
+}
+
 /// A table with one service, its clock, and the stamps of its reports.
 struct Hub {
     table: Table,
@@ -38,8 +54,8 @@ impl Hub {
     fn new(sources: impl IntoIterator<Item = SourceRule>, members: usize) -> Self {
         let rule = ServiceRule {
             name: "payments".into(),
-            members: (0..members).map(|number| number.to_string()).collect(),
-            most_learnt: 0,
+            members: (0..members).map(member).collect(),
+            learn: Vec::new(),
             forget: 600 * SECOND,
             fusion: FusionRule::default(),
         };
@@ -250,7 +266,7 @@ fn a_member_of_which_nobody_speaks_keeps_its_last_verdict_while_others_are_spoke
 #[test]
 fn what_was_learnt_is_forgotten_but_never_the_last() {
     let mut hub = Hub::new([posts(0.9)], 0);
-    hub.table.services[0].rule.most_learnt = 2;
+    hub.table.services[0].rule.learn.push(learns(2));
     hub.says_of(0, 0, Alive);
     hub.says_of(0, 1, Dead);
     let report = Report { stamp: 9, ..Report::default() };
