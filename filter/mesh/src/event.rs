@@ -18,7 +18,7 @@ mod raw;
 /// The longest name of an instance, in bytes.
 pub const LONGEST_ID: usize = 128;
 /// The longest latency, in milliseconds: an hour.
-const LONGEST_MS: f64 = 3_600_000.0;
+pub(crate) const LONGEST_MS: f64 = 3_600_000.0;
 /// The greatest weight of an endpoint.
 const HEAVIEST: u64 = 128;
 /// The greatest priority: Envoy's `LocalityLbEndpoints.priority`.
@@ -115,6 +115,14 @@ pub struct Place<'a> {
     pub priority: u32,
     /// Its share among those of its locality, from 1 to 128.
     pub weight: u32,
+}
+
+impl Place<'_> {
+    /// Whether its priority and its weight are such as Envoy takes.
+    pub fn is_within_limits(&self) -> bool {
+        (1..=HEAVIEST).contains(&u64::from(self.weight))
+            && u64::from(self.priority) <= LAST_PRIORITY
+    }
 }
 
 /// An event that breaks no rule.
@@ -239,6 +247,15 @@ pub fn is_id(name: &str) -> bool {
     (1..=LONGEST_ID).contains(&name.len()) && name.bytes().all(may)
 }
 
+/// What a status of HTTP says of who answers with it.
+pub fn claim_of_status(status: u16) -> Claim {
+    match status {
+        200..=399 => Claim::Alive,
+        429 => Claim::Warn,
+        _ => Claim::Dead,
+    }
+}
+
 /// What is observed, where anything is: a connection that doesn't come about or a status
 /// that isn't one of health is death, whatever else was measured.
 fn claim_of(
@@ -248,9 +265,7 @@ fn claim_of(
 ) -> Option<Claim> {
     match (connected, status) {
         (Some(false), _) => Some(Claim::Dead),
-        (_, Some(200..=399)) => Some(Claim::Alive),
-        (_, Some(429)) => Some(Claim::Warn),
-        (_, Some(_)) => Some(Claim::Dead),
+        (_, Some(status)) => Some(claim_of_status(status as u16)),
         (Some(true), None) => Some(Claim::Alive),
         (None, None) => latency_ms.map(|_| Claim::Alive),
     }

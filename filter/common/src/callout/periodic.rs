@@ -128,6 +128,16 @@ impl PeriodicCall {
         Ok(())
     }
 
+    /// Has the next round begin then, if not sooner.
+    pub fn begin_by(&mut self, due: Instant) {
+        self.round.hurry(due);
+    }
+
+    /// Has the next round begin then, and not sooner.
+    pub fn begin_at(&mut self, due: Instant) {
+        self.round = Round::due_at(due);
+    }
+
     /// Nothing was asked, so the next round may come sooner.
     pub fn hurry(&mut self, now: Instant) {
         self.round.hurry(now + AFTER_REFUSAL.min(self.interval));

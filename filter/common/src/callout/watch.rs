@@ -110,6 +110,11 @@ impl Watch {
         (self.open_at, self.failures, self.is_known_missing) = (Instant::ZERO, 0, false);
     }
 
+    /// Has it opened again by then, where it isn't open.
+    pub fn open_by(&mut self, due: Instant) {
+        self.open_at = self.open_at.min(due);
+    }
+
     /// Checks get no answer, so its stream is as dead: it is opened anew, and then its
     /// first words count.
     pub fn distrust(&mut self) {
