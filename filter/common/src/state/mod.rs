@@ -6,6 +6,7 @@
 //! It has no deletion and no expiry, so keys must not grow in number: each rule
 //! has [`Cells`] at a fixed number of keys.
 
+mod bucket;
 mod cell;
 mod codec;
 mod keeper;
@@ -16,6 +17,7 @@ mod round;
 mod shared;
 pub mod sliding;
 
+pub use bucket::Bucket;
 pub use cell::{Cell, Cells, fingerprint, key};
 pub use codec::{Decoder, Encoder};
 pub use keeper::LeaseKeeper;
@@ -36,6 +38,9 @@ impl Version {
     /// counts real ones up from 1, so this one fits no key that is there: a
     /// write with it creates, or fails.
     pub const ABSENT: Self = Self(u32::MAX);
+
+    /// Fits whatever is there: a write with it puts its value in the place of any other.
+    pub const ANY: Self = Self(0);
 }
 
 /// Envoy's shared data.

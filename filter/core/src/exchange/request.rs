@@ -10,13 +10,13 @@ use crate::base::time::Instant;
 use crate::evidence::Detail;
 use crate::exchange::decision::Decision;
 use crate::guards::cache::{CacheEntry, CacheResult, CachedResponse, Lookup};
-use crate::guards::limit::{Bucket, OnLimit};
+use crate::guards::limit::OnLimit;
 use crate::http::classify::GATEWAY_TIMEOUT;
 use crate::http::edits::Reply;
 use crate::http::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
 use crate::http::request::{Method, RequestHead};
 use crate::probe::{Action, Admission, RespondRule};
-use crate::state::{Cell, Change, Context, SharedStore, UpdateError, update, update_and_displace};
+use crate::state::{Bucket, Cell, Change, Context, SharedStore, UpdateError, update, update_and_displace};
 use std::rc::Rc;
 
 impl Exchange {
@@ -166,7 +166,7 @@ impl Exchange {
             };
             let taken = update::<Bucket, _>(cx, &cell, |bucket| {
                 let before = *bucket;
-                let taken = bucket.take(rule, cx.now);
+                let taken = bucket.take(rule.rate, rule.burst, cx.now);
                 Change::write_if(*bucket != before, taken)
             });
             // Those for which there is no room are counted together.

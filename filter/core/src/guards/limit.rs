@@ -1,8 +1,6 @@
 //! `limit`: a token bucket, shared by all workers.
 
-use crate::base::time::{Instant, Nanos};
 use crate::base::units::Rate;
-use crate::state::{Decoder, Encoder, State};
 
 /// A limit on the rate of probes.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -22,106 +20,4 @@ pub enum OnLimit {
     LastVerdict,
     /// It is rejected.
     Reject,
-}
-
-/// The bucket, told by the time at which it will be full again: every probe
-/// moves that time one interval further (the generic cell rate algorithm), so
-/// that one number is all there is to agree on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bucket {
-    full_at: Instant,
-}
-
-impl State for Bucket {
-    fn encode(&self, to: &mut Encoder) {
-        to.instant(self.full_at);
-    }
-
-    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
-        Some(Self { full_at: from.instant()? })
-    }
-
-    /// One that is full is like any new one.
-    fn expires(&self) -> Instant {
-        self.full_at
-    }
-}
-
-impl Bucket {
-    /// Takes a token; where there is none, the error says for how many
-    /// nanoseconds there won't be one.
-    ///
-    /// # Errors
-    /// The bucket is empty.
-    pub fn take(&mut self, rule: &LimitRule, now: Instant) -> Result<(), Nanos> {
-        let interval = interval(rule);
-        let latest = now + interval.saturating_mul(u64::from(rule.burst));
-        let full_at = self.full_at.max(now) + interval;
-        let over = full_at.since(latest);
-        if over > 0 {
-            return Err(over);
-        }
-        self.full_at = full_at;
-        Ok(())
-    }
-}
-
-/// Nanoseconds per token.
-fn interval(rule: &LimitRule) -> u64 {
-    let per = u64::try_from(rule.rate.per.as_nanos()).unwrap_or(u64::MAX);
-    per.checked_div(u64::from(rule.rate.count)).unwrap_or(u64::MAX).max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::units::Rate;
-    use crate::guards::limit::OnLimit;
-    use std::time::Duration;
-    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    const SECOND: Nanos = 1_000_000_000;
-    const NOW: Instant = Instant(1_000 * SECOND);
-
-    fn rule(count: u32, burst: u32) -> LimitRule {
-        let rate = Rate { count, per: Duration::from_secs(1) };
-        LimitRule { rate, burst, on_limit: OnLimit::Reject }
-    }
-
-    #[test]
-    fn a_full_bucket_lets_a_burst_pass_and_no_more() {
-        let (rule, mut bucket) = (rule(50, 10), Bucket::default());
-        let passed = (0..100).filter(|_| bucket.take(&rule, NOW).is_ok()).count();
-        assert_eq!(passed, 10);
-    }
-
-    #[test]
-    fn over_time_the_rate_holds() {
-        for (count, burst) in [(50, 10), (1, 1), (7, 3), (1_000, 1)] {
-            let (rule, mut bucket) = (rule(count, burst), Bucket::default());
-            let passed = (0..20_000)
-                .filter(|step| bucket.take(&rule, NOW + step * SECOND / 1_000).is_ok())
-                .count();
-            let most = 20 * count as usize + burst as usize;
-            assert!(passed <= most && passed + 1 + burst as usize >= most, "{count}/s: {passed}");
-        }
-    }
-
-    #[test]
-    fn an_empty_bucket_says_when_to_come_back() {
-        let (rule, mut bucket) = (rule(2, 1), Bucket::default());
-        assert_eq!(bucket.take(&rule, NOW), Ok(()));
-        assert_eq!(bucket.take(&rule, NOW + SECOND / 10), Err(SECOND / 2 - SECOND / 10));
-        assert_eq!(bucket.take(&rule, NOW + SECOND / 2), Ok(()));
-    }
-
-    #[test]
-    fn a_rejected_probe_costs_nothing() {
-        let (rule, mut bucket) = (rule(1, 1), Bucket::default());
-        assert!(bucket.take(&rule, NOW).is_ok());
-        let before = bucket;
-        assert!(bucket.take(&rule, NOW).is_err());
-        assert_eq!(bucket, before);
-    }
 }
