@@ -1,14 +1,18 @@
 //! What the hub is asked over HTTP, and what it answers.
 
+use heartbeat_common::http::edits::Reply;
+use heartbeat_common::http::headers::{CONTENT_TYPE, RETRY_AFTER};
 use std::borrow::Cow;
 use std::time::Duration;
 
-pub use documents::{health_of, service_of, topology_of};
 
-mod documents;
+pub mod documents;
 
 /// How long a subscriber may wait for a change at most.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// The largest `DiscoveryRequest` that is taken, in bytes: Envoy's have some 77 KB.
+pub const LARGEST_QUESTION: usize = 512 * 1_024;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub enum Route {
     Subscribe(Subscription),
     /// `GET /mesh/v1/topology`.
     Topology,
+    /// `GET /mesh/v1/ready`: whether the hub has something to say.
+    Ready,
     /// `POST /v3/discovery:endpoints`.
     Assignment,
 }
@@ -59,18 +65,56 @@ impl Problem {
         Self { status, error: error.into(), field: "", allow: "" }
     }
 
-    fn of(self, field: &'static str) -> Self {
+    /// The same, of this part of the request.
+    pub fn of(self, field: &'static str) -> Self {
         Self { field, ..self }
     }
 
-    /// `{"error": "…", "field": "…"}`.
-    pub fn body(&self) -> Vec<u8> {
+    /// The answer: `{"error": "…", "field": "…"}`, and when to come back where that helps.
+    pub fn reply(&self) -> Reply {
         let field = (!self.field.is_empty()).then_some(self.field);
         let mut body = serde_json::json!({ "error": self.error });
         if let (Some(field), Some(body)) = (field, body.as_object_mut()) {
             body.insert("field".to_owned(), field.into());
         }
-        body.to_string().into_bytes()
+        let mut headers = vec![(CONTENT_TYPE, b"application/json".to_vec())];
+        if !self.allow.is_empty() {
+            headers.push((ALLOW, self.allow.into()));
+        }
+        if matches!(self.status, 429 | 503) {
+            headers.push((RETRY_AFTER, b"1".to_vec()));
+        }
+        reply(self.status, headers, body.to_string().into_bytes())
+    }
+}
+
+/// An answer in JSON.
+pub fn json(status: u16, body: Vec<u8>) -> Reply {
+    reply(status, vec![(CONTENT_TYPE, b"application/json".to_vec())], body)
+}
+
+/// An answer with these headers. `%RESPONSE_CODE_DETAILS%` follows from its status.
+pub fn reply(status: u16, headers: Vec<(&'static str, Vec<u8>)>, body: Vec<u8>) -> Reply {
+    Reply { status, headers: headers.into(), body, grpc_status: None, details: details(status) }
+}
+
+const ALLOW: &str = "allow";
+
+/// The reason of an answer, for `%RESPONSE_CODE_DETAILS%`.
+pub const fn details(status: u16) -> &'static str {
+    match status {
+        200 => "heartbeat_mesh_read",
+        202 => "heartbeat_mesh_accepted",
+        304 => "heartbeat_mesh_unchanged",
+        400 => "heartbeat_mesh_malformed",
+        403 => "heartbeat_mesh_denied",
+        404 => "heartbeat_mesh_not_found",
+        405 => "heartbeat_mesh_method",
+        408 => "heartbeat_mesh_overdue",
+        413 => "heartbeat_mesh_too_large",
+        415 => "heartbeat_mesh_media_type",
+        429 => "heartbeat_mesh_limited",
+        _ => "heartbeat_mesh_unavailable",
     }
 }
 
@@ -96,6 +140,9 @@ pub fn route(method: &[u8], target: &[u8]) -> Result<Route, Problem> {
     let unknown = || Problem::new(404, "there is nothing here");
     if path == b"/v3/discovery:endpoints" {
         return allows("POST", Route::Assignment);
+    }
+    if path == b"/mesh/v1/ready" {
+        return allows("GET", Route::Ready);
     }
     if path == b"/mesh/v1/topology" {
         return allows("GET", Route::Topology);

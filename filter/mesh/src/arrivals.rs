@@ -5,8 +5,10 @@
 
 use heartbeat_common::base::time::{Instant, Nanos};
 
-/// From this φ on a beat is missed: one in a hundred million would come so late.
-const MISSED: f64 = 8.0;
+/// How many standard deviations late a beat is when φ is 8, from which on it is missed: one
+/// in a hundred million would come so late. By the logistic approximation of the normal
+/// distribution's upper tail, `1 − F(y) = e / (1 + e)` with `e = exp(−y (1.5976 + 0.070566 y²))`.
+const DEVIATIONS: f64 = 5.226;
 /// How many beats may be lost before silence counts at all.
 const PAUSE: f64 = 2.0;
 /// How much a new gap weighs against those before it.
@@ -51,7 +53,7 @@ impl Arrivals {
     /// When the next word is missed, if none comes before.
     pub fn missed_at(&self) -> Instant {
         let pause = self.mean * PAUSE;
-        self.last + (self.mean + pause + deviations(MISSED) * self.spread()) as Nanos
+        self.last + (self.mean + pause + DEVIATIONS * self.spread()) as Nanos
     }
 
     /// Whether its next word is missed.
@@ -62,23 +64,6 @@ impl Arrivals {
     fn spread(&self) -> f64 {
         self.variance.max(0.0).sqrt().max(LEAST_SPREAD).max(self.mean * LEAST_SHARE)
     }
-}
-
-/// How many standard deviations late a beat is when φ reaches this. The normal
-/// distribution's upper tail by its logistic approximation,
-/// `1 − F(y) = e / (1 + e)` with `e = exp(−y (1.5976 + 0.070566 y²))`, turned round by
-/// halving.
-fn deviations(phi: f64) -> f64 {
-    let tail = |y: f64| {
-        let e = (-y * (1.5976 + 0.070_566 * y * y)).exp();
-        -(e / (1.0 + e)).log10()
-    };
-    let (mut low, mut high) = (0.0, 10.0);
-    for _ in 0..50 {
-        let middle = (low + high) / 2.0;
-        if tail(middle) < phi { low = middle } else { high = middle }
-    }
-    high
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 //! <https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#rest-json-polling-subscriptions>
 
 use crate::fusion::Verdict;
+use crate::pack::{Packer, Unpacker};
 use heartbeat_common::state::fingerprint;
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 
 pub use request::{DiscoveryRequest, Unfit};
 
@@ -26,7 +28,21 @@ pub struct Endpoint {
     /// Its share among those of its locality, from 1 to 128.
     pub weight: u32,
     /// `core.v3.Metadata.filter_metadata`, as it is in the configuration.
-    pub metadata: serde_json::Map<String, serde_json::Value>,
+    pub metadata: Rc<Metadata>,
+}
+
+/// `core.v3.Metadata.filter_metadata`: an object by the name of a filter.
+pub type Metadata = serde_json::Map<String, serde_json::Value>;
+
+/// An endpoint among those of an assignment.
+#[derive(Clone, Copy, Debug)]
+pub struct Assigned<'a> {
+    /// Where it is.
+    pub endpoint: &'a Endpoint,
+    /// What is to be made of it.
+    pub verdict: Verdict,
+    /// By what its weight is multiplied; 1 where all count alike.
+    pub shares: u32,
 }
 
 /// An assignment, ready to be sent.
@@ -44,7 +60,7 @@ impl Assignment {
     /// assignment would leave the client nobody to send traffic to.
     pub fn of<'a>(
         service: &str,
-        instances: impl Iterator<Item = (&'a Endpoint, Verdict)>,
+        instances: impl Iterator<Item = Assigned<'a>>,
     ) -> Option<Self> {
         let mut instances: Vec<_> = instances.collect();
         if instances.is_empty() {
@@ -52,10 +68,9 @@ impl Assignment {
         }
         // Whoever comes to know of instances in another order must say the same.
         instances
-            .sort_by_key(|(endpoint, _)| (endpoint.priority, &endpoint.locality, endpoint.address));
-        let same = |one: &(&Endpoint, Verdict), other: &(&Endpoint, Verdict)| {
-            (one.0.priority, &one.0.locality) == (other.0.priority, &other.0.locality)
-        };
+            .sort_by_key(|it| (it.endpoint.priority, &it.endpoint.locality, it.endpoint.address));
+        let group = |it: &Assigned<'a>| (it.endpoint.priority, &it.endpoint.locality);
+        let same = |one: &Assigned<'a>, other: &Assigned<'a>| group(one) == group(other);
         let endpoints = instances.chunk_by(same).filter_map(LocalityEndpoints::of).collect();
         let resource = Resource { type_url: TYPE_URL, cluster_name: service, endpoints };
         let content = serde_json::to_vec(&resource).ok()?;
@@ -64,6 +79,23 @@ impl Assignment {
             Response { version_info: &version, resources: [&resource], type_url: TYPE_URL };
         let document = serde_json::to_vec(&response).ok()?;
         Some(Self { version, document })
+    }
+}
+
+impl Assignment {
+    /// What is handed to the workers.
+    pub fn write(&self) -> Vec<u8> {
+        let mut bytes = Packer::with_capacity(8 + self.version.len() + self.document.len());
+        bytes.text(&self.version);
+        let mut bytes = bytes.finish();
+        bytes.extend_from_slice(&self.document);
+        bytes
+    }
+
+    /// Version and document of what was handed over.
+    pub fn read(bytes: &[u8]) -> Option<(&str, &[u8])> {
+        let mut bytes = Unpacker::new(bytes);
+        Some((bytes.text()?, bytes.left()))
     }
 }
 
@@ -107,12 +139,12 @@ struct LbEndpoint<'a> {
     health_status: Option<&'static str>,
     load_balancing_weight: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<Metadata<'a>>,
+    metadata: Option<EndpointMetadata<'a>>,
 }
 
 #[derive(Serialize)]
-struct Metadata<'a> {
-    filter_metadata: &'a serde_json::Map<String, serde_json::Value>,
+struct EndpointMetadata<'a> {
+    filter_metadata: &'a Metadata,
 }
 
 #[derive(Serialize)]
@@ -132,32 +164,30 @@ struct SocketAddress {
 }
 
 impl<'a> LocalityEndpoints<'a> {
-    fn of(instances: &[(&'a Endpoint, Verdict)]) -> Option<Self> {
-        let (first, _) = instances.first()?;
+    fn of(instances: &[Assigned<'a>]) -> Option<Self> {
+        let first = instances.first()?.endpoint;
         let [region, zone, sub_zone] = &first.locality;
         let locality = first.locality.iter().any(|part| !part.is_empty());
         Some(Self {
             locality: locality.then_some(Locality { region, zone, sub_zone }),
             priority: first.priority,
-            lb_endpoints: instances
-                .iter()
-                .map(|(it, verdict)| LbEndpoint::of(it, *verdict))
-                .collect(),
+            lb_endpoints: instances.iter().map(LbEndpoint::of).collect(),
         })
     }
 }
 
 impl<'a> LbEndpoint<'a> {
-    fn of(endpoint: &'a Endpoint, verdict: Verdict) -> Self {
+    fn of(assigned: &Assigned<'a>) -> Self {
+        let Assigned { endpoint, verdict, shares } = *assigned;
         let (address, port_value) = (endpoint.address.ip(), endpoint.address.port());
-        let metadata = Some(&endpoint.metadata).filter(|metadata| !metadata.is_empty());
+        let metadata = Some(&*endpoint.metadata).filter(|metadata| !metadata.is_empty());
         Self {
             endpoint: Inner {
                 address: Address { socket_address: SocketAddress { address, port_value } },
             },
             health_status: health_status(verdict),
-            load_balancing_weight: endpoint.weight.clamp(1, 128),
-            metadata: metadata.map(|filter_metadata| Metadata { filter_metadata }),
+            load_balancing_weight: endpoint.weight.clamp(1, 128) * shares.max(1),
+            metadata: metadata.map(|filter_metadata| EndpointMetadata { filter_metadata }),
         }
     }
 }

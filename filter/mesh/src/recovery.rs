@@ -33,6 +33,16 @@ pub struct Deaths {
 }
 
 impl Deaths {
+    /// What was remembered before: when it died, and whether it still has to prove itself.
+    pub fn restore(at: Vec<Instant>, owes_proof: bool) -> Self {
+        Self { owes_proof: owes_proof && !at.is_empty(), at, alive_since: None }
+    }
+
+    /// When it died, of late.
+    pub fn times(&self) -> &[Instant] {
+        &self.at
+    }
+
     /// It has died.
     pub fn note(&mut self, now: Instant) {
         self.at.retain(|at| now.since(*at) < REMEMBERED);

@@ -21,6 +21,10 @@ pub enum Manner {
     },
     /// It tells over a stream that is held open, and its last word is fresh while it is.
     Streams,
+    /// It is another hub that is followed: like a stream, but what it says isn't passed on to
+    /// those who follow this one. Else two that follow each other would bear each other out
+    /// for ever.
+    Follows,
 }
 
 /// What it means that a source that beats says nothing more of an instance.
@@ -51,7 +55,7 @@ impl SourceRule {
     pub(crate) fn fall(&self) -> u32 {
         match self.manner {
             Manner::IsAsked { fall, .. } => fall,
-            Manner::Posts { .. } | Manner::Streams => 1,
+            Manner::Posts { .. } | Manner::Streams | Manner::Follows => 1,
         }
     }
 
@@ -59,7 +63,7 @@ impl SourceRule {
     pub(crate) fn beat(&self) -> Option<Nanos> {
         match self.manner {
             Manner::Posts { beat, .. } => beat,
-            Manner::IsAsked { .. } | Manner::Streams => None,
+            Manner::IsAsked { .. } | Manner::Streams | Manner::Follows => None,
         }
     }
 
@@ -68,7 +72,7 @@ impl SourceRule {
         match self.manner {
             Manner::Posts { stale, .. } => Some(stale),
             Manner::IsAsked { interval, .. } => Some(interval.saturating_mul(3)),
-            Manner::Streams => None,
+            Manner::Streams | Manner::Follows => None,
         }
     }
 

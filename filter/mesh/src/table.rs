@@ -3,23 +3,27 @@
 //! One VM has it. It is told what comes in, and how time goes by; both may change
 //! verdicts, and nothing else does.
 
-use crate::assignment::Endpoint;
-use crate::fusion::{Claim, FusionRule, Thousandths, Verdict, fuse};
+use crate::assignment::Assigned;
+use crate::event::Place;
+use crate::fusion::{Claim, FusionRule, Thousandths, Verdict, WHOLE, fuse};
 use crate::recovery::RecoveryRule;
+use crate::snapshot::{self, Head, Snapshot};
 use crate::source::{Silence, SourceRule};
 use crate::trust::{Agreement, Corroboration, Trust};
 use heartbeat_common::base::time::{Instant, Nanos};
-use heartbeat_common::clients::cidr::Cidr;
-use instance::SourceVote;
+use instance::{Instance, SourceVote};
 use last_report::Freshness;
-use serde_json::{Map, Value};
 use service::Service;
 
 pub use last_report::Report;
+pub use rule::{LearnRule, Member, ServiceRule};
+pub use view::{Entry, Location, Said, View};
 
 mod instance;
 mod last_report;
+mod rule;
 mod service;
+mod view;
 
 /// Of so many instances a part that falls silent together is their source's doing.
 const MANY: usize = 10;
@@ -36,43 +40,6 @@ pub struct SourceId(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceId(pub usize);
 
-/// A service as it is configured.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ServiceRule {
-    /// Its name.
-    pub name: String,
-    /// The instances that it has for good.
-    pub members: Vec<Member>,
-    /// Whom it learns of from events.
-    pub learn: Vec<LearnRule>,
-    /// After what time without a word of anybody nothing is known any more.
-    pub forget: Nanos,
-    /// How it judges.
-    pub fusion: FusionRule,
-}
-
-/// An instance that a service has for good.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Member {
-    /// What sources call it.
-    pub id: String,
-    /// Where it is.
-    pub endpoint: Endpoint,
-}
-
-/// Instances that a service learns of from events.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LearnRule {
-    /// Their addresses. Whoever posts must not choose where traffic goes.
-    pub addresses: Vec<Cidr>,
-    /// After what time in which nobody has named it such an instance is removed.
-    pub forget: Nanos,
-    /// How many there may be at once.
-    pub most: usize,
-    /// `core.v3.Metadata.filter_metadata` of each.
-    pub metadata: Map<String, Value>,
-}
-
 /// What became of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
@@ -86,36 +53,6 @@ pub enum Taken {
     Full,
 }
 
-/// What is known of an instance.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct View<'a> {
-    /// Its name.
-    pub id: &'a str,
-    /// The verdict of all.
-    pub verdict: Verdict,
-    /// Since when.
-    pub since: Instant,
-    /// The mean of the sources' 95th percentiles of latency by trust, in milliseconds.
-    pub latency_ms: Option<f32>,
-    /// The share of failed requests by trust, smoothed.
-    pub error_rate: Option<f32>,
-    /// How much of the trust that the operator gave has a fresh word.
-    pub confidence: Thousandths,
-}
-
-/// What one source last said of an instance.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SourceView<'a> {
-    /// The source.
-    pub source: &'a str,
-    /// Whether it says that the instance works.
-    pub is_alive: bool,
-    /// How long ago that was, in nanoseconds.
-    pub age: Nanos,
-    /// How far the source is trusted.
-    pub trust: Thousandths,
-}
-
 #[derive(Debug)]
 struct Source {
     rule: SourceRule,
@@ -124,6 +61,8 @@ struct Source {
     last_report: Instant,
     /// How many instances it has said something of, when that was last counted.
     instances: usize,
+    /// It can't be heard: what it has said counts no more.
+    is_lost: bool,
 }
 
 impl Source {
@@ -141,16 +80,21 @@ pub struct Table {
     sources: Vec<Source>,
     services: Vec<Service>,
     recovery: RecoveryRule,
+    /// How many instances there may be in all.
+    most: usize,
+    /// Of which instances something is another than when that was last asked.
+    changes: Vec<(ServiceId, String)>,
     /// Room for the votes on an instance, so that an event allocates nothing.
     votes: Vec<SourceVote>,
 }
 
 impl Table {
-    /// A table in which nobody has said anything.
+    /// A table in which nobody has said anything, with room for so many instances.
     pub fn new(
         sources: Vec<SourceRule>,
         services: Vec<ServiceRule>,
         recovery: RecoveryRule,
+        most: usize,
         now: Instant,
     ) -> Self {
         let count = sources.len();
@@ -159,37 +103,49 @@ impl Table {
             rule,
             last_report: Instant::ZERO,
             instances: 0,
+            is_lost: false,
         });
         let services = services.into_iter().map(|rule| Service::new(rule, count, now));
         Self {
             sources: sources.collect(),
             services: services.collect(),
             recovery,
+            most,
+            changes: Vec::new(),
             votes: Vec::with_capacity(count),
         }
     }
 
-    /// A source says something of an instance.
+    /// A source says something of an instance, and where it is if that is to be learnt.
     pub fn take(
         &mut self,
         source: SourceId,
         service: ServiceId,
         id: &str,
         report: &Report,
+        place: Option<&Place<'_>>,
         now: Instant,
     ) -> Taken {
+        let is_full = place.is_some() && self.instances() >= self.most;
+        let number = service;
         let (Some(service), Some(speaker)) =
             (self.services.get_mut(service.0), self.sources.get_mut(source.0))
         else {
             return Taken::Unknown;
         };
-        let place = match service.place_or_learn(id, now) {
-            Ok(place) => place,
+        if is_full && service.place(id).is_none() {
+            return Taken::Full;
+        }
+        let (place, mut changed) = match service.place_or_learn(id, place, now) {
+            Ok(found) => found,
             Err(refused) => return refused,
         };
         let Some(instance) = service.instances.get_mut(place) else { return Taken::Unknown };
         speaker.last_report = now;
         let Some(before) = instance.take(source, &speaker.rule, report, now) else {
+            if changed {
+                self.changes.push((number, id.to_owned()));
+            }
             return Taken::Old;
         };
         speaker.instances += usize::from(before.is_none());
@@ -197,7 +153,10 @@ impl Table {
 
         instance.vote(&self.sources, &mut self.votes, now);
         let rule = &service.rule.fusion;
-        service.changed |= instance.conclude(&self.votes, rule, &self.recovery, now);
+        changed |= instance.conclude(&self.votes, rule, &self.recovery, now);
+        if changed {
+            self.changes.push((number, id.to_owned()));
+        }
         // The vote comes first: what follows from it for the source counts from the next.
         let verdict = instance.verdict;
         if let Some(speaker) = self.sources.get_mut(source.0) {
@@ -222,23 +181,30 @@ impl Table {
     pub fn on_time(&mut self, now: Instant) {
         let silenced = self.note_silences(now);
         let (sources, recovery, votes) = (&self.sources, &self.recovery, &mut self.votes);
-        for service in &mut self.services {
-            let (mut changed, mut any_fresh) = (false, false);
+        let changes = &mut self.changes;
+        for (number, service) in self.services.iter_mut().enumerate() {
+            let mut note = |id: &str| changes.push((ServiceId(number), id.to_owned()));
+            let mut any_fresh = false;
             for instance in &mut service.instances {
                 let fresh = instance.said().any(|(_, said)| said.freshness == Freshness::Fresh);
                 any_fresh |= fresh;
                 let taken_back = silenced && instance.said().any(|(_, said)| said.discounted);
-                changed |= taken_back && instance.take_back_silence(now);
+                let mut changed = taken_back && instance.take_back_silence(now);
                 instance.vote(sources, votes, now);
                 changed |= instance.conclude(votes, &service.rule.fusion, recovery, now);
+                if changed {
+                    note(&instance.id);
+                }
             }
             if any_fresh {
                 service.last_report = now;
-                service.remove_forgotten(now);
+                service.remove_forgotten(now, |gone| note(&gone));
             } else if now.since(service.last_report) > service.rule.forget {
-                service.instances.iter_mut().for_each(|instance| changed |= instance.forget(now));
+                let forgotten = service.instances.iter_mut().filter_map(|instance| {
+                    instance.forget(now).then_some(&*instance.id)
+                });
+                forgotten.for_each(note);
             }
-            service.changed |= changed;
         }
     }
 
@@ -256,7 +222,7 @@ impl Table {
                     continue;
                 };
                 source.instances += 1;
-                said.look(&source.rule, now);
+                said.look(&source.rule, source.is_lost, now);
                 let lately = source.rule.fresh_for().is_some_and(|it| said.is_silent_for(it, now));
                 tally.0 += usize::from(said.freshness == Freshness::Fresh || lately);
                 tally.1 += usize::from(lately);
@@ -277,12 +243,106 @@ impl Table {
         any
     }
 
-    /// The services of which something is another than when this was last asked.
-    pub fn take_changed(&mut self) -> impl Iterator<Item = ServiceId> {
-        let services = self.services.iter_mut().enumerate();
-        services.filter_map(|(place, service)| {
-            std::mem::take(&mut service.changed).then_some(ServiceId(place))
+    /// A source can't be heard any more: what it has said counts no more until it is.
+    pub fn lose(&mut self, source: SourceId) {
+        self.sources.get_mut(source.0).into_iter().for_each(|source| source.is_lost = true);
+    }
+
+    /// A source that was lost is heard again, though it has nothing new to say.
+    pub fn hear(&mut self, source: SourceId) {
+        self.sources.get_mut(source.0).into_iter().for_each(|source| source.is_lost = false);
+    }
+
+    /// How many instances there are in all.
+    pub fn instances(&self) -> usize {
+        self.services.iter().map(|service| service.instances.len()).sum()
+    }
+
+    /// Of which instances something is another than when this was last asked: the verdict,
+    /// where they are, or whether there are any such.
+    pub fn take_changes(&mut self) -> Vec<(ServiceId, String)> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Whether there are any such.
+    pub fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// How many instances a service has.
+    pub fn instances_of(&self, service: ServiceId) -> usize {
+        self.services.get(service.0).map_or(0, |service| service.instances.len())
+    }
+
+    /// Of how many instances a source has a word that counts.
+    pub fn fresh(&self, source: SourceId) -> usize {
+        let instances = self.services.iter().flat_map(|service| &service.instances);
+        let said = instances.flat_map(|instance| instance.said());
+        said.filter(|(id, said)| *id == source && said.freshness == Freshness::Fresh).count()
+    }
+
+    /// The endpoints of a service, and what to make of each.
+    pub fn endpoints(
+        &self,
+        service: ServiceId,
+        now: Instant,
+    ) -> impl Iterator<Item = Assigned<'_>> {
+        self.services.get(service.0).into_iter().flat_map(move |service| {
+            let weighed = service.rule.weigh_by_trust;
+            service.instances.iter().map(move |instance| Assigned {
+                endpoint: &instance.endpoint,
+                verdict: instance.verdict,
+                shares: if weighed { self.shares(instance, now) } else { 1 },
+            })
         })
+    }
+
+    /// How many quarters of its weight an instance has, by how well its health is known: in
+    /// steps, because each makes another assignment.
+    fn shares(&self, instance: &Instance, now: Instant) -> u32 {
+        let confidence = u32::from(instance.view(&self.sources, now).confidence);
+        (confidence * 4).div_ceil(u32::from(WHOLE)).max(1)
+    }
+
+    /// The verdicts on the instances of a service.
+    pub fn verdicts(&self, service: ServiceId) -> impl Iterator<Item = Verdict> {
+        let instances = self.services.get(service.0).into_iter().flat_map(|it| &it.instances);
+        instances.map(|instance| instance.verdict)
+    }
+
+    /// What is known of a service, to be handed to others.
+    pub fn snapshot(&self, service: ServiceId, now: Instant) -> Option<Vec<u8>> {
+        let service = self.services.get(service.0)?;
+        let sources =
+            self.sources.iter().map(|it| (&*it.rule.name, it.trust.thousandths(now))).collect();
+        let head = Head { service: &service.rule.name, at: now, members: service.members, sources };
+        let entries = service.instances.iter().map(|it| it.entry(&self.sources, now));
+        Some(snapshot::write(&head, entries))
+    }
+
+    /// Goes on from what an owner before this one has handed over of a service.
+    pub fn restore(&mut self, snapshot: &Snapshot<'_>, now: Instant) {
+        let known = |name: &str| self.sources.iter().position(|it| it.rule.name == name);
+        let sources: Vec<_> = snapshot.head.sources.iter().map(|(name, _)| known(name)).collect();
+        let named = |it: &&mut Service| it.rule.name == snapshot.head.service;
+        let Some(service) = self.services.iter_mut().find(named) else { return };
+        service.members = snapshot.head.members + 1;
+        for entry in snapshot.entries() {
+            let place = entry.is_learnt.then(|| entry.location.as_place());
+            let Ok((place, _)) = service.place_or_learn(entry.view.id, place.as_ref(), now) else {
+                continue;
+            };
+            let Some(instance) = service.instances.get_mut(place) else { continue };
+            instance.restore(&entry);
+            for said in &entry.said {
+                let source = sources.get(said.source).copied().flatten();
+                let source = source.and_then(|place| Some((place, self.sources.get_mut(place)?)));
+                let Some((place, source)) = source else { continue };
+                instance.restore_said(SourceId(place), &source.rule, said);
+                source.last_report = source.last_report.max(said.at);
+                service.last_report = service.last_report.max(said.at);
+            }
+        }
     }
 
     /// What is known of an instance.
@@ -296,23 +356,6 @@ impl Table {
     pub fn views(&self, service: ServiceId, now: Instant) -> impl Iterator<Item = View<'_>> {
         let instances = self.services.get(service.0).into_iter().flat_map(|it| &it.instances);
         instances.map(move |instance| instance.view(&self.sources, now))
-    }
-
-    /// What each source last said of an instance.
-    pub fn source_views(&self, service: ServiceId, id: &str, now: Instant) -> Vec<SourceView<'_>> {
-        let service = self.services.get(service.0);
-        let instance = service.and_then(|service| service.instances.get(service.place(id)?));
-        let said = instance.into_iter().flat_map(|instance| instance.said());
-        let views = said.filter_map(|(id, said)| {
-            let source = self.sources.get(id.0)?;
-            Some(SourceView {
-                source: &source.rule.name,
-                is_alive: said.claim < Claim::Draining,
-                age: now.since(said.at),
-                trust: source.trust.thousandths(now),
-            })
-        });
-        views.collect()
     }
 
     /// How far a source is trusted.

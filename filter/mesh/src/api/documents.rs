@@ -1,8 +1,14 @@
 //! The documents that people and programs read.
 
-use crate::table::{SourceView, View};
-use heartbeat_common::base::time::WallTime;
+use crate::fusion::{Claim, Verdict};
+use crate::snapshot::{Head, Snapshot};
+use crate::table::{Entry, Location};
+use heartbeat_common::base::time::{Instant, WallTime};
 use serde::Serialize;
+use std::net::SocketAddr;
+
+/// A moment as people read it.
+pub type Wall<'a> = &'a dyn Fn(Instant) -> WallTime;
 
 /// An instance: the verdict, and who says what.
 #[derive(Serialize)]
@@ -14,14 +20,14 @@ struct Instance<'a> {
     error_rate: Option<f32>,
     confidence: f32,
     since_ns: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sources: Option<Vec<Source<'a>>>,
+    sources: Vec<Source<'a>>,
 }
 
 #[derive(Serialize)]
 struct Source<'a> {
     name: &'a str,
     alive: bool,
+    fresh: bool,
     age_ms: u64,
     trust: f32,
 }
@@ -33,8 +39,42 @@ struct Service<'a> {
 }
 
 #[derive(Serialize)]
-struct Topology<'a> {
+struct Services<'a> {
     services: Vec<Service<'a>>,
+}
+
+/// What a follower is told.
+#[derive(Serialize)]
+struct News<'a> {
+    index: u64,
+    reset: bool,
+    changes: Vec<Change<'a>>,
+}
+
+#[derive(Serialize)]
+struct Change<'a> {
+    service: &'a str,
+    instance: &'a str,
+    verdict: Option<&'static str>,
+    #[serde(flatten)]
+    known: Option<Known<'a>>,
+}
+
+#[derive(Serialize)]
+struct Known<'a> {
+    own: Option<&'static str>,
+    alive: bool,
+    address: SocketAddr,
+    locality: Locality<'a>,
+    priority: u32,
+    weight: u32,
+}
+
+#[derive(Serialize)]
+struct Locality<'a> {
+    region: &'a str,
+    zone: &'a str,
+    sub_zone: &'a str,
 }
 
 /// Thousandths as a share of 1.
@@ -43,17 +83,18 @@ fn share(thousandths: u16) -> f32 {
 }
 
 impl<'a> Instance<'a> {
-    fn of(
-        view: View<'a>,
-        sources: Option<Vec<SourceView<'a>>>,
-        wall: &dyn Fn(&View<'_>) -> WallTime,
-    ) -> Self {
-        let source = |it: SourceView<'a>| Source {
-            name: it.source,
-            alive: it.is_alive,
-            age_ms: it.age / 1_000_000,
-            trust: share(it.trust),
-        };
+    fn of(entry: &Entry<'a>, head: &Head<'a>, now: Instant, wall: Wall<'_>) -> Self {
+        let view = &entry.view;
+        let sources = entry.said.iter().filter_map(|said| {
+            let (name, trust) = head.sources.get(said.source)?;
+            Some(Source {
+                name,
+                alive: said.claim < Claim::Draining,
+                fresh: said.counts,
+                age_ms: now.since(said.at) / 1_000_000,
+                trust: share(*trust),
+            })
+        });
         Self {
             id: view.id,
             alive: view.verdict.is_alive(),
@@ -61,9 +102,17 @@ impl<'a> Instance<'a> {
             latency_ms: view.latency_ms,
             error_rate: view.error_rate,
             confidence: share(view.confidence),
-            since_ns: wall(&view).0,
-            sources: sources.map(|sources| sources.into_iter().map(source).collect()),
+            since_ns: wall(view.since).0,
+            sources: sources.collect(),
         }
+    }
+}
+
+impl<'a> Service<'a> {
+    fn of(snapshot: &Snapshot<'a>, now: Instant, wall: Wall<'_>) -> Self {
+        let head = &snapshot.head;
+        let instances = snapshot.entries().map(|entry| Instance::of(&entry, head, now, wall));
+        Self { service: head.service, instances: instances.collect() }
     }
 }
 
@@ -73,37 +122,52 @@ fn written(document: &impl Serialize) -> Vec<u8> {
 }
 
 /// `GET /mesh/v1/health/{service}/{instance}`. `wall` tells since when, as people read it.
-pub fn health_of<'a>(
-    view: View<'a>,
-    sources: Vec<SourceView<'a>>,
-    wall: &dyn Fn(&View<'_>) -> WallTime,
-) -> Vec<u8> {
-    written(&Instance::of(view, Some(sources), wall))
+pub fn instance(entry: &Entry<'_>, head: &Head<'_>, now: Instant, wall: Wall<'_>) -> Vec<u8> {
+    written(&Instance::of(entry, head, now, wall))
 }
 
 /// `GET /mesh/v1/health/{service}`.
-pub fn service_of<'a>(
-    service: &'a str,
-    views: impl Iterator<Item = View<'a>>,
-    wall: &dyn Fn(&View<'_>) -> WallTime,
-) -> Vec<u8> {
-    let instances = views.map(|view| Instance::of(view, None, wall)).collect();
-    written(&Service { service, instances })
+pub fn service(snapshot: &Snapshot<'_>, now: Instant, wall: Wall<'_>) -> Vec<u8> {
+    written(&Service::of(snapshot, now, wall))
 }
 
-/// `GET /mesh/v1/topology`: service × source × instance.
-pub fn topology_of<'a, I>(
-    services: impl Iterator<Item = (&'a str, I)>,
-    wall: &dyn Fn(&View<'_>) -> WallTime,
-) -> Vec<u8>
-where
-    I: Iterator<Item = (View<'a>, Vec<SourceView<'a>>)>,
-{
-    let services = services.map(|(service, instances)| Service {
+/// `GET /mesh/v1/health`, and `GET /mesh/v1/topology`: service × source × instance.
+pub fn services<'a>(
+    snapshots: impl Iterator<Item = Snapshot<'a>>,
+    now: Instant,
+    wall: Wall<'_>,
+) -> Vec<u8> {
+    let services = snapshots.map(|snapshot| Service::of(&snapshot, now, wall)).collect();
+    written(&Services { services })
+}
+
+/// `GET /mesh/v1/health/subscribe`: what is known of each instance that has changed; `None`
+/// of one that is gone.
+pub fn news<'a>(
+    index: u64,
+    reset: bool,
+    changes: impl Iterator<Item = (&'a str, &'a str, Option<Entry<'a>>)>,
+) -> Vec<u8> {
+    let change = |(service, instance, entry): (&'a str, &'a str, Option<Entry<'a>>)| Change {
         service,
-        instances: instances
-            .map(|(view, sources)| Instance::of(view, Some(sources), wall))
-            .collect(),
-    });
-    written(&Topology { services: services.collect() })
+        instance,
+        verdict: entry.as_ref().map(|entry| entry.view.verdict.word()),
+        known: entry.map(|entry| Known::of(&entry)),
+    };
+    written(&News { index, reset, changes: changes.map(change).collect() })
+}
+
+impl<'a> Known<'a> {
+    fn of(entry: &Entry<'a>) -> Self {
+        let Location { address, locality: [region, zone, sub_zone], priority, weight } =
+            entry.location;
+        Self {
+            own: entry.view.own.map(Verdict::word),
+            alive: entry.view.verdict.is_alive(),
+            address,
+            locality: Locality { region, zone, sub_zone },
+            priority,
+            weight,
+        }
+    }
 }

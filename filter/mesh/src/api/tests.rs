@@ -87,7 +87,7 @@ fn what_isnt_there_is_404() {
 
 #[test]
 fn a_problem_is_json_that_names_the_field() {
-    let body = |problem: Problem| String::from_utf8(problem.body()).unwrap();
+    let body = |problem: Problem| String::from_utf8(problem.reply().body).unwrap();
     assert_eq!(body(Problem::new(404, "no \"a\"")), r#"{"error":"no \"a\""}"#);
     let problem = Problem::new(400, "must be more").of("index");
     assert_eq!(body(problem), r#"{"error":"must be more","field":"index"}"#);

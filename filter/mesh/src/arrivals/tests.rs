@@ -54,3 +54,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_beat_is_missed_when_phi_is_8() {
+    let e = (-DEVIATIONS * (1.5976 + 0.070_566 * DEVIATIONS * DEVIATIONS)).exp();
+    let phi = -(e / (1.0 + e)).log10();
+    assert!((phi - 8.0).abs() < 0.001, "{phi}");
+}

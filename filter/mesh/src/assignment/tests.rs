@@ -12,13 +12,17 @@ fn endpoint(address: &str) -> Endpoint {
     }
 }
 
+fn assigned((endpoint, verdict): &(Endpoint, Verdict)) -> Assigned<'_> {
+    Assigned { endpoint, verdict: *verdict, shares: 1 }
+}
+
 fn document(instances: &[(Endpoint, Verdict)]) -> Value {
-    let instances = instances.iter().map(|(endpoint, verdict)| (endpoint, *verdict));
+    let instances = instances.iter().map(assigned);
     serde_json::from_slice(&Assignment::of("payments", instances).unwrap().document).unwrap()
 }
 
 fn version(instances: &[(Endpoint, Verdict)]) -> String {
-    let instances = instances.iter().map(|(endpoint, verdict)| (endpoint, *verdict));
+    let instances = instances.iter().map(assigned);
     Assignment::of("payments", instances).unwrap().version
 }
 
@@ -43,7 +47,7 @@ fn an_assignment_is_what_envoy_reads() {
     let mut far = endpoint("[fd00::1]:8080");
     far.locality = ["eu".into(), "a".into(), String::new()];
     (far.priority, far.weight) = (1, 7);
-    far.metadata.insert("envoy.transport_socket_match".into(), json!({"mesh": "east"}));
+    Rc::make_mut(&mut far.metadata).insert("envoy.transport_socket_match".into(), json!({"mesh": "east"}));
     let document = document(&[(far, Verdict::Dead), (endpoint("10.0.0.1:80"), Verdict::Alive)]);
     assert_eq!(
         document["resources"][0],

@@ -1,10 +1,12 @@
 //! One instance: what the sources say of it, and the verdict.
 
 use super::last_report::{Freshness, LastReport, Report};
-use super::{Source, SourceId, View};
+use super::{Entry, Location, Said, Source, SourceId, View};
+use crate::assignment::Endpoint;
+use crate::event::Place;
 use crate::fusion::{FusionRule, Thousandths, Verdict, Vote, WHOLE, fuse};
 use crate::recovery::{Deaths, RecoveryRule};
-use crate::source::SourceRule;
+use crate::source::{Manner, SourceRule};
 use heartbeat_common::base::time::Instant;
 
 /// The vote of a source, and when it spoke.
@@ -15,16 +17,22 @@ pub struct SourceVote {
     pub at: Instant,
     /// It is by its silence that it speaks.
     pub by_silence: bool,
+    /// It is another hub's.
+    pub is_hubs: bool,
 }
 
 #[derive(Debug)]
 pub struct Instance {
     pub id: String,
-    /// It was configured, not learnt.
-    pub is_member: bool,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// The rule that it was learnt by; `None` for a member.
+    pub learnt: Option<usize>,
     /// By source.
     said: Vec<Option<LastReport>>,
     pub verdict: Verdict,
+    /// What this hub's own sources say, without other hubs.
+    own: Option<Verdict>,
     since: Instant,
     /// The verdict before a silence had a part in it.
     before_silence: Verdict,
@@ -34,12 +42,20 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub fn new(id: String, is_member: bool, sources: usize, now: Instant) -> Self {
+    pub fn new(
+        id: String,
+        endpoint: Endpoint,
+        learnt: Option<usize>,
+        sources: usize,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
-            is_member,
+            endpoint,
+            learnt,
             said: vec![None; sources],
             verdict: Verdict::Unknown,
+            own: None,
             since: now,
             before_silence: Verdict::Unknown,
             deaths: Deaths::default(),
@@ -88,12 +104,27 @@ impl Instance {
             let claim = said.speaks(source.is_speaking(now))?;
             let vote = Vote { claim, trust: source.trust.thousandths(now) };
             let by_silence = said.freshness == Freshness::Missed;
-            Some(SourceVote { source: id, vote, at: said.at, by_silence })
+            let is_hubs = source.rule.manner == Manner::Follows;
+            Some(SourceVote { source: id, vote, at: said.at, by_silence, is_hubs })
         }));
     }
 
-    /// Draws the conclusion from the votes; says whether the verdict is another one.
+    /// Draws the conclusions from the votes; says whether one is another than before.
     pub fn conclude(
+        &mut self,
+        votes: &[SourceVote],
+        rule: &FusionRule,
+        recovery: &RecoveryRule,
+        now: Instant,
+    ) -> bool {
+        let ours = votes.iter().filter(|cast| !cast.is_hubs);
+        let own = fuse(ours.map(|cast| cast.vote), rule);
+        let changed = own != self.own;
+        self.own = own;
+        self.judge(votes, rule, recovery, now) || changed
+    }
+
+    fn judge(
         &mut self,
         votes: &[SourceVote],
         rule: &FusionRule,
@@ -132,6 +163,24 @@ impl Instance {
         self.change_to(self.before_silence, now)
     }
 
+    /// Whether it is where an event says it is, or where it is isn't the event's to say.
+    pub fn is_at(&self, place: Option<&Place<'_>>) -> bool {
+        let known = &self.endpoint;
+        self.learnt.is_none()
+            || place.is_none_or(|place| {
+                place.address.is_none_or(|address| address == known.address)
+                    && place.locality.iter().eq(&known.locality)
+                    && (place.priority, place.weight) == (known.priority, known.weight)
+            })
+    }
+
+    /// Learns where it is now; says whether that is elsewhere.
+    pub fn move_to(&mut self, (rule, endpoint): (usize, Endpoint)) -> bool {
+        let moved = self.endpoint != endpoint;
+        (self.learnt, self.endpoint) = (Some(rule), endpoint);
+        moved
+    }
+
     /// Nobody knows anything of it any more.
     pub fn forget(&mut self, now: Instant) -> bool {
         self.deaths = Deaths::default();
@@ -167,10 +216,57 @@ impl Instance {
         View {
             id: &self.id,
             verdict: self.verdict,
+            own: self.own,
             since: self.since,
             latency_ms: mean(|said| said.latency_ms),
             error_rate: mean(|said| said.error_rate),
             confidence: Thousandths::try_from(confidence).unwrap_or(WHOLE).min(WHOLE),
         }
+    }
+
+    /// All that is known of it.
+    pub fn entry(&self, sources: &[Source], now: Instant) -> Entry<'_> {
+        let said = self.said().filter_map(|(id, said)| {
+            let counts = said.speaks(sources.get(id.0)?.is_speaking(now));
+            Some(Said {
+                source: id.0,
+                claim: counts.unwrap_or(said.claim),
+                counts: counts.is_some(),
+                at: said.at,
+                stamp: said.stamp,
+                latency_ms: said.latency_ms,
+                error_rate: said.error_rate,
+            })
+        });
+        let Endpoint { address, locality: [region, zone, sub_zone], priority, weight, .. } =
+            &self.endpoint;
+        Entry {
+            view: self.view(sources, now),
+            location: Location {
+                address: *address,
+                locality: [region, zone, sub_zone],
+                priority: *priority,
+                weight: *weight,
+            },
+            is_learnt: self.learnt.is_some(),
+            deaths: self.deaths.times().to_vec(),
+            said: said.collect(),
+        }
+    }
+
+    /// Goes on from what an owner before this one knew.
+    pub fn restore(&mut self, entry: &Entry<'_>) {
+        (self.verdict, self.since) = (entry.view.verdict, entry.view.since);
+        (self.own, self.before_silence) = (entry.view.own, entry.view.verdict);
+        let proven = matches!(entry.view.verdict, Verdict::Alive | Verdict::Unknown);
+        self.deaths = Deaths::restore(entry.deaths.clone(), !proven);
+    }
+
+    /// Goes on from what a source had said.
+    pub fn restore_said(&mut self, source: SourceId, rule: &SourceRule, said: &Said) {
+        if let Some(place) = self.said.get_mut(source.0) {
+            *place = Some(LastReport::restore(rule, said));
+        }
+        self.named = self.named.max(said.at);
     }
 }

@@ -1,6 +1,7 @@
 //! What one source last said of one instance.
 
 use crate::arrivals::Arrivals;
+use super::Said;
 use crate::fusion::Claim;
 use crate::source::{Silence, SourceRule};
 use heartbeat_common::base::time::{Instant, Nanos};
@@ -65,6 +66,14 @@ impl LastReport {
         }
     }
 
+    /// The last report as another owner had it.
+    pub fn restore(rule: &SourceRule, said: &Said) -> Self {
+        let Said { claim, at, stamp, latency_ms, error_rate, .. } = *said;
+        // What it was one failure short of, it comes to with the next.
+        let failures = if claim >= Claim::Suspect { rule.fall().saturating_sub(1) } else { 0 };
+        Self { claim, stamp, latency_ms, error_rate, failures, ..Self::new(rule, at) }
+    }
+
     /// Takes the next report.
     pub fn take(&mut self, rule: &SourceRule, report: &Report, now: Instant) {
         if let (Some(arrivals), true) = (&mut self.arrivals, self.stamp != 0) {
@@ -106,9 +115,9 @@ impl LastReport {
         }
     }
 
-    /// Looks how far it can still be relied on.
-    pub fn look(&mut self, rule: &SourceRule, now: Instant) {
-        let freshness = self.freshness(rule, now);
+    /// Looks how far it can still be relied on. `lost` says that its source can't be heard.
+    pub fn look(&mut self, rule: &SourceRule, lost: bool, now: Instant) {
+        let freshness = if lost { Freshness::Stale } else { self.freshness(rule, now) };
         if self.freshness == Freshness::Fresh && freshness != Freshness::Fresh {
             self.silent_since = now;
         }

@@ -1,7 +1,8 @@
 //! The instances of a service.
 
 use super::instance::Instance;
-use super::{ServiceRule, Taken};
+use super::{Member, ServiceRule, Taken};
+use crate::event::Place;
 use heartbeat_common::base::time::Instant;
 use std::collections::HashMap;
 
@@ -12,59 +13,75 @@ pub struct Service {
     pub instances: Vec<Instance>,
     /// When anybody's word was fresh last.
     pub last_report: Instant,
-    /// A verdict, or who belongs to it, is another since that was last asked.
-    pub changed: bool,
+    /// Another number means other instances, or that they stand elsewhere.
+    pub members: u64,
     sources: usize,
 }
 
 impl Service {
     pub fn new(rule: ServiceRule, sources: usize, now: Instant) -> Self {
-        let ids = rule.members.iter().map(|member| member.id.clone());
-        let places = ids.clone().zip(0..).collect();
-        let instances = ids.map(|id| Instance::new(id, true, sources, now)).collect();
-        Self { rule, places, instances, last_report: now, changed: true, sources }
+        let instance = |member: &Member| {
+            Instance::new(member.id.clone(), member.endpoint.clone(), None, sources, now)
+        };
+        let instances = rule.members.iter().map(instance).collect();
+        let places = rule.members.iter().map(|member| member.id.clone()).zip(0..).collect();
+        Self { rule, places, instances, last_report: now, members: 0, sources }
     }
 
     pub fn place(&self, id: &str) -> Option<usize> {
         self.places.get(id).copied()
     }
 
-    /// The place of an instance, which is learnt where it isn't known and there is room.
-    pub fn place_or_learn(&mut self, id: &str, now: Instant) -> Result<usize, Taken> {
-        if let Some(place) = self.place(id) {
-            return Ok(place);
+    /// The place of an instance, which is learnt where it isn't known, may be where it says
+    /// it is, and there is room; and whether it is new, or elsewhere than before.
+    pub fn place_or_learn(
+        &mut self,
+        id: &str,
+        place: Option<&Place<'_>>,
+        now: Instant,
+    ) -> Result<(usize, bool), Taken> {
+        let known = self.place(id);
+        if let Some(known) = known
+            && self.instances.get(known).is_none_or(|it| it.is_at(place))
+        {
+            return Ok((known, false));
         }
-        let learnt = self.instances.len().saturating_sub(self.rule.members.len());
-        match self.rule.learn.iter().map(|learn| learn.most).sum() {
-            0 => Err(Taken::Unknown),
-            most if learnt >= most => Err(Taken::Full),
-            _ => {
-                let place = self.instances.len();
-                self.instances.push(Instance::new(id.to_owned(), false, self.sources, now));
-                self.places.insert(id.to_owned(), place);
-                self.changed = true;
-                Ok(place)
-            }
+        let found = place.and_then(|place| self.rule.learns(id, place)).ok_or(Taken::Unknown)?;
+        if let Some(known) = known {
+            let moved = self.instances.get_mut(known).is_some_and(|it| it.move_to(found));
+            self.members += u64::from(moved);
+            return Ok((known, moved));
         }
+        let (rule, endpoint) = found;
+        let most = self.rule.learn.get(rule).map_or(0, |rule| rule.most);
+        if self.instances.iter().filter(|it| it.learnt == Some(rule)).count() >= most {
+            return Err(Taken::Full);
+        }
+        let place = self.instances.len();
+        self.instances.push(Instance::new(id.to_owned(), endpoint, Some(rule), self.sources, now));
+        self.places.insert(id.to_owned(), place);
+        self.members += 1;
+        Ok((place, true))
     }
 
     /// Removes what was learnt and nobody has named for long, though others are; never
-    /// the last one: traffic would have nowhere to go.
-    pub fn remove_forgotten(&mut self, now: Instant) {
-        let forget = self.rule.forget;
+    /// the last one: traffic would have nowhere to go. Tells who is gone.
+    pub fn remove_forgotten(&mut self, now: Instant, mut gone: impl FnMut(String)) {
         let mut place = 0;
         while let Some(instance) = self.instances.get(place) {
-            let forgotten = !instance.is_member && now.since(instance.named) > forget;
+            let rule = instance.learnt.and_then(|rule| self.rule.learn.get(rule));
+            let forgotten = rule.is_some_and(|rule| now.since(instance.named) > rule.forget);
             if !forgotten || self.instances.len() == 1 {
                 place += 1;
                 continue;
             }
-            let gone = self.instances.swap_remove(place);
-            self.places.remove(&gone.id);
+            let removed = self.instances.swap_remove(place);
+            self.places.remove(&removed.id);
             if let Some(moved) = self.instances.get(place) {
                 self.places.insert(moved.id.clone(), place);
             }
-            self.changed = true;
+            self.members += 1;
+            gone(removed.id);
         }
     }
 }

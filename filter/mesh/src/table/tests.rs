@@ -1,10 +1,13 @@
 //! The worked cases, and what holds for whatever comes in.
 
 use super::*;
-use crate::fusion::WHOLE;
+use crate::assignment::Endpoint;
 use crate::source::Manner;
+use heartbeat_common::clients::cidr::Cidr;
 use proptest::prelude::*;
 
+mod handed;
+mod learnt;
 mod simulation;
 
 const MS: Nanos = 1_000_000;
@@ -27,20 +30,15 @@ fn polled(trust: f64) -> SourceRule {
     SourceRule { name: "polled".into(), trust, manner, silence: Silence::Stale }
 }
 
-fn member(number: usize) -> Member {
+fn member(id: &str) -> Member {
     let endpoint = Endpoint {
-        address: ([10, 0, 0, 1], number as u16).into(),
+        address: "10.0.0.1:80".parse().unwrap(),
         locality: Default::default(),
         priority: 0,
         weight: 1,
-        metadata: Map::new(),
+        metadata: Default::default(),
     };
-    Member { id: number.to_string(), endpoint }
-}
-
-fn learns(most: usize) -> LearnRule {
-    let addresses = vec![Cidr::parse("10.0.0.0/8").unwrap()];
-    LearnRule { addresses, forget: 600 * SECOND, most, metadata: Map::new() }
+    Member { id: id.into(), endpoint }
 }
 
 /// A table with one service, its clock, and the stamps of its reports.
@@ -54,13 +52,14 @@ impl Hub {
     fn new(sources: impl IntoIterator<Item = SourceRule>, members: usize) -> Self {
         let rule = ServiceRule {
             name: "payments".into(),
-            members: (0..members).map(member).collect(),
+            members: (0..members).map(|number| member(&number.to_string())).collect(),
             learn: Vec::new(),
             forget: 600 * SECOND,
             fusion: FusionRule::default(),
+            weigh_by_trust: false,
         };
         let sources = sources.into_iter().collect();
-        let table = Table::new(sources, vec![rule], RecoveryRule::default(), START);
+        let table = Table::new(sources, vec![rule], RecoveryRule::default(), 1_000, START);
         Self { table, now: START, stamp: 0 }
     }
 
@@ -68,7 +67,7 @@ impl Hub {
         self.stamp += 1;
         let report = Report { stamp: self.stamp, claim, ..Report::default() };
         let id = instance.to_string();
-        let taken = self.table.take(SourceId(source), SERVICE, &id, &report, self.now);
+        let taken = self.table.take(SourceId(source), SERVICE, &id, &report, None, self.now);
         assert_eq!(taken, Taken::Counted);
     }
 
@@ -264,33 +263,12 @@ fn a_member_of_which_nobody_speaks_keeps_its_last_verdict_while_others_are_spoke
 }
 
 #[test]
-fn what_was_learnt_is_forgotten_but_never_the_last() {
-    let mut hub = Hub::new([posts(0.9)], 0);
-    hub.table.services[0].rule.learn.push(learns(2));
-    hub.says_of(0, 0, Alive);
-    hub.says_of(0, 1, Dead);
-    let report = Report { stamp: 9, ..Report::default() };
-    let third = hub.table.take(SourceId(0), SERVICE, "2", &report, hub.now);
-    assert_eq!(third, Taken::Full);
-    for _ in 0..160 {
-        hub.waits(4 * SECOND);
-        hub.says_of(0, 1, Dead);
-    }
-    let known = |hub: &Hub| {
-        hub.table.views(SERVICE, hub.now).map(|it| it.id.to_owned()).collect::<Vec<_>>()
-    };
-    assert_eq!(known(&hub), ["1"]);
-    hub.waits(2_000 * SECOND);
-    assert_eq!(known(&hub), ["1"], "traffic would have nowhere to go");
-}
-
-#[test]
 fn an_old_word_is_ignored_until_the_last_one_is_stale() {
     let mut hub = Hub::new([posts(0.9)], 1);
     hub.stamp = 100;
     hub.says(0, Alive);
     let old = Report { stamp: 50, claim: Dead, ..Report::default() };
-    let take = |hub: &mut Hub| hub.table.take(SourceId(0), SERVICE, "0", &old, hub.now);
+    let take = |hub: &mut Hub| hub.table.take(SourceId(0), SERVICE, "0", &old, None, hub.now);
     assert_eq!(take(&mut hub), Taken::Old);
     assert_eq!(hub.waits(4 * SECOND), Verdict::Alive);
     hub.waits(2 * SECOND);
@@ -307,7 +285,7 @@ fn latency_and_errors_are_weighed_by_trust() {
             error_rate: Some(errors),
             ..Report::default()
         };
-        hub.table.take(SourceId(source), SERVICE, "0", &report, hub.now);
+        hub.table.take(SourceId(source), SERVICE, "0", &report, None, hub.now);
     }
     let view = hub.table.view(SERVICE, "0", hub.now).unwrap();
     let close = |value: Option<f32>, to: f32| (value.unwrap() - to).abs() < 0.01;
@@ -339,7 +317,7 @@ fn play(sources: [SourceRule; 3], steps: &[Step], mut look: impl FnMut(&Hub, &St
             Step::Says { source, instance, claim, stamp } => {
                 let report = Report { stamp: *stamp, claim: *claim, ..Report::default() };
                 let (source, id) = (SourceId(*source), instance.to_string());
-                hub.table.take(source, SERVICE, &id, &report, hub.now);
+                hub.table.take(source, SERVICE, &id, &report, None, hub.now);
             }
             Step::Waits(time) => {
                 hub.waits(*time);

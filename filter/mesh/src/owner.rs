@@ -1,0 +1,322 @@
+//! The VM that owns the table: what the workers hand over and what was asked comes in, and
+//! what follows from it goes out to them.
+
+use crate::assignment::Assignment;
+use crate::changes::Changes;
+use crate::event::Place;
+use crate::metrics::{EventResult, Metrics};
+use crate::publish::Pace;
+use crate::records::{Record, Records};
+use crate::shared::{Keys, Traffic, Wake, Workers};
+use crate::snapshot::Snapshot;
+use crate::table::{Report, ServiceId, SourceId, Table, Taken};
+use heartbeat_common::base::metric::Measurement;
+use heartbeat_common::base::time::{Instant, Nanos, WallTime};
+use heartbeat_common::state::{Change, Context, SharedStore, Version, update};
+use rules::warm_up;
+use std::rc::Rc;
+
+pub use rules::OwnerRule;
+
+mod rules;
+
+/// How often it is looked whether time has changed anything: words that grow old, beats that
+/// are missed.
+const LOOK: Nanos = 50_000_000;
+/// How often what is known goes out although no verdict has changed: how old words are,
+/// latency, trust.
+const REFRESH: Nanos = 1_000_000_000;
+/// What is known of an instance takes a third of a microsecond to be handed over, and this
+/// is to take no more than a twentieth of the time.
+const PER_INSTANCE: Nanos = 6_000;
+
+/// What goes out of a service.
+#[derive(Debug)]
+struct Publication {
+    name: Rc<str>,
+    assignment: Pace,
+    version: String,
+    snapshot_at: Instant,
+    /// Something has changed since the last snapshot.
+    changed: bool,
+    /// When the first event came of which nobody has heard yet.
+    pending_since: Option<Instant>,
+}
+
+/// The owner.
+#[derive(Debug)]
+pub struct Owner {
+    rule: Rc<OwnerRule>,
+    keys: Rc<Keys>,
+    metrics: Rc<Metrics>,
+    table: Table,
+    services: Vec<Publication>,
+    changes: Changes,
+    /// Until then nothing is published.
+    warm_at: Instant,
+    look_at: Instant,
+    refresh_at: Instant,
+    /// What was taken out of the queue since that was last said, in bytes.
+    taken: u64,
+    /// The queue was found empty while something was said to be in it.
+    missing: Option<(Instant, u64)>,
+    measurements: Vec<Measurement>,
+}
+
+impl Owner {
+    /// Begins, where there was an owner before it in this process with what that knew.
+    /// `wall` is wall time.
+    pub fn begin(
+        rule: &Rc<OwnerRule>,
+        keys: &Rc<Keys>,
+        metrics: &Rc<Metrics>,
+        wall: WallTime,
+        cx: Context<'_, impl SharedStore>,
+    ) -> Self {
+        let now = cx.now;
+        let mut table = Table::new(
+            rule.sources.clone(),
+            rule.services.clone(),
+            rule.recovery,
+            rule.most_instances,
+            now,
+        );
+        let mut known = false;
+        for service in &rule.services {
+            let handed = cx.store.read(&keys.snapshot(&service.name));
+            if let Some(snapshot) = handed.as_ref().and_then(|(bytes, _)| Snapshot::read(bytes)) {
+                table.restore(&snapshot, now);
+                known = true;
+            }
+        }
+        let services = rule.services.iter().map(|service| {
+            let mut assignment = Pace::new(rule.publish_every);
+            assignment.note();
+            Publication {
+                name: service.name.as_str().into(),
+                assignment,
+                version: String::new(),
+                snapshot_at: Instant::ZERO,
+                changed: true,
+                pending_since: None,
+            }
+        });
+        Self {
+            services: services.collect(),
+            warm_at: if known { now } else { now + warm_up(&rule.sources) },
+            rule: Rc::clone(rule),
+            keys: Rc::clone(keys),
+            metrics: Rc::clone(metrics),
+            table,
+            changes: Changes::begin(wall.0 / 1_000),
+            look_at: now,
+            refresh_at: now,
+            taken: 0,
+            missing: None,
+            measurements: Vec::new(),
+        }
+    }
+
+    /// Takes what a worker has handed over.
+    pub fn on_message(&mut self, message: &[u8], now: Instant) {
+        self.taken += message.len() as u64;
+        let Some(records) = Records::read(message) else { return };
+        let (source, arrived) = (self.rule.source(records.source), records.arrived);
+        let mut results = [0_u64; EventResult::COUNT];
+        for record in records {
+            let taken = self.take_record(source, &record, arrived, now);
+            if let Some(count) = results.get_mut(EventResult::of(taken) as usize) {
+                *count += 1;
+            }
+        }
+        let Some(source) = source else { return };
+        self.measurements.extend(self.metrics.events(source, &results));
+    }
+
+    fn take_record(
+        &mut self,
+        source: Option<SourceId>,
+        record: &Record<'_>,
+        arrived: Instant,
+        now: Instant,
+    ) -> Taken {
+        let (Some(source), Some(service)) = (source, self.rule.service(record.service)) else {
+            return Taken::Unknown;
+        };
+        self.take(source, service, record.instance, &record.report, record.place.as_ref(), arrived, now)
+    }
+
+    /// Takes what a source says that the hub has asked, `Owner::on_message` what one has
+    /// posted.
+    #[expect(clippy::too_many_arguments)] // They are what an event is made of.
+    pub fn take(
+        &mut self,
+        source: SourceId,
+        service: ServiceId,
+        instance: &str,
+        report: &Report,
+        place: Option<&Place<'_>>,
+        arrived: Instant,
+        now: Instant,
+    ) -> Taken {
+        let taken = self.table.take(source, service, instance, report, place, now);
+        if self.table.has_changes() {
+            self.note_changes(arrived);
+        }
+        taken
+    }
+
+    /// The table, for what the asked sources say of themselves.
+    pub fn table(&mut self) -> &mut Table {
+        &mut self.table
+    }
+
+    /// Takes note of what the table says has changed by something that came at a moment.
+    fn note_changes(&mut self, arrived: Instant) {
+        for (service, instance) in self.table.take_changes() {
+            let Some(publication) = self.services.get_mut(service.0) else { continue };
+            publication.assignment.note();
+            publication.changed = true;
+            publication.pending_since.get_or_insert(arrived);
+            self.changes.note(publication.name.to_string(), instance);
+        }
+    }
+
+    /// Time goes by.
+    pub fn on_time(&mut self, now: Instant) {
+        if self.look_at > now {
+            return;
+        }
+        self.look_at = now + LOOK;
+        self.table.on_time(now);
+        self.note_changes(now);
+    }
+
+    /// Hands out what is due, and says who is to be woken for what.
+    pub fn publish(&mut self, cx: Context<'_, impl SharedStore>) -> Vec<(u32, Vec<u8>)> {
+        self.count_taken(cx);
+        if self.warm_at > cx.now {
+            return Vec::new();
+        }
+        let mut wakes = Vec::new();
+        for number in 0..self.services.len() {
+            if self.publish_assignment(ServiceId(number), cx) {
+                wakes.extend(self.services.get(number).map(|it| Wake::Assignment(&it.name).write()));
+            }
+        }
+        if self.publish_snapshots(cx) {
+            wakes.push(Wake::Changes.write());
+        }
+        if wakes.is_empty() {
+            return Vec::new();
+        }
+        let workers: Workers = self.keys.workers.read(cx.store);
+        let queues = workers.queues(cx.now);
+        queues.flat_map(|queue| wakes.iter().map(move |wake| (queue, wake.clone()))).collect()
+    }
+
+    fn publish_assignment(
+        &mut self,
+        service: ServiceId,
+        cx: Context<'_, impl SharedStore>,
+    ) -> bool {
+        let Some(publication) = self.services.get_mut(service.0) else { return false };
+        if !publication.assignment.take(cx.now) {
+            return false;
+        }
+        let pending_since = publication.pending_since.take();
+        let endpoints = self.table.endpoints(service, cx.now);
+        // Where nothing is known, an assignment of an earlier owner stays.
+        let Some(assignment) = Assignment::of(&publication.name, endpoints) else { return false };
+        if assignment.version == publication.version {
+            return false;
+        }
+        let value = assignment.write();
+        let key = self.keys.assignment(&publication.name);
+        if !cx.store.write(&key, &value, Version::ANY) {
+            publication.assignment.note();
+            return false;
+        }
+        publication.version = assignment.version;
+        self.measurements.extend(self.metrics.published(service));
+        let took = pending_since.map(|since| cx.now.since(since));
+        self.measurements.extend(took.map(|took| self.metrics.convergence(took)));
+        true
+    }
+
+    /// Hands out what is known; says whether somebody waits for that.
+    fn publish_snapshots(&mut self, cx: Context<'_, impl SharedStore>) -> bool {
+        let all = self.refresh_at <= cx.now;
+        if all {
+            self.refresh_at = cx.now + REFRESH;
+            self.measurements.extend(self.metrics.of_table(&self.table, cx.now));
+        }
+        let mut changed = false;
+        for (number, publication) in self.services.iter_mut().enumerate() {
+            let service = ServiceId(number);
+            let pause = self.table.instances_of(service) as u64 * PER_INSTANCE;
+            let due = publication.changed && publication.snapshot_at + pause <= cx.now;
+            if !due && !all {
+                continue;
+            }
+            let Some(snapshot) = self.table.snapshot(service, cx.now) else { continue };
+            if cx.store.write(&self.keys.snapshot(&publication.name), &snapshot, Version::ANY) {
+                publication.snapshot_at = cx.now;
+                changed |= std::mem::take(&mut publication.changed);
+            }
+        }
+        if changed {
+            cx.store.write(&self.keys.changes(), &self.changes.write(), Version::ANY);
+        }
+        changed
+    }
+
+    /// Says how much it has taken out of the queue.
+    fn count_taken(&mut self, cx: Context<'_, impl SharedStore>) {
+        if self.taken == 0 {
+            return;
+        }
+        let taken = std::mem::take(&mut self.taken);
+        let waits = update::<Traffic, _>(cx, &self.keys.traffic, |traffic| {
+            traffic.taken = traffic.taken.saturating_add(taken).min(traffic.put);
+            Change::Write(traffic.waits())
+        });
+        self.measurements.extend(waits.ok().map(|waits| self.metrics.queue_bytes(waits)));
+    }
+
+    /// The queue is empty. What is said to be in it for as long as a second has never come:
+    /// a worker may have gone between two steps.
+    pub fn on_empty_queue(&mut self, cx: Context<'_, impl SharedStore>) {
+        const LONG: Nanos = 1_000_000_000;
+        let traffic: Traffic = self.keys.traffic.read(cx.store);
+        match self.missing {
+            _ if traffic.waits() == 0 => self.missing = None,
+            Some((since, put)) if put == traffic.put => {
+                if cx.now.since(since) >= LONG {
+                    self.taken = self.taken.saturating_add(traffic.waits());
+                    self.missing = None;
+                }
+            }
+            _ => self.missing = Some((cx.now, traffic.put)),
+        }
+    }
+
+    /// When something is due next.
+    pub fn next(&self, now: Instant) -> Instant {
+        let paces = self.services.iter().filter_map(|it| it.assignment.due());
+        let snapshots = self.services.iter().enumerate().filter(|(_, it)| it.changed);
+        let snapshots = snapshots.map(|(number, it)| {
+            it.snapshot_at + self.table.instances_of(ServiceId(number)) as u64 * PER_INSTANCE
+        });
+        let work = paces.chain(snapshots).min().unwrap_or(Instant::NEVER).max(self.warm_at);
+        work.min(self.look_at).min(self.refresh_at.max(self.warm_at)).max(now)
+    }
+
+    /// What is to be shown to people, since the last call.
+    pub fn take_measurements(&mut self) -> Vec<Measurement> {
+        std::mem::take(&mut self.measurements)
+    }
+}
+
+#[cfg(test)]
+mod tests;

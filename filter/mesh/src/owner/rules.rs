@@ -1,0 +1,65 @@
+//! What an owner works by.
+
+use crate::recovery::RecoveryRule;
+use crate::source::{Manner, SourceRule};
+use crate::table::{ServiceId, ServiceRule, SourceId};
+use heartbeat_common::base::time::Nanos;
+use std::collections::HashSet;
+
+/// What an owner works by.
+#[derive(Clone, Debug)]
+pub struct OwnerRule {
+    /// The sources.
+    pub sources: Vec<SourceRule>,
+    /// The services.
+    pub services: Vec<ServiceRule>,
+    /// How long what was dead has to prove itself.
+    pub recovery: RecoveryRule,
+    /// How many instances there may be in all.
+    pub most_instances: usize,
+    /// An assignment goes out at most once in this time.
+    pub publish_every: Nanos,
+    /// The names of the members, by service.
+    members: Vec<HashSet<String>>,
+}
+
+impl OwnerRule {
+    /// A rule of these sources and services, with room for so many instances.
+    pub fn new(
+        sources: Vec<SourceRule>,
+        services: Vec<ServiceRule>,
+        recovery: RecoveryRule,
+        most_instances: usize,
+        publish_every: Nanos,
+    ) -> Self {
+        let ids = |service: &ServiceRule| service.members.iter().map(|it| it.id.clone()).collect();
+        let members = services.iter().map(ids).collect();
+        Self { sources, services, recovery, most_instances, publish_every, members }
+    }
+
+    /// A source by its name.
+    pub fn source(&self, name: &str) -> Option<SourceId> {
+        self.sources.iter().position(|source| source.name == name).map(SourceId)
+    }
+
+    /// Whether an instance is a member of a service.
+    pub fn is_member(&self, service: ServiceId, id: &str) -> bool {
+        self.members.get(service.0).is_some_and(|members| members.contains(id))
+    }
+
+    /// A service by its name.
+    pub fn service(&self, name: &str) -> Option<ServiceId> {
+        self.services.iter().position(|service| service.name == name).map(ServiceId)
+    }
+}
+
+/// How long an owner that knows nothing listens before it says anything: two of the longest
+/// beats, so that every source that beats or is asked has spoken.
+pub fn warm_up(sources: &[SourceRule]) -> Nanos {
+    let beats = sources.iter().filter_map(|source| match source.manner {
+        Manner::Posts { beat, .. } => beat,
+        Manner::IsAsked { interval, .. } => Some(interval),
+        Manner::Streams | Manner::Follows => None,
+    });
+    beats.max().unwrap_or_default().saturating_mul(2)
+}

@@ -1,0 +1,101 @@
+//! Which VMs serve, and how they are woken.
+
+use heartbeat_common::base::time::{Instant, Nanos};
+use heartbeat_common::state::{Decoder, Encoder, State};
+
+/// A worker that hasn't been seen for so long is gone: nobody empties its queue.
+const GONE: Nanos = 5_000_000_000;
+/// How many there may be: far more than machines have cores.
+const MOST: usize = 1_024;
+
+/// How many requests a worker holds back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Clients that wait for another assignment.
+    pub assignments: usize,
+    /// Subscribers that wait for changes.
+    pub subscriptions: usize,
+}
+
+impl Held {
+    /// All of them.
+    pub fn all(self) -> usize {
+        self.assignments + self.subscriptions
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Worker {
+    token: u64,
+    queue: u32,
+    seen: Instant,
+    held: Held,
+}
+
+/// All workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workers(Vec<Worker>);
+
+impl Workers {
+    /// A worker is there, and is woken by this queue.
+    pub fn see(&mut self, token: u64, queue: u32, held: Held, now: Instant) {
+        self.0.retain(|worker| worker.token != token && now.since(worker.seen) < GONE);
+        if self.0.len() < MOST {
+            self.0.push(Worker { token, queue, seen: now, held });
+        }
+    }
+
+    /// A worker goes.
+    pub fn leave(&mut self, token: u64) {
+        self.0.retain(|worker| worker.token != token);
+    }
+
+    /// The queues of those that are there.
+    pub fn queues(&self, now: Instant) -> impl Iterator<Item = u32> {
+        self.present(now).map(|worker| worker.queue)
+    }
+
+    /// How much all of them hold back, but for one.
+    pub fn held_by_others(&self, token: u64, now: Instant) -> Held {
+        let others = self.present(now).filter(|worker| worker.token != token);
+        others.fold(Held::default(), |sum, worker| Held {
+            assignments: sum.assignments + worker.held.assignments,
+            subscriptions: sum.subscriptions + worker.held.subscriptions,
+        })
+    }
+
+    fn present(&self, now: Instant) -> impl Iterator<Item = &Worker> {
+        self.0.iter().filter(move |worker| now.since(worker.seen) < GONE)
+    }
+}
+
+impl State for Workers {
+    fn encode(&self, to: &mut Encoder) {
+        to.number(self.0.len() as u64);
+        for Worker { token, queue, seen, held } in &self.0 {
+            to.number(*token).number(u64::from(*queue)).instant(*seen);
+            to.number(held.assignments as u64).number(held.subscriptions as u64);
+        }
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        let count = from.number()?.min(MOST as u64);
+        let count_of = |number: Option<u64>| usize::try_from(number?).ok();
+        let workers = (0..count).map(|_| {
+            Some(Worker {
+                token: from.number()?,
+                queue: u32::try_from(from.number()?).ok()?,
+                seen: from.instant()?,
+                held: Held {
+                    assignments: count_of(from.number())?,
+                    subscriptions: count_of(from.number())?,
+                },
+            })
+        });
+        Some(Self(workers.collect::<Option<_>>()?))
+    }
+
+    fn expires(&self) -> Instant {
+        Instant::NEVER
+    }
+}
