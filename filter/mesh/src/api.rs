@@ -5,7 +5,6 @@ use heartbeat_common::http::headers::{CONTENT_TYPE, RETRY_AFTER};
 use std::borrow::Cow;
 use std::time::Duration;
 
-
 pub mod documents;
 
 /// How long a subscriber may wait for a change at most.

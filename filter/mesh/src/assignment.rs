@@ -58,10 +58,7 @@ pub struct Assignment {
 impl Assignment {
     /// Of all known instances of a service. `None` where there are none: an empty
     /// assignment would leave the client nobody to send traffic to.
-    pub fn of<'a>(
-        service: &str,
-        instances: impl Iterator<Item = Assigned<'a>>,
-    ) -> Option<Self> {
+    pub fn of<'a>(service: &str, instances: impl Iterator<Item = Assigned<'a>>) -> Option<Self> {
         let mut instances: Vec<_> = instances.collect();
         if instances.is_empty() {
             return None;

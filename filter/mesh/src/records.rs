@@ -132,8 +132,7 @@ impl<'a> Records<'a> {
         let instance = self.bytes.text()?;
         let stamp = self.bytes.number()?;
         let (latency_ms, error_rate) = (self.bytes.measure()?, self.bytes.measure()?);
-        let place =
-            if kind & HAS_PLACE == 0 { None } else { Some(read_place(&mut self.bytes)?) };
+        let place = if kind & HAS_PLACE == 0 { None } else { Some(read_place(&mut self.bytes)?) };
         let report = Report { stamp, claim, latency_ms, error_rate };
         Some(Record { service, instance, report, place })
     }

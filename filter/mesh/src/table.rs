@@ -200,9 +200,10 @@ impl Table {
                 service.last_report = now;
                 service.remove_forgotten(now, |gone| note(&gone));
             } else if now.since(service.last_report) > service.rule.forget {
-                let forgotten = service.instances.iter_mut().filter_map(|instance| {
-                    instance.forget(now).then_some(&*instance.id)
-                });
+                let forgotten = service
+                    .instances
+                    .iter_mut()
+                    .filter_map(|instance| instance.forget(now).then_some(&*instance.id));
                 forgotten.for_each(note);
             }
         }
@@ -251,6 +252,20 @@ impl Table {
     /// A source that was lost is heard again, though it has nothing new to say.
     pub fn hear(&mut self, source: SourceId) {
         self.sources.get_mut(source.0).into_iter().for_each(|source| source.is_lost = false);
+    }
+
+    /// What a source has said of an instance holds no more, and it says nothing else of it.
+    pub fn withdraw(&mut self, source: SourceId, service: ServiceId, id: &str) {
+        let Some(service) = self.services.get_mut(service.0) else { return };
+        let place = service.place(id);
+        let instance = place.and_then(|place| service.instances.get_mut(place));
+        instance.into_iter().for_each(|instance| instance.withdraw(source));
+    }
+
+    /// Nothing that a source has said holds any more; what it says follows.
+    pub fn start_over(&mut self, source: SourceId) {
+        let instances = self.services.iter_mut().flat_map(|service| &mut service.instances);
+        instances.for_each(|instance| instance.withdraw(source));
     }
 
     /// How many instances there are in all.

@@ -39,6 +39,11 @@ impl Cidr {
         Ok(cidr)
     }
 
+    /// Its first address.
+    pub fn network(&self) -> IpAddr {
+        self.network
+    }
+
     /// Whether an address lies in the range. An IPv4 address that is mapped into
     /// IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -64,6 +64,8 @@ struct Change<'a> {
 struct Known<'a> {
     own: Option<&'static str>,
     alive: bool,
+    latency_ms: Option<f32>,
+    error_rate: Option<f32>,
     address: SocketAddr,
     locality: Locality<'a>,
     priority: u32,
@@ -164,6 +166,8 @@ impl<'a> Known<'a> {
         Self {
             own: entry.view.own.map(Verdict::word),
             alive: entry.view.verdict.is_alive(),
+            latency_ms: entry.view.latency_ms,
+            error_rate: entry.view.error_rate,
             address,
             locality: Locality { region, zone, sub_zone },
             priority,

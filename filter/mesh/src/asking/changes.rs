@@ -24,7 +24,7 @@ pub struct Answer<'a> {
 pub struct Change<'a> {
     #[serde(borrow)]
     pub service: Cow<'a, str>,
-    #[serde(borrow)]
+    #[serde(borrow, rename = "instance")]
     pub id: Cow<'a, str>,
     /// The verdict of that hub's own sources, without those of hubs that it follows itself;
     /// none where they have none, or where the instance is gone.

@@ -47,7 +47,8 @@ fn an_assignment_is_what_envoy_reads() {
     let mut far = endpoint("[fd00::1]:8080");
     far.locality = ["eu".into(), "a".into(), String::new()];
     (far.priority, far.weight) = (1, 7);
-    Rc::make_mut(&mut far.metadata).insert("envoy.transport_socket_match".into(), json!({"mesh": "east"}));
+    Rc::make_mut(&mut far.metadata)
+        .insert("envoy.transport_socket_match".into(), json!({"mesh": "east"}));
     let document = document(&[(far, Verdict::Dead), (endpoint("10.0.0.1:80"), Verdict::Alive)]);
     assert_eq!(
         document["resources"][0],

@@ -96,6 +96,11 @@ impl Instance {
         Some(before)
     }
 
+    /// What a source has said holds no more.
+    pub fn withdraw(&mut self, source: SourceId) {
+        self.said.get_mut(source.0).into_iter().for_each(|said| *said = None);
+    }
+
     /// Gathers the votes of those who have something to say.
     pub fn vote(&self, sources: &[Source], votes: &mut Vec<SourceVote>, now: Instant) {
         votes.clear();

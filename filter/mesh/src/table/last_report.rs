@@ -1,7 +1,7 @@
 //! What one source last said of one instance.
 
-use crate::arrivals::Arrivals;
 use super::Said;
+use crate::arrivals::Arrivals;
 use crate::fusion::Claim;
 use crate::source::{Silence, SourceRule};
 use heartbeat_common::base::time::{Instant, Nanos};

@@ -4,11 +4,11 @@ use super::*;
 use proptest::prelude::*;
 
 const ALL: &str = r#"{"index":1790000000000000,"reset":true,"changes":[
-    {"service":"payments","id":"10.1.0.5:8080","own":"alive","latency_ms":3.5,"error_rate":0.25,
+    {"service":"payments","instance":"10.1.0.5:8080","own":"alive","latency_ms":3.5,"error_rate":0.25,
      "address":"10.1.0.5:8080","locality":{"region":"eu","zone":"a"},"priority":1,"weight":7},
-    {"service":"payments","id":"b","own":"dead"},
-    {"service":"unheard of","id":"c","own":"dead"},
-    {"service":"payments","id":"no name","own":"dead"}]}"#;
+    {"service":"payments","instance":"b","own":"dead"},
+    {"service":"unheard of","instance":"c","own":"dead"},
+    {"service":"payments","instance":"no name","own":"dead"}]}"#;
 
 fn answer(body: &str) -> FakeAnswer {
     FakeAnswer::of_upstream("200").with_body(body)
@@ -74,7 +74,7 @@ fn every_verdict_is_a_claim_and_what_is_not_known_is_withdrawn() {
     ] {
         let mut world = followed();
         let body = format!(
-            r#"{{"index":1790000000000001,"changes":[{{"service":"payments","id":"x","own":{own}}}]}}"#
+            r#"{{"index":1790000000000001,"changes":[{{"service":"payments","instance":"x","own":{own}}}]}}"#
         );
         world.answer(&answer(&body));
         assert_eq!(world.words(), [words]);
@@ -85,7 +85,7 @@ fn every_verdict_is_a_claim_and_what_is_not_known_is_withdrawn() {
 fn measures_and_places_out_of_bounds_are_left_out() {
     let mut world = followed();
     world.answer(&answer(
-        r#"{"index":1790000000000001,"changes":[{"service":"payments","id":"x","own":"dead",
+        r#"{"index":1790000000000001,"changes":[{"service":"payments","instance":"x","own":"dead",
             "latency_ms":1e300,"error_rate":-1,"address":"10.0.0.1:80","weight":129}]}"#,
     ));
     let words = world.asking().take_words();
@@ -156,7 +156,7 @@ fn a_hub_that_can_not_be_read_is_lost_and_its_answer_says_nothing() {
 
 #[test]
 fn an_answer_of_several_mib_is_read() {
-    let change = r#"{"service":"payments","id":"x","own":"dead"},"#;
+    let change = r#"{"service":"payments","instance":"x","own":"dead"},"#;
     let changes = change.repeat(60_000);
     let body =
         format!(r#"{{"index":1790000000000001,"changes":[{}]}}"#, changes.trim_end_matches(','));
@@ -169,8 +169,9 @@ fn an_answer_of_several_mib_is_read() {
 #[test]
 fn an_index_that_goes_back_without_a_word_begins_anew() {
     let mut world = followed();
-    world
-        .answer(&answer(r#"{"index":5,"changes":[{"service":"payments","id":"x","own":"dead"}]}"#));
+    world.answer(&answer(
+        r#"{"index":5,"changes":[{"service":"payments","instance":"x","own":"dead"}]}"#,
+    ));
     assert!(world.words().is_empty());
     world.run(150 * MS);
     assert!(!world.last_call().path.contains("index"), "{}", world.last_call().path);
