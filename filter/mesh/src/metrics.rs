@@ -1,8 +1,9 @@
 //! What the hub shows of itself.
 
 use crate::fusion::Verdict;
-use crate::table::{ServiceId, ServiceRule, SourceId, Table, Taken};
+use crate::shared::Held;
 use crate::source::SourceRule;
+use crate::table::{ServiceId, ServiceRule, SourceId, Table, Taken};
 use heartbeat_common::base::metric::{
     CounterId, CountersBy, GaugeId, HistogramId, LabelValue, Measurement, Metric, Registry,
 };
@@ -118,9 +119,8 @@ impl Metrics {
             OfService { instances, published: labelled.counter("heartbeat_mesh_publish_total") }
         };
         let services = services.iter().map(of_service).collect();
-        let mut subscribers = |kind| {
-            registry.labelled("kind", kind).gauge("heartbeat_mesh_subscribers")
-        };
+        let mut subscribers =
+            |kind| registry.labelled("kind", kind).gauge("heartbeat_mesh_subscribers");
         let assignment_subscribers = subscribers("eds");
         let change_subscribers = subscribers("changes");
         let metrics_of = Self {
@@ -175,10 +175,10 @@ impl Metrics {
     }
 
     /// So many requests are held back.
-    pub fn subscribers(&self, assignments: usize, changes: usize) -> [Measurement; 2] {
+    pub fn subscribers(&self, held: Held) -> [Measurement; 2] {
         [
-            Measurement::Set(self.assignment_subscribers, assignments as u64),
-            Measurement::Set(self.change_subscribers, changes as u64),
+            Measurement::Set(self.assignment_subscribers, held.assignments as u64),
+            Measurement::Set(self.change_subscribers, held.subscriptions as u64),
         ]
     }
 

@@ -1,15 +1,15 @@
 //! The VM that owns the table: what the workers hand over and what was asked comes in, and
 //! what follows from it goes out to them.
 
+use crate::asking::Word;
 use crate::assignment::Assignment;
 use crate::changes::Changes;
-use crate::event::Place;
 use crate::metrics::{EventResult, Metrics};
 use crate::publish::Pace;
 use crate::records::{Record, Records};
 use crate::shared::{Keys, Traffic, Wake, Workers};
 use crate::snapshot::Snapshot;
-use crate::table::{Report, ServiceId, SourceId, Table, Taken};
+use crate::table::{ServiceId, SourceId, Table, Taken};
 use heartbeat_common::base::metric::Measurement;
 use heartbeat_common::base::time::{Instant, Nanos, WallTime};
 use heartbeat_common::state::{Change, Context, SharedStore, Version, update};
@@ -143,32 +143,44 @@ impl Owner {
         let (Some(source), Some(service)) = (source, self.rule.service(record.service)) else {
             return Taken::Unknown;
         };
-        self.take(source, service, record.instance, &record.report, record.place.as_ref(), arrived, now)
-    }
-
-    /// Takes what a source says that the hub has asked, `Owner::on_message` what one has
-    /// posted.
-    #[expect(clippy::too_many_arguments)] // They are what an event is made of.
-    pub fn take(
-        &mut self,
-        source: SourceId,
-        service: ServiceId,
-        instance: &str,
-        report: &Report,
-        place: Option<&Place<'_>>,
-        arrived: Instant,
-        now: Instant,
-    ) -> Taken {
-        let taken = self.table.take(source, service, instance, report, place, now);
+        let place = record.place.as_ref();
+        let taken = self.table.take(source, service, record.instance, &record.report, place, now);
         if self.table.has_changes() {
             self.note_changes(arrived);
         }
         taken
     }
 
-    /// The table, for what the asked sources say of themselves.
-    pub fn table(&mut self) -> &mut Table {
-        &mut self.table
+    /// Takes what has come of asking.
+    pub fn on_word(&mut self, word: Word, now: Instant) {
+        match word {
+            Word::Said { source, service, instance, report, place } => {
+                let taken =
+                    self.table.take(source, service, &instance, &report, place.as_ref(), now);
+                let mut results = [0; EventResult::COUNT];
+                let result = results.get_mut(EventResult::of(taken) as usize);
+                result.into_iter().for_each(|count| *count = 1);
+                self.measurements.extend(self.metrics.events(source, &results));
+                self.note_changes(now);
+            }
+            Word::Withdrawn { source, service, instance } => {
+                self.table.withdraw(source, service, &instance);
+                self.look_at = now;
+            }
+            Word::StartsOver(source) => {
+                self.table.start_over(source);
+                self.look_at = now;
+            }
+            Word::Lost(source) => {
+                self.table.lose(source);
+                self.look_at = now;
+            }
+            Word::Heard(source) => {
+                self.table.hear(source);
+                self.look_at = now;
+            }
+            Word::RoundTrip(source, took) => self.table.note_round_trip(source, took, now),
+        }
     }
 
     /// Takes note of what the table says has changed by something that came at a moment.
@@ -201,7 +213,8 @@ impl Owner {
         let mut wakes = Vec::new();
         for number in 0..self.services.len() {
             if self.publish_assignment(ServiceId(number), cx) {
-                wakes.extend(self.services.get(number).map(|it| Wake::Assignment(&it.name).write()));
+                wakes
+                    .extend(self.services.get(number).map(|it| Wake::Assignment(&it.name).write()));
             }
         }
         if self.publish_snapshots(cx) {
@@ -250,6 +263,8 @@ impl Owner {
         if all {
             self.refresh_at = cx.now + REFRESH;
             self.measurements.extend(self.metrics.of_table(&self.table, cx.now));
+            let workers: Workers = self.keys.workers.read(cx.store);
+            self.measurements.extend(self.metrics.subscribers(workers.held(cx.now)));
         }
         let mut changed = false;
         for (number, publication) in self.services.iter_mut().enumerate() {

@@ -14,7 +14,7 @@ use heartbeat_common::http::edits::Reply;
 use heartbeat_common::http::headers::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use heartbeat_common::http::request::RequestHead;
 use heartbeat_common::state::{Bucket, Cell, Change, Context, SharedStore, update};
-use posted::{Posted, Post};
+use posted::{Post, Posted};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use waiting::{Pending, Waiting};
@@ -163,7 +163,10 @@ impl Worker {
             return Err(Problem::new(503, "nobody owns the table just now"));
         }
         if self.copies.changes(&self.keys, cx).is_none() {
-            return Err(Problem::new(503, "the hub listens to its sources before it says anything"));
+            return Err(Problem::new(
+                503,
+                "the hub listens to its sources before it says anything",
+            ));
         }
         Ok(json(200, br#"{"ready":true}"#.to_vec()))
     }
@@ -198,7 +201,12 @@ impl Worker {
 
     fn too_large(&self) -> Problem {
         let limit = self.rule.limits.body;
-        Problem::new(413, format!("a body has {limit} bytes at most (\"limits.body\"): post more often, or fewer events"))
+        Problem::new(
+            413,
+            format!(
+                "a body has {limit} bytes at most (\"limits.body\"): post more often, or fewer events"
+            ),
+        )
     }
 
     /// Whether there is room for a source's request, and somebody to take it.
@@ -215,7 +223,10 @@ impl Worker {
             })
         });
         let refused = if let Some(Ok(Err(_))) = taken {
-            Some(Problem::new(429, "too many requests of this source (\"limits.rate\"): put more events into each"))
+            Some(Problem::new(
+                429,
+                "too many requests of this source (\"limits.rate\"): put more events into each",
+            ))
         } else if !self.keys.owner.read::<Ownership>(cx.store).is_held(cx.now) {
             Some(Problem::new(503, "nobody owns the table just now"))
         } else if self.keys.traffic.read::<Traffic>(cx.store).waits() > MOST_ON_ITS_WAY {
@@ -400,9 +411,12 @@ impl Worker {
     ) -> Result<Step, Problem> {
         let service = match &*subscription.service {
             "" => None,
-            name => Some(self.rule.owner.service(name).ok_or_else(|| {
-                Problem::new(404, "there is no such service").of("service")
-            })?),
+            name => Some(
+                self.rule
+                    .owner
+                    .service(name)
+                    .ok_or_else(|| Problem::new(404, "there is no such service").of("service"))?,
+            ),
         };
         let until = cx.now + heartbeat_common::base::time::nanos(subscription.wait);
         if self.copies.changes(&self.keys, cx).is_some()
@@ -502,8 +516,10 @@ impl Worker {
                 }
             }
             Pending::Refusing { service, .. } => {
-                let (_, document) =
-                    self.copies.assignment(*service, &self.rule, &self.keys, cx).filter(|_| over)?;
+                let (_, document) = self
+                    .copies
+                    .assignment(*service, &self.rule, &self.keys, cx)
+                    .filter(|_| over)?;
                 Some(json(200, document.to_vec()))
             }
             Pending::Subscription { service, index, .. } => {

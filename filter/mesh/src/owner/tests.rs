@@ -1,10 +1,12 @@
 use super::*;
 use crate::assignment::{Endpoint, Metadata};
+use crate::event::Place;
 use crate::fusion::{Claim, FusionRule};
-use crate::recovery::RecoveryRule;
 use crate::records::Batch;
+use crate::recovery::RecoveryRule;
 use crate::shared::Held;
 use crate::source::{Manner, Silence, SourceRule};
+use crate::table::Report;
 use crate::table::{LearnRule, Member, ServiceRule};
 use heartbeat_common::clients::cidr::Cidr;
 use heartbeat_common::state::fake::FakeStore;
@@ -169,7 +171,8 @@ fn several_changes_within_the_pace_go_out_together() {
 fn an_owner_that_knows_nothing_listens_for_two_beats_before_it_says_anything() {
     let manner = Manner::Posts { stale: 5 * SECOND, beat: Some(SECOND) };
     let beats = SourceRule { manner, ..posts("edge") };
-    let asked = SourceRule { manner: Manner::IsAsked { interval: 2 * SECOND, fall: 1 }, ..posts("p") };
+    let asked =
+        SourceRule { manner: Manner::IsAsked { interval: 2 * SECOND, fall: 1 }, ..posts("p") };
     let mut hub = Hub::new(vec![beats, asked]);
     hub.says("edge", "payments", "10.1.0.1:80", Claim::Dead);
     hub.waits(4 * SECOND - MS);
@@ -230,7 +233,11 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let says = (0..4_usize, 0..3_usize, 0..9_u8, 0..5_usize, 0..60_u64).prop_map(
         |(source, service, instance, claim, stamp)| Step::Says {
-            source, service, instance, claim, stamp,
+            source,
+            service,
+            instance,
+            claim,
+            stamp,
         },
     );
     let waits = prop_oneof![4 => 0..9_000_u64, 1 => 0..200_000_u64];

@@ -1,7 +1,9 @@
 //! Which VM owns the table.
 
 use heartbeat_common::base::time::{Instant, Nanos};
-use heartbeat_common::state::{Change, Context, Decoder, Encoder, Lease, SharedStore, State, update};
+use heartbeat_common::state::{
+    Change, Context, Decoder, Encoder, Lease, SharedStore, State, update,
+};
 
 use super::Keys;
 

@@ -2,6 +2,7 @@
 
 use heartbeat_common::base::time::{Instant, Nanos};
 use heartbeat_common::state::{Decoder, Encoder, State};
+use std::iter::Sum;
 
 /// A worker that hasn't been seen for so long is gone: nobody empties its queue.
 const GONE: Nanos = 5_000_000_000;
@@ -21,6 +22,15 @@ impl Held {
     /// All of them.
     pub fn all(self) -> usize {
         self.assignments + self.subscriptions
+    }
+}
+
+impl Sum for Held {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, held| Self {
+            assignments: sum.assignments + held.assignments,
+            subscriptions: sum.subscriptions + held.subscriptions,
+        })
     }
 }
 
@@ -55,13 +65,15 @@ impl Workers {
         self.present(now).map(|worker| worker.queue)
     }
 
+    /// How much all of them hold back.
+    pub fn held(&self, now: Instant) -> Held {
+        self.present(now).map(|worker| worker.held).sum()
+    }
+
     /// How much all of them hold back, but for one.
     pub fn held_by_others(&self, token: u64, now: Instant) -> Held {
         let others = self.present(now).filter(|worker| worker.token != token);
-        others.fold(Held::default(), |sum, worker| Held {
-            assignments: sum.assignments + worker.held.assignments,
-            subscriptions: sum.subscriptions + worker.held.subscriptions,
-        })
+        others.map(|worker| worker.held).sum()
     }
 
     fn present(&self, now: Instant) -> impl Iterator<Item = &Worker> {

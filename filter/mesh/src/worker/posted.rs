@@ -51,7 +51,8 @@ impl Post {
         now: Instant,
     ) -> Result<Self, Problem> {
         let form = Form::of(content_type).ok_or_else(|| {
-            let forms = "events come as application/json, application/x-ndjson or application/x-protobuf";
+            let forms =
+                "events come as application/json, application/x-ndjson or application/x-protobuf";
             Problem::new(415, forms)
         })?;
         Ok(Self { source, form, arrived: now })
@@ -119,7 +120,9 @@ impl Post {
     fn service_of(self, event: &Event<'_>, rule: &WorkerRule) -> Result<ServiceId, Refused> {
         let refused = |reason: &'static str| Refused { field: "service", reason: reason.into() };
         match &event.service {
-            Some(name) => rule.owner.service(name).ok_or_else(|| refused("there is no such service")),
+            Some(name) => {
+                rule.owner.service(name).ok_or_else(|| refused("there is no such service"))
+            }
             None => rule
                 .implied_service(self.source)
                 .ok_or_else(|| refused("is required where the source doesn't imply it")),

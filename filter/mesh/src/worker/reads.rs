@@ -19,7 +19,8 @@ impl Worker {
         etag: Option<&[u8]>,
         cx: Context<'_, impl SharedStore>,
     ) -> Result<Reply, Problem> {
-        let not_yet = || Problem::new(503, "the hub listens to its sources before it says anything");
+        let not_yet =
+            || Problem::new(503, "the hub listens to its sources before it says anything");
         self.copies.changes(&self.keys, cx).ok_or_else(not_yet)?;
         let now = cx.now;
         match route {
@@ -87,11 +88,13 @@ impl Worker {
         let changes = self.copies.read_changes()?;
         let Some(since) = index.and_then(|index| changes.since(index)) else {
             let all = self.copies.read_snapshots().filter(|it| wanted(it.head.service));
-            let all: Vec<_> = all.flat_map(|snapshot| {
-                let service = snapshot.head.service;
-                let entries: Vec<_> = snapshot.entries().collect();
-                entries.into_iter().map(move |entry| (service, entry.view.id, Some(entry)))
-            }).collect();
+            let all: Vec<_> = all
+                .flat_map(|snapshot| {
+                    let service = snapshot.head.service;
+                    let entries: Vec<_> = snapshot.entries().collect();
+                    entries.into_iter().map(move |entry| (service, entry.view.id, Some(entry)))
+                })
+                .collect();
             return Some(api::json(200, documents::news(present, true, all.into_iter())));
         };
         let mut seen = HashSet::new();
@@ -138,7 +141,6 @@ fn tagged(tag: u64, etag: Option<&[u8]>, status: u16, body: impl FnOnce() -> Vec
     if status == 200 && etag.is_some_and(known) {
         return unchanged();
     }
-    let headers =
-        vec![(CONTENT_TYPE, b"application/json".to_vec()), ("etag", tag.into_bytes())];
+    let headers = vec![(CONTENT_TYPE, b"application/json".to_vec()), ("etag", tag.into_bytes())];
     api::reply(status, headers, body())
 }

@@ -66,8 +66,7 @@ fn rule() -> Rc<WorkerRule> {
         service("orders", &[], vec![learn]),
     ];
     let sources = vec![source("istio"), source("edge")];
-    let owner =
-        Rc::new(OwnerRule::new(sources, services, RecoveryRule::default(), 100, 5 * MS));
+    let owner = Rc::new(OwnerRule::new(sources, services, RecoveryRule::default(), 100, 5 * MS));
     Rc::new(WorkerRule {
         owner,
         senders: vec![
@@ -367,7 +366,9 @@ fn an_instance_answers_for_itself() {
 fn whoever_has_what_is_said_gets_304_until_something_else_is() {
     let mut hub = Hub::new();
     hub.says("10.1.0.1:80", "pass");
-    for path in ["/mesh/v1/health/payments/10.1.0.1:80", "/mesh/v1/health/payments", "/mesh/v1/health"] {
+    for path in
+        ["/mesh/v1/health/payments/10.1.0.1:80", "/mesh/v1/health/payments", "/mesh/v1/health"]
+    {
         hub.waits(SECOND);
         let headers = reply(hub.get(path)).headers;
         let tag = headers.pairs().find(|(name, _)| *name == b"etag").unwrap().1.to_vec();
@@ -437,7 +438,10 @@ fn what_a_client_cant_have_is_refused_after_a_second() {
     assert_eq!(ask(&mut hub, reader, &question("nobody", None)), 404);
     assert_eq!(ask(&mut hub, reader, &question("orders", None)), 503, "nothing is known");
     assert_eq!(ask(&mut hub, reader, "{}"), 400);
-    assert_eq!(ask(&mut hub, reader, &question("payments", None).replace("endpoint.v3.Cl", "x")), 404);
+    assert_eq!(
+        ask(&mut hub, reader, &question("payments", None).replace("endpoint.v3.Cl", "x")),
+        404
+    );
     assert_eq!(ask(&mut hub, "10.0.0.1:5", &question("payments", None)), 403);
     let listeners = FakeRequest::new("POST", "/v3/discovery:listeners");
     assert_eq!(hub.asks(&listeners, Some(b"{}")).1, Step::Hold);
@@ -477,7 +481,10 @@ fn a_subscriber_begins_with_all_and_then_hears_of_changes() {
     let news = document(&answered[0].1);
     assert_eq!(news["changes"].as_array().unwrap().len(), 1);
     assert_eq!(news["changes"][0]["instance"], "10.1.0.1:80");
-    assert_eq!((&news["changes"][0]["verdict"], &news["changes"][0]["own"]), (&json!("dead"), &json!("dead")));
+    assert_eq!(
+        (&news["changes"][0]["verdict"], &news["changes"][0]["own"]),
+        (&json!("dead"), &json!("dead"))
+    );
     assert_eq!(news["changes"][0]["address"], "10.1.0.1:80");
     let behind = document(&reply(hub.get(&follow(index, ""))));
     assert_eq!((behind["reset"].as_bool(), &behind["index"]), (Some(false), &news["index"]));
