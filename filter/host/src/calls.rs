@@ -1,4 +1,4 @@
-//! Calls of the filter's own, through Envoy's clusters.
+//! Calls of a module's own, through Envoy's clusters.
 #![allow(unsafe_code)] // Calling the host is what this file is for.
 
 use crate::abi::{BufferType, MapType, Status};
@@ -32,8 +32,11 @@ fn calling<T>(call: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Envoy's clusters.
-pub struct Clusters;
+/// Envoy's clusters, called by a module of this name.
+pub struct Clusters {
+    /// The `user-agent` of its calls.
+    pub user_agent: &'static str,
+}
 
 impl Caller for Clusters {
     fn http_call(&self, call: &HttpCall) -> Result<CallToken, CallRefusal> {
@@ -42,7 +45,7 @@ impl Caller for Clusters {
             (METHOD, method.into()),
             (PATH, call.path.as_bytes().to_vec()),
             (AUTHORITY, call.host.as_bytes().to_vec()),
-            (USER_AGENT, "heartbeat-filter".into()),
+            (USER_AGENT, self.user_agent.into()),
         ];
         if let Some(probe) = &call.probe {
             headers.push((PROBE, probe.as_bytes().to_vec()));

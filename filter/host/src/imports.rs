@@ -143,6 +143,20 @@ imports! {
         value_size: usize,
         version: u32,
     ) -> Status;
+    fn proxy_register_shared_queue(name: *const u8, name_size: usize, id: *mut u32) -> Status;
+    fn proxy_resolve_shared_queue(
+        vm_id: *const u8,
+        vm_id_size: usize,
+        name: *const u8,
+        name_size: usize,
+        id: *mut u32,
+    ) -> Status;
+    fn proxy_enqueue_shared_queue(id: u32, value: *const u8, value_size: usize) -> Status;
+    fn proxy_dequeue_shared_queue(
+        id: u32,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> Status;
     fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
     fn proxy_set_effective_context(context_id: u32) -> Status;
     fn proxy_http_call(

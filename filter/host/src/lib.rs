@@ -20,6 +20,7 @@ mod marks;
 mod memory;
 mod metrics;
 mod plugin;
+mod queue;
 mod shared;
 mod stream;
 mod values;
@@ -31,12 +32,14 @@ pub use heads::{CompletedStream, Request, Response};
 pub use marks::declare_marks;
 pub use memory::allocate;
 pub use metrics::{MetricId, define, increment, record};
-pub use plugin::{plugin_configuration, plugin_name, service_cluster, tick_every};
+pub use plugin::{plugin_configuration, plugin_name, service_cluster, tick_every, vm_id};
+pub use queue::Queue;
 pub use shared::{SharedData, shared};
-pub use stream::{close_stream, continue_request, forward, on_behalf_of, reply};
-pub use stream::{drop_request_body, remove_request_header, request_body, request_size};
+pub use stream::{close_stream, connection_id, continue_request, forward, on_behalf_of, reply};
+pub use stream::{drop_request_body, remove_request_header};
 pub use stream::{edit_response, replace_response_body, response_body};
 pub use stream::{grpc_status, grpc_status_trailer, set_grpc_status};
+pub use stream::{request_body, request_body_from, request_size};
 
 /// What a module does when Envoy calls its `_initialize`: once, before all else.
 pub fn initialize() {

@@ -25,6 +25,12 @@ pub fn plugin_name() -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// The `vm_id` of the plugin's `vm_config`, which the names of its [queues](crate::Queue)
+/// belong to; empty where it has none.
+pub fn vm_id() -> Vec<u8> {
+    property(&["plugin_vm_id"]).unwrap_or_default()
+}
+
 /// Has the root context ticked so often, at most every millisecond; never, for
 /// no period. Other root contexts keep their own ticks.
 pub fn tick_every(period: Option<Duration>) {

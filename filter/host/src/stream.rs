@@ -5,7 +5,7 @@ use crate::abi::{BufferType, MapType, Status, StreamType};
 use crate::ids::{RootId, StreamId};
 use crate::imports::*;
 use crate::marks::mark;
-use crate::values::{buffer, header, number};
+use crate::values::{buffer, buffer_from, header, number};
 use heartbeat_common::grpc::parse_status;
 use heartbeat_common::http::edits::{HeaderEdits, Reply};
 use heartbeat_common::http::headers::GRPC_STATUS;
@@ -53,6 +53,12 @@ pub fn request_body(size: usize) -> Vec<u8> {
     buffer(BufferType::HttpRequestBody, size)
 }
 
+/// The bytes of the request's body from `start` on, as far as they have come while the
+/// request is paused; empty beyond the end.
+pub fn request_body_from(start: usize, size: usize) -> Vec<u8> {
+    buffer_from(BufferType::HttpRequestBody, start, size)
+}
+
 /// Takes away the request's body, as far as it has come.
 pub fn drop_request_body() {
     // SAFETY: passes plain numbers, and no bytes.
@@ -64,6 +70,12 @@ pub fn drop_request_body() {
 /// How much of the request has come, in bytes: also what Envoy holds back.
 pub fn request_size() -> u64 {
     number(&["request", "total_size"]).unwrap_or_default()
+}
+
+/// The number of the connection that the request came on: no other of the process has had
+/// it.
+pub fn connection_id() -> Option<u64> {
+    number(&["connection", "id"])
 }
 
 /// The piece of the response's body that is passing by.

@@ -48,8 +48,15 @@ pub fn number(path: &[&str]) -> Option<u64> {
     property(path)?.first_chunk().map(|number| u64::from_le_bytes(*number))
 }
 
+/// The first bytes of what the host holds, as many as there are.
 pub fn buffer(buffer: BufferType, size: usize) -> Vec<u8> {
+    buffer_from(buffer, 0, size)
+}
+
+/// The same from `start` on.
+#[inline] // Most start at 0.
+pub fn buffer_from(buffer: BufferType, start: usize, size: usize) -> Vec<u8> {
     // SAFETY: the outputs are `value_of`'s.
-    value_of(|value, len| unsafe { proxy_get_buffer_bytes(buffer, 0, size, value, len) })
+    value_of(|value, len| unsafe { proxy_get_buffer_bytes(buffer, start, size, value, len) })
         .unwrap_or_default()
 }

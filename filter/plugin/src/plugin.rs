@@ -50,6 +50,9 @@ pub struct Plugin {
     token: Cell<u64>,
 }
 
+/// What the filter calls by itself.
+pub const CLUSTERS: Clusters = Clusters { user_agent: "heartbeat-filter" };
+
 /// The revision is the build script's to say.
 const BUILD: Build = Build {
     version: env!("CARGO_PKG_VERSION"),
@@ -135,7 +138,7 @@ impl Plugin {
         let calls = is_due && (!self.called.get() || self.waiting.is_empty());
         self.called.set(calls);
         let waiting = if calls {
-            background.on_tick(&Clusters, cx);
+            background.on_tick(&CLUSTERS, cx);
             self.show(background.take_signals());
             self.waiting.soon()
         } else {

@@ -1,6 +1,7 @@
 //! What was decided is done: in the request's own callback, or in a later one.
 
 use super::Stream;
+use crate::plugin::CLUSTERS;
 use crate::waiting::{Cause, Looked};
 use heartbeat_core::callout::Caller;
 use heartbeat_core::exchange::{Overdue, RequestBody};
@@ -8,7 +9,7 @@ use heartbeat_core::policy::forged_markers;
 use heartbeat_core::state::Context;
 use heartbeat_core::{Decision, Exchange, RequestHead};
 use heartbeat_host::abi::Action;
-use heartbeat_host::{self as host, Clusters, Request, SharedData};
+use heartbeat_host::{self as host, Request, SharedData};
 
 impl Stream {
     /// Does with the paused request what was decided. `None` is ordinary traffic.
@@ -33,7 +34,7 @@ impl Stream {
             }
             Some(Decision::Ask(call)) => {
                 // Whoever is asked from within a call isn't to make another.
-                match (!host::is_calling()).then(|| Clusters.http_call(&call)) {
+                match (!host::is_calling()).then(|| CLUSTERS.http_call(&call)) {
                     Some(Ok(token)) => self.plugin.keep_asked(token, self.id),
                     _ => return self.apply(self.after_call(None)),
                 }
