@@ -4,6 +4,7 @@ SHELL := bash
 # Where the tests and the testbed find what was built and fetched.
 export HEARTBEAT_MODULE ?= $(CURDIR)/dist/heartbeat_filter.wasm
 export HEARTBEAT_HUB_MODULE ?= $(CURDIR)/dist/heartbeat_hub.wasm
+export HEARTBEAT_HUB_MODULE ?= $(CURDIR)/dist/heartbeat_hub.wasm
 export HEARTBEAT_ENVOY  ?= $(CURDIR)/.tools/envoy
 export HEARTBEAT_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
 export HEARTBEAT_GRPC_HEALTH_PROBE ?= $(CURDIR)/.tools/bin/grpc_health_probe
@@ -11,10 +12,10 @@ export HEARTBEAT_PROMETHEUS ?= $(CURDIR)/.tools/bin
 export HEARTBEAT_CLOCK ?= $(CURDIR)/.tools/lib/clock.so
 export HEARTBEAT_REGISTRY ?= $(CURDIR)/.tools/bin/docker-registry
 
-# The crates that run on this machine. Every call selects them all and then picks
-# targets: a smaller selection would ask for other features, and the dependencies
-# would be compiled once more for it. Hence no `cargo run` either.
-NATIVE := --locked --quiet --workspace --exclude heartbeat-filter
+# Every call selects all crates and then picks targets: a smaller selection would ask for
+# other features, and the dependencies would be compiled once more for it. Hence no
+# `cargo run` either.
+NATIVE := --locked --quiet --workspace
 TESTBED := $(or $(CARGO_TARGET_DIR),target)/debug/testbed
 
 # Cargo's own lock would make parallel goals wait for each other anyway.
@@ -25,7 +26,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## compile the filter to dist/heartbeat_filter.wasm
+build: ## compile the filter and the hub to dist/heartbeat_filter.wasm, dist/heartbeat_hub.wasm
 	@scripts/build.sh
 
 .PHONY: image
@@ -55,8 +56,8 @@ test-unit: ## unit tests of the core and the testbed, on this machine, and who m
 	@cargo test $(NATIVE) --lib --bins --test layers --test modules --test schema
 
 .PHONY: test-module
-test-module: build ## the built module: its size, its imports, its exports, what requests cost in host calls
-	@echo "==> test the built module"
+test-module: build ## the built modules: their size, their imports, their exports, what requests cost in host calls
+	@echo "==> test the built modules"
 	@cargo test $(NATIVE) --test module --test abi --test host_calls
 
 .PHONY: test-growth

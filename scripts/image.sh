@@ -13,8 +13,8 @@ rust=$("$WASM_RUSTC" --version | cut -d' ' -f2)
 revision=$(scripts/revision.sh revision)
 created=$(scripts/revision.sh epoch)
 
-# All native crates selected, for the reason that the Makefile gives.
-cargo build --locked --quiet --workspace --exclude heartbeat-filter --bin heartbeat-image
+# All crates selected, for the reason that the Makefile gives.
+cargo build --locked --quiet --workspace --bin heartbeat-image
 say "pack the module ($(scripts/revision.sh version), revision $revision)"
 "${CARGO_TARGET_DIR:-target}/debug/heartbeat-image" build --workspace . --out dist \
   --revision "$revision" --created "$created" --rust "$rust" ${IMAGE_SOURCE:+--source "$IMAGE_SOURCE"}

@@ -76,7 +76,7 @@ find_socket() {
 build_programs() {
   "${MAKE:-make}" --no-print-directory build envoy grpc-health-probe prometheus
   say "compile the scenario runner"
-  local native=(--locked --quiet --workspace --exclude heartbeat-filter)
+  local native=(--locked --quiet --workspace)
   # Cargo alone knows what it calls a test's program.
   runner=$(cargo test "${native[@]}" --test scenarios --no-run --message-format=json | "$python" -c '
 import json, sys

@@ -1,40 +1,41 @@
-//! What the build does to the module after the compiler, and what it must then be.
+//! What the build does to a module after the compiler, and what it must then be.
 
 #![forbid(unsafe_code)]
 
 pub mod contract;
 
 use anyhow::{Context, Result, bail};
+use contract::{Contract, Violation};
 use walrus::{Module, ModuleConfig};
 
-/// Returns the module without the exports that [`contract::EXPORTS`] doesn't
-/// name, what only they reached, and the custom sections.
+/// Returns the module without the exports that its contract doesn't name, what only they
+/// reached, and the custom sections.
 ///
 /// Envoy crosses into the VM for each callback that it finds: an export less is time
 /// saved on every request.
-pub fn trim(wasm: &[u8], keep_names: bool) -> Result<Vec<u8>> {
+pub fn trim(wasm: &[u8], contract: &Contract, keep_names: bool) -> Result<Vec<u8>> {
     let mut module = ModuleConfig::new()
         .generate_name_section(keep_names)
         .generate_producers_section(false)
         .parse(wasm)
         .context("the input is not a WebAssembly module")?;
 
-    keep_exports(&mut module)?;
+    keep_exports(&mut module, contract)?;
     drop_custom_sections(&mut module);
     walrus::passes::gc::run(&mut module);
     Ok(module.emit_wasm())
 }
 
-fn keep_exports(module: &mut Module) -> Result<()> {
-    for wanted in contract::EXPORTS {
-        if !module.exports.iter().any(|export| export.name == *wanted) {
-            bail!(contract::Violation::MissingExport((*wanted).to_owned()));
+fn keep_exports(module: &mut Module, contract: &Contract) -> Result<()> {
+    for wanted in contract.exports() {
+        if !module.exports.iter().any(|export| export.name == wanted) {
+            bail!(Violation::MissingExport(wanted.to_owned()));
         }
     }
     let unwanted: Vec<_> = module
         .exports
         .iter()
-        .filter(|export| !contract::EXPORTS.contains(&export.name.as_str()))
+        .filter(|export| !contract.exports().any(|wanted| export.name == wanted))
         .map(walrus::Export::id)
         .collect();
     for id in unwanted {

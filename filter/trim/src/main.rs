@@ -1,14 +1,15 @@
-//! `heartbeat-trim IN OUT`: trims the compiled filter to its contract, refuses
-//! a module that breaks it, and says how big it became.
+//! `heartbeat-trim filter IN OUT`: trims the compiled filter to its contract, refuses a
+//! module that breaks it, and says how big it became; `heartbeat-trim hub IN OUT` the hub.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
-use heartbeat_trim::{contract, trim};
+use heartbeat_trim::contract::Contract;
+use heartbeat_trim::trim;
 
-const USAGE: &str = "usage: heartbeat-trim [--keep-names] IN OUT";
+const USAGE: &str = "usage: heartbeat-trim [--keep-names] filter|hub IN OUT";
 
 fn main() -> ExitCode {
     match run() {
@@ -31,19 +32,22 @@ fn run() -> Result<String> {
         [flag] if flag == "--keep-names" => true,
         _ => bail!(USAGE),
     };
-    let [input, output] = files.as_slice() else {
+    let [name, input, output] = files.as_slice() else {
+        bail!(USAGE);
+    };
+    let Some(contract) = Contract::of(name) else {
         bail!(USAGE);
     };
 
     let wasm = fs::read(input).with_context(|| format!("cannot read {input}"))?;
-    let trimmed = trim(&wasm, keep_names).with_context(|| input.clone())?;
-    let violations: Vec<_> = contract::check(&trimmed).iter().map(ToString::to_string).collect();
+    let trimmed = trim(&wasm, contract, keep_names).with_context(|| input.clone())?;
+    let violations: Vec<_> = contract.check(&trimmed).iter().map(ToString::to_string).collect();
     if !violations.is_empty() {
         bail!("{input} breaks the contract:\n  {}", violations.join("\n  "));
     }
 
     write(Path::new(output), &trimmed).with_context(|| format!("cannot write {output}"))?;
-    Ok(format!("{output}: {}", contract::describe(&trimmed)?))
+    Ok(format!("{output}: {}", contract.describe(&trimmed)?))
 }
 
 /// Writes beside `path` and renames: a proxy that loads the module meanwhile

@@ -1,60 +1,83 @@
-//! The built module keeps its contract, and the check that says so finds every breach.
+//! Each built module keeps its contract, and the check that says so finds every breach.
+
+#![allow(clippy::panic)] // Its functions are those of tests, too.
 
 use std::path::PathBuf;
 use std::{env, fs};
 
-use heartbeat_trim::contract::{self, EXPORTS, IMPORTS, MAX_BYTES, Violation};
+use heartbeat_trim::contract::{Contract, FILTER, HUB, Violation};
 use heartbeat_trim::trim;
 use walrus::{FunctionBuilder, FunctionId, Module, RawCustomSection, ValType};
 
 #[test]
-fn the_built_module_keeps_its_contract() {
-    let path = env::var_os("HEARTBEAT_MODULE").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dist/heartbeat_filter.wasm")),
-        PathBuf::from,
-    );
+fn the_built_filter_keeps_its_contract() {
+    keeps(&FILTER, "HEARTBEAT_MODULE", "heartbeat_filter.wasm");
+}
+
+#[test]
+fn the_built_hub_keeps_its_contract() {
+    keeps(&HUB, "HEARTBEAT_HUB_MODULE", "heartbeat_hub.wasm");
+}
+
+fn keeps(contract: &Contract, variable: &str, file: &str) {
+    let dist = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dist"));
+    let path = env::var_os(variable).map_or_else(|| dist.join(file), PathBuf::from);
     let wasm = fs::read(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; run `make build`", path.display()));
 
-    let violations: Vec<_> = contract::check(&wasm).iter().map(ToString::to_string).collect();
+    let violations: Vec<_> = contract.check(&wasm).iter().map(ToString::to_string).collect();
     assert!(violations.is_empty(), "{}:\n{}", path.display(), violations.join("\n"));
 }
 
 #[test]
+fn neither_module_passes_for_the_other() {
+    for (one, other) in [(&FILTER, &HUB), (&HUB, &FILTER)] {
+        let violations = other.check(&lawful(one).emit_wasm());
+        let missing = violations.iter().any(|it| matches!(it, Violation::MissingExport(_)));
+        let forbidden = violations.iter().any(|it| matches!(it, Violation::ForbiddenImport(..)));
+        assert!(missing && forbidden, "{violations:?}");
+    }
+}
+
+#[test]
 fn a_module_that_keeps_the_contract_passes() {
-    assert_eq!(contract::check(&lawful().emit_wasm()), []);
+    for contract in [&FILTER, &HUB] {
+        assert_eq!(contract.check(&lawful(contract).emit_wasm()), []);
+    }
 }
 
 #[test]
 fn bytes_that_are_no_module_are_reported() {
-    assert!(matches!(contract::check(b"hello").as_slice(), [Violation::Unreadable(_)]));
+    assert!(matches!(FILTER.check(b"hello").as_slice(), [Violation::Unreadable(_)]));
 }
 
 #[test]
 fn a_large_module_is_reported() {
-    let mut module = lawful();
-    module.customs.add(RawCustomSection { name: "ballast".into(), data: vec![0; MAX_BYTES] });
+    let mut module = lawful(&FILTER);
+    module
+        .customs
+        .add(RawCustomSection { name: "ballast".into(), data: vec![0; FILTER.max_bytes] });
     let wasm = module.emit_wasm();
-    assert_eq!(contract::check(&wasm), [Violation::TooLarge(wasm.len())]);
+    assert_eq!(FILTER.check(&wasm), [Violation::TooLarge(wasm.len(), FILTER.max_bytes)]);
 }
 
 #[test]
 fn each_missing_export_is_reported() {
-    for name in EXPORTS {
-        let mut module = lawful();
-        module.exports.remove(*name).unwrap();
-        let missing = Violation::MissingExport((*name).into());
-        assert_eq!(contract::check(&module.emit_wasm()), [missing]);
+    for name in FILTER.exports() {
+        let mut module = lawful(&FILTER);
+        module.exports.remove(name).unwrap();
+        let missing = Violation::MissingExport(name.into());
+        assert_eq!(FILTER.check(&module.emit_wasm()), [missing]);
     }
 }
 
 #[test]
 fn an_unwanted_export_is_reported() {
-    let mut module = lawful();
+    let mut module = lawful(&FILTER);
     let function = empty_function(&mut module);
     module.exports.add("proxy_on_unheard_of", function);
     let unwanted = Violation::UnwantedExport("proxy_on_unheard_of".into());
-    assert_eq!(contract::check(&module.emit_wasm()), [unwanted]);
+    assert_eq!(FILTER.check(&module.emit_wasm()), [unwanted]);
 }
 
 #[test]
@@ -65,21 +88,21 @@ fn a_forbidden_import_is_reported_by_module_and_name() {
         ("wasi_snapshot_preview1", "proxy_done"),
         ("env", "fd_write"),
     ] {
-        let mut module = lawful();
+        let mut module = lawful(&FILTER);
         import(&mut module, from, name);
         let forbidden = Violation::ForbiddenImport(from.into(), name.into());
-        assert_eq!(contract::check(&module.emit_wasm()), [forbidden]);
+        assert_eq!(FILTER.check(&module.emit_wasm()), [forbidden]);
     }
 }
 
 #[test]
 fn every_violation_is_found_in_one_go() {
-    let mut module = lawful();
+    let mut module = lawful(&FILTER);
     module.exports.remove("memory").unwrap();
     let function = empty_function(&mut module);
     module.exports.add("extra", function);
     import(&mut module, "env", "proxy_unheard_of");
-    assert_eq!(contract::check(&module.emit_wasm()).len(), 3);
+    assert_eq!(FILTER.check(&module.emit_wasm()).len(), 3);
 }
 
 #[test]
@@ -92,44 +115,44 @@ fn every_violation_names_its_item_and_the_mend() {
 
 #[test]
 fn trimming_drops_other_exports_and_what_only_they_reached() {
-    let mut module = lawful();
+    let mut module = lawful(&FILTER);
     let only_for_it = import(&mut module, "env", "proxy_unheard_of");
     let callback = function_calling(&mut module, only_for_it);
     module.exports.add("proxy_on_unheard_of", callback);
 
-    let trimmed = trim(&module.emit_wasm(), false).unwrap();
-    assert_eq!(contract::check(&trimmed), []);
+    let trimmed = trim(&module.emit_wasm(), &FILTER, false).unwrap();
+    assert_eq!(FILTER.check(&trimmed), []);
 }
 
 #[test]
 fn trimming_refuses_a_module_without_a_needed_export() {
-    let mut module = lawful();
+    let mut module = lawful(&FILTER);
     module.exports.remove("proxy_on_log").unwrap();
-    let error = trim(&module.emit_wasm(), false).unwrap_err().to_string();
+    let error = trim(&module.emit_wasm(), &FILTER, false).unwrap_err().to_string();
     assert!(error.contains("`proxy_on_log`"), "{error}");
 }
 
 #[test]
 fn trimming_drops_custom_sections_and_keeps_names_on_request() {
-    let mut module = lawful();
+    let mut module = lawful(&FILTER);
     module.name = Some("a_name_to_look_for".into());
     module.customs.add(RawCustomSection { name: "target_features".into(), data: vec![1] });
     let wasm = module.emit_wasm();
 
-    let bare = trim(&wasm, false).unwrap();
+    let bare = trim(&wasm, &FILTER, false).unwrap();
     assert!(!holds(&bare, "target_features") && !holds(&bare, "a_name_to_look_for"));
-    let named = trim(&wasm, true).unwrap();
+    let named = trim(&wasm, &FILTER, true).unwrap();
     assert!(!holds(&named, "target_features") && holds(&named, "a_name_to_look_for"));
 }
 
 /// A tiny module with every export and every import that the contract knows.
-fn lawful() -> Module {
+fn lawful(contract: &Contract) -> Module {
     let mut module = Module::default();
-    for (from, name) in IMPORTS {
+    for (from, name) in contract.imports() {
         import(&mut module, from, name);
     }
-    for name in EXPORTS {
-        if *name == "memory" {
+    for name in contract.exports() {
+        if name == "memory" {
             let memory = module.memories.add_local(false, false, 1, None, None);
             module.exports.add(name, memory);
         } else {

@@ -32,7 +32,10 @@ impl SharedStore for FakeStore {
             return false;
         }
         let mut values = self.values.borrow_mut();
-        if values.get(key).is_some_and(|(_, present)| version != Version::ANY && *present != version.0) {
+        if values
+            .get(key)
+            .is_some_and(|(_, present)| version != Version::ANY && *present != version.0)
+        {
             return false;
         }
         self.written.set(self.written.get() + 1);

@@ -16,7 +16,9 @@ use crate::http::edits::Reply;
 use crate::http::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
 use crate::http::request::{Method, RequestHead};
 use crate::probe::{Action, Admission, RespondRule};
-use crate::state::{Bucket, Cell, Change, Context, SharedStore, UpdateError, update, update_and_displace};
+use crate::state::{
+    Bucket, Cell, Change, Context, SharedStore, UpdateError, update, update_and_displace,
+};
 use std::rc::Rc;
 
 impl Exchange {

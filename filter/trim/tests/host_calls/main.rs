@@ -1,7 +1,7 @@
-//! What each kind of request costs in crossings between Envoy and the module, held
+//! What each kind of request costs in crossings between Envoy and a module, held
 //! line by line: a callback or a host call more fails here first.
 //!
-//! The built module runs in an interpreter, with a host that behaves as Envoy does
+//! The built modules run in an interpreter, with a host that behaves as Envoy does
 //! and notes what is asked of it.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)] // Its functions are those of tests, too.
@@ -9,6 +9,7 @@
 mod budget;
 mod envoy;
 mod host;
+mod hub;
 mod requests;
 mod trace;
 mod worker;

@@ -1,4 +1,4 @@
-//! A worker of Envoy: the module in a VM, and requests that pass through it.
+//! A worker of Envoy: a module in a VM, and requests that pass through it.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -43,7 +43,19 @@ pub struct Served {
     pub rooms: Vec<i32>,
 }
 
-/// A worker with the module, configured.
+/// A module that the build makes.
+pub struct Built {
+    /// Where its path may stand.
+    variable: &'static str,
+    file: &'static str,
+}
+
+/// The filter.
+pub const FILTER: Built = Built { variable: "HEARTBEAT_MODULE", file: "heartbeat_filter.wasm" };
+/// The hub.
+pub const HUB: Built = Built { variable: "HEARTBEAT_HUB_MODULE", file: "heartbeat_hub.wasm" };
+
+/// A worker with a module, configured.
 pub struct Worker {
     store: Store<Envoy>,
     instance: Instance,
@@ -56,10 +68,15 @@ pub fn headers(pairs: &[(&str, &str)]) -> Headers {
 }
 
 impl Worker {
-    /// Loads the built module and gives it a configuration.
+    /// Loads the built filter and gives it a configuration.
     pub fn start(plugin_config: &str) -> Result<Self> {
+        Self::with(&FILTER, plugin_config)
+    }
+
+    /// Loads a module and gives it a configuration.
+    pub fn with(built: &Built, plugin_config: &str) -> Result<Self> {
         let engine = Engine::default();
-        let module = Module::new(&engine, built_module()?)?;
+        let module = Module::new(&engine, built.read()?)?;
         let mut linker = Linker::new(&engine);
         link(&mut linker, &module)?;
         let properties = [
@@ -117,6 +134,17 @@ impl Worker {
         function.call(&mut self.store, parameters).with_context(|| name.to_owned())
     }
 
+    /// The same for a callback that not every module has: Envoy passes over one that isn't
+    /// there.
+    fn call_if_there(&mut self, name: &str, parameters: impl WasmParams) -> Result<()> {
+        let Some(function) = self.instance.get_func(&self.store, name) else { return Ok(()) };
+        if function.ty(&self.store).results().is_empty() {
+            self.call::<_, ()>(name, parameters)
+        } else {
+            self.call::<_, i32>(name, parameters).map(|_| ())
+        }
+    }
+
     /// Lets a request through, in the order in which Envoy calls a filter.
     pub fn serve(&mut self, request: &Request) -> Result<Served> {
         self.streams += 1;
@@ -169,19 +197,19 @@ impl Worker {
         let trailers = i32::try_from(envoy.trailers.len())?;
         let (no_trailers, bare) = (i32::from(trailers == 0), i32::from(size == 0));
         let ends = bare & no_trailers;
-        self.call::<_, i32>("proxy_on_response_headers", (stream, count, ends))?;
+        self.call_if_there("proxy_on_response_headers", (stream, count, ends))?;
         if size > 0 {
-            self.call::<_, i32>("proxy_on_response_body", (stream, size, no_trailers))?;
+            self.call_if_there("proxy_on_response_body", (stream, size, no_trailers))?;
         }
         if trailers > 0 {
-            self.call::<_, i32>("proxy_on_response_trailers", (stream, trailers))?;
+            self.call_if_there("proxy_on_response_trailers", (stream, trailers))?;
         }
         Ok(())
     }
 
     fn end(&mut self, stream: i32) -> Result<Served> {
         self.store.data_mut().phase = Phase::Over;
-        self.call::<_, ()>("proxy_on_log", stream)?;
+        self.call_if_there("proxy_on_log", stream)?;
         self.call::<_, ()>("proxy_on_delete", stream)?;
         let envoy = self.store.data_mut();
         Ok(Served {
@@ -195,10 +223,10 @@ impl Worker {
     }
 }
 
-fn built_module() -> Result<Vec<u8>> {
-    let path = env::var_os("HEARTBEAT_MODULE").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dist/heartbeat_filter.wasm")),
-        PathBuf::from,
-    );
-    fs::read(&path).with_context(|| format!("{}: run `make build`", path.display()))
+impl Built {
+    fn read(&self) -> Result<Vec<u8>> {
+        let dist = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../dist"));
+        let path = env::var_os(self.variable).map_or_else(|| dist.join(self.file), PathBuf::from);
+        fs::read(&path).with_context(|| format!("{}: run `make build`", path.display()))
+    }
 }
