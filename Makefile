@@ -4,7 +4,6 @@ SHELL := bash
 # Where the tests and the testbed find what was built and fetched.
 export HEARTBEAT_MODULE ?= $(CURDIR)/dist/heartbeat_filter.wasm
 export HEARTBEAT_HUB_MODULE ?= $(CURDIR)/dist/heartbeat_hub.wasm
-export HEARTBEAT_HUB_MODULE ?= $(CURDIR)/dist/heartbeat_hub.wasm
 export HEARTBEAT_ENVOY  ?= $(CURDIR)/.tools/envoy
 export HEARTBEAT_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
 export HEARTBEAT_GRPC_HEALTH_PROBE ?= $(CURDIR)/.tools/bin/grpc_health_probe
