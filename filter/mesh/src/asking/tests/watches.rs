@@ -212,3 +212,34 @@ fn a_cluster_that_is_not_resolved_yet_is_no_death() {
     world.run(2 * SECOND);
     assert_eq!(world.words(), ["dead"]);
 }
+
+#[test]
+fn a_stream_that_is_refused_before_anything_is_resolved_says_nothing() {
+    let mut world = World::new(vec![over_grpc(true)]);
+    world.run(5 * MS);
+    world.ends(UNAVAILABLE, b"no healthy upstream");
+    assert!(world.words().is_empty());
+    world.run_until_opened();
+    world.now = world.now + 3 * SECOND;
+    world.ends(UNAVAILABLE, b"no healthy upstream");
+    assert_eq!(world.words(), ["dead"], "two intervals are enough");
+}
+
+#[test]
+fn a_stream_that_ends_because_its_cluster_is_gone_is_no_death() {
+    let mut world = serving();
+    world.ends(UNAVAILABLE, b"");
+    world.run_until_opened();
+    world.answers = Some((FakeAnswer::health(1), MS));
+    world.run(100 * MS);
+    world.caller.refuses.set(Some(CallRefusal::UnknownCluster));
+    // Its next Check finds out before its stream has ended.
+    world.now = world.now + SECOND;
+    let now = world.now;
+    let mut asking = world.asking.take().unwrap();
+    asking.on_tick(&world.caller, now);
+    world.asking = Some(asking);
+    world.words();
+    world.ends(UNAVAILABLE, b"");
+    assert!(world.words().is_empty());
+}
