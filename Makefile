@@ -29,12 +29,12 @@ build: ## compile the filter and the hub to dist/heartbeat_filter.wasm, dist/hea
 	@scripts/build.sh
 
 .PHONY: image
-image: build ## pack it: OCI image and artifact in dist/image, SBOM, checksums
+image: build ## pack them: OCI images and artifacts in dist/image, SBOMs, checksums
 	@scripts/image.sh
 
 .PHONY: push
-push: $(if $(IMAGE),image) ## push both to a registry: make push IMAGE=registry.example.com/heartbeat-filter:0.1.0
-	@scripts/push.sh "$(IMAGE)"
+push: $(if $(IMAGE),image) ## push all to a registry: make push IMAGE=registry.example.com/heartbeat-filter:0.1.0 [HUB_IMAGE=…]
+	@scripts/push.sh "$(IMAGE)" "$(HUB_IMAGE)"
 
 .PHONY: demo
 demo: build envoy ## see it work: a real Envoy, a demo application, a few probes

@@ -1,4 +1,4 @@
-//! The crates that are in the module, as cargo resolves them for it.
+//! The crates that are in a module, as cargo resolves them for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,8 +8,6 @@ use std::{env, fs};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-/// The crate that becomes the module.
-pub const ROOT: &str = "heartbeat-filter";
 const TARGET: &str = "wasm32-wasip1";
 
 /// A crate by name and version, as Cargo.lock names it.
@@ -40,9 +38,9 @@ pub struct Crate {
     pub uses: BTreeSet<Id>,
 }
 
-/// The crates in the module, the root among them: no build scripts, no macros, no
+/// The crates in the module that `root` becomes, itself among them: no build scripts, no macros, no
 /// tests, nothing that only another crate of the workspace wants.
-pub fn read(workspace: &Path) -> Result<BTreeMap<Id, Crate>> {
+pub fn read(workspace: &Path, root: &str) -> Result<BTreeMap<Id, Crate>> {
     let tree = cargo(
         workspace,
         &[
@@ -50,7 +48,7 @@ pub fn read(workspace: &Path) -> Result<BTreeMap<Id, Crate>> {
             "tree",
             "--locked",
             "--package",
-            ROOT,
+            root,
             "--target",
             TARGET,
             "--edges",

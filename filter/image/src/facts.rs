@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use chrono::{DateTime, SecondsFormat};
 
-/// The name of the image and of the thing.
-pub const NAME: &str = "heartbeat-filter";
+use crate::product::Product;
 
 /// What is true of this build.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// Which of the modules it is.
+    pub product: &'static Product,
     /// The workspace's version.
     pub version: String,
     /// The commit, `-dirty` behind it if there was more; or `unknown`.
@@ -32,8 +33,8 @@ impl Facts {
     #[must_use]
     pub fn labels(&self) -> BTreeMap<String, String> {
         let mut facts = vec![
-            ("title", "Heartbeat Filter"),
-            ("description", "A health plane for Envoy, as a Proxy-Wasm filter"),
+            ("title", self.product.title),
+            ("description", self.product.description),
             ("version", &self.version),
             ("revision", &self.revision),
             ("licenses", &self.license),
@@ -63,6 +64,7 @@ pub fn rfc3339(epoch: i64) -> Result<String> {
 #[cfg(test)]
 pub(crate) fn sample() -> Facts {
     Facts {
+        product: &crate::product::FILTER,
         version: "1.2.3".into(),
         revision: "abc".into(),
         source: None,

@@ -11,7 +11,6 @@ use serde_json::json;
 
 use crate::archive;
 use crate::blob::Blob;
-use crate::facts::NAME;
 use crate::forms::{Form, IMAGE_CONFIG};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -19,14 +18,14 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// The files of a layout, by their paths in it.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// The layout of one form that has this tag.
-pub fn files(form: &Form, tag: &str) -> Files {
+/// The layout of one form that has this name and tag.
+pub fn files(form: &Form, name: &str, tag: &str) -> Files {
     let mut manifest = form.manifest.descriptor();
     if let Some(fields) = manifest.as_object_mut() {
         // The first is OCI's; by the second, Docker's containerd store names an image.
         let annotations = json!({
             "org.opencontainers.image.ref.name": tag,
-            "io.containerd.image.name": format!("docker.io/library/{NAME}:{tag}"),
+            "io.containerd.image.name": format!("docker.io/library/{name}:{tag}"),
         });
         fields.insert("annotations".into(), annotations);
     }
@@ -44,14 +43,14 @@ pub fn files(form: &Form, tag: &str) -> Files {
 
 /// The layout as an archive. An image's can also be given to `docker load`, which
 /// before Docker 25 knows only the file added here.
-pub fn archive(form: &Form, tag: &str) -> Result<Vec<u8>> {
-    let mut files = files(form, tag);
+pub fn archive(form: &Form, name: &str, tag: &str) -> Result<Vec<u8>> {
+    let mut files = files(form, name, tag);
     if let [config, layers @ ..] = form.blobs.as_slice()
         && config.media_type == IMAGE_CONFIG
     {
         let manifest = json!([{
             "Config": path(&config.digest()),
-            "RepoTags": [format!("{NAME}:{tag}")],
+            "RepoTags": [format!("{name}:{tag}")],
             "Layers": layers.iter().map(|layer| path(&layer.digest())).collect::<Vec<_>>(),
         }]);
         files.insert("manifest.json".into(), manifest.to_string().into_bytes());
@@ -130,7 +129,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let form = Form::new(Kind::Artifact, b"module", &facts::sample()).unwrap();
-        write(&files(&form, "1"), folder.path()).unwrap();
+        write(&files(&form, "heartbeat-filter", "1"), folder.path()).unwrap();
         let (manifest, blobs) = read(folder.path()).unwrap();
         assert_eq!(manifest, form.manifest);
         let digests = |blobs: &[Blob]| blobs.iter().map(Blob::digest).collect::<Vec<_>>();
@@ -141,7 +140,7 @@ mod tests {
     fn a_changed_blob_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let form = Form::new(Kind::Artifact, b"module", &facts::sample()).unwrap();
-        write(&files(&form, "1"), folder.path()).unwrap();
+        write(&files(&form, "heartbeat-filter", "1"), folder.path()).unwrap();
         let content = form.blobs.last().unwrap().digest();
         fs::write(folder.path().join(path(&content)), "changed").unwrap();
         let error = read(folder.path()).unwrap_err().to_string();

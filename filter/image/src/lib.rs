@@ -1,7 +1,7 @@
-//! What a release hands out besides the module: the same module as OCI image and
-//! as OCI artifact, the list of the crates in it (SBOM), and checksums.
+//! What a release hands out besides the modules: each of them as OCI image and as OCI
+//! artifact, the list of the crates in it (SBOM), and checksums.
 //!
-//! The same module, commit and compiler give the same bytes, wherever and whenever
+//! The same modules, commit and compiler give the same bytes, wherever and whenever
 //! they are packed: nothing here reads a clock, a user, a mode or a path.
 
 #![forbid(unsafe_code)]
@@ -14,6 +14,7 @@ pub mod credentials;
 pub mod facts;
 pub mod forms;
 pub mod layout;
+pub mod product;
 pub mod push;
 pub mod sbom;
 pub mod target;

@@ -12,22 +12,30 @@ use oci_client::{Client, Reference};
 
 use crate::blob::Blob;
 use crate::forms::Kind;
-use crate::{credentials, layout, target};
+use crate::product::{FILTER, HUB};
+use crate::target::{self, Targets};
+use crate::{credentials, layout};
 
 /// Longer than a registry takes to begin its answer, shorter than patience.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Pushes every form in `images` to `text`, and says where each is and by which digest.
-pub async fn push(images: &Path, text: &str) -> Result<String> {
-    let reference = target::parse(text)?;
+/// Pushes every form of every module in `images` to where it goes, and says where each is
+/// and by which digest.
+pub async fn push(images: &Path, targets: &Targets) -> Result<String> {
+    let mut said = push_product(&images.join(FILTER.folder), &targets.filter).await?;
+    said += &push_product(&images.join(HUB.folder), &targets.hub).await?;
+    Ok(said)
+}
+
+async fn push_product(images: &Path, reference: &Reference) -> Result<String> {
     let auth = credentials::find(reference.resolve_registry())?;
-    let client = client(&reference)?;
+    let client = client(reference)?;
     client.store_auth_if_needed(reference.resolve_registry(), &auth).await;
 
     let mut said = String::new();
     for kind in Kind::ALL {
         let (manifest, blobs) = layout::read(&images.join(kind.name()))?;
-        let reference = target::with_suffix(&reference, kind.tag_suffix());
+        let reference = target::with_suffix(reference, kind.tag_suffix());
         let digest = push_form(&client, &reference, &auth, &manifest, &blobs)
             .await
             .with_context(|| format!("can't push {}", reference.whole()))?;

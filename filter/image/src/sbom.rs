@@ -1,19 +1,20 @@
-//! What is in the module, as [CycloneDX 1.6](https://cyclonedx.org/docs/1.6/json/).
+//! What is in a module, as [CycloneDX 1.6](https://cyclonedx.org/docs/1.6/json/).
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use crate::blob::sha256;
-use crate::crates::{Crate, Id, ROOT};
-use crate::facts::{Facts, NAME};
+use crate::crates::{Crate, Id};
+use crate::facts::Facts;
 
 /// The list of the crates in `module`, and of Rust's standard library.
 ///
 /// It has no serial number: that must be another one each time it is made.
 #[must_use]
 pub fn sbom(module: &[u8], crates: &BTreeMap<Id, Crate>, facts: &Facts) -> Value {
-    let (root, others): (Vec<_>, Vec<_>) = crates.iter().partition(|(id, _)| id.name == ROOT);
+    let name = facts.product.name;
+    let (root, others): (Vec<_>, Vec<_>) = crates.iter().partition(|(id, _)| id.name == name);
     let mut components: Vec<_> = others.iter().map(|(id, known)| component(id, known)).collect();
     components.push(standard_library(facts));
 
@@ -23,7 +24,7 @@ pub fn sbom(module: &[u8], crates: &BTreeMap<Id, Crate>, facts: &Facts) -> Value
         .map(|(id, known)| {
             let mut uses: Vec<_> = known.uses.iter().map(reference).collect();
             // All crates use it; saying so once is enough to find it.
-            if id.name == ROOT {
+            if id.name == name {
                 uses.push(standard_library.clone());
             }
             json!({ "ref": reference(id), "dependsOn": uses })
@@ -41,7 +42,7 @@ pub fn sbom(module: &[u8], crates: &BTreeMap<Id, Crate>, facts: &Facts) -> Value
             "component": {
                 "type": "application",
                 "bom-ref": root.first().map(|(id, _)| reference(id)),
-                "name": NAME,
+                "name": name,
                 "version": facts.version,
                 "licenses": licenses(Some(&facts.license)),
                 "hashes": [{ "alg": "SHA-256", "content": sha256(module) }],
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_module_is_told_by_its_hash_and_its_parts_by_who_uses_them() {
-        let root = Id { name: ROOT.into(), version: "1.2.3".into() };
+        let root = Id { name: "heartbeat-filter".into(), version: "1.2.3".into() };
         let leaf = Id { name: "leaf".into(), version: "2.0.0".into() };
         let uses = [leaf.clone()].into();
         let crates =

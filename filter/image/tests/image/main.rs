@@ -13,6 +13,8 @@ mod sbom;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use heartbeat_image::product::Product;
+
 /// The tool itself.
 const TOOL: &str = env!("CARGO_BIN_EXE_heartbeat-image");
 
@@ -28,9 +30,14 @@ fn dist() -> PathBuf {
     dist
 }
 
-/// The module that was packed.
-fn module() -> Vec<u8> {
-    std::fs::read(dist().join("heartbeat_filter.wasm")).unwrap()
+/// A module that was packed.
+fn module(product: &Product) -> Vec<u8> {
+    std::fs::read(dist().join(product.module)).unwrap()
+}
+
+/// The folder that its layouts are in.
+fn images(product: &Product) -> PathBuf {
+    dist().join("image").join(product.folder)
 }
 
 /// The program's standard output; it must end well.

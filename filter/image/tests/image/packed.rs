@@ -8,9 +8,10 @@ use std::process::Command;
 
 use heartbeat_image::blob::{Blob, sha256};
 use heartbeat_image::layout;
+use heartbeat_image::product;
 use serde_json::Value;
 
-use crate::{TOOL, dist, module, output, root};
+use crate::{TOOL, dist, images, module, output, root};
 
 #[test]
 fn the_checksums_name_every_file_and_hold() {
@@ -22,69 +23,80 @@ fn the_checksums_name_every_file_and_hold() {
         files,
         [
             "heartbeat_filter.wasm",
+            "heartbeat_hub.wasm",
             "heartbeat_filter.cdx.json",
+            "heartbeat_hub.cdx.json",
             &format!("image/heartbeat-filter-{version}-artifact.tar"),
             &format!("image/heartbeat-filter-{version}.tar"),
+            &format!("image/heartbeat-hub-{version}-artifact.tar"),
+            &format!("image/heartbeat-hub-{version}.tar"),
         ]
     );
 }
 
 #[test]
-fn the_image_has_one_layer_with_the_module_alone() {
-    let (_, blobs) = layout::read(&dist().join("image/image")).unwrap();
-    let [_, layer] = blobs.as_slice() else { panic!("not one layer") };
-    let mut tar = Vec::new();
-    flate2::read::GzDecoder::new(layer.bytes.as_slice()).read_to_end(&mut tar).unwrap();
-    assert_eq!(files(&tar), BTreeMap::from([("plugin.wasm".into(), module())]));
-    let config = json(&blobs[0]);
-    assert_eq!(
-        config["rootfs"]["diff_ids"],
-        serde_json::json!([format!("sha256:{}", sha256(&tar))])
-    );
+fn each_image_has_one_layer_with_its_module_alone() {
+    for product in product::ALL {
+        let (_, blobs) = layout::read(&images(product).join("image")).unwrap();
+        let [_, layer] = blobs.as_slice() else { panic!("not one layer") };
+        let mut tar = Vec::new();
+        flate2::read::GzDecoder::new(layer.bytes.as_slice()).read_to_end(&mut tar).unwrap();
+        assert_eq!(files(&tar), BTreeMap::from([("plugin.wasm".into(), module(product))]));
+        let config = json(&blobs[0]);
+        let sum = serde_json::json!([format!("sha256:{}", sha256(&tar))]);
+        assert_eq!(config["rootfs"]["diff_ids"], sum);
+    }
 }
 
 #[test]
-fn the_labels_tell_version_commit_and_licence() {
-    let (manifest, blobs) = layout::read(&dist().join("image/image")).unwrap();
-    let labels = json(&blobs[0])["config"]["Labels"].clone();
-    let label = |key: &str| labels[format!("org.opencontainers.image.{key}")].clone();
-    assert_eq!(label("version"), env!("CARGO_PKG_VERSION"));
-    assert_eq!(label("licenses"), "Apache-2.0");
-    let revision = label("revision").as_str().unwrap().to_owned();
-    let commit = revision.trim_end_matches("-dirty");
-    assert!(
-        revision == "unknown"
-            || commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()),
-        "{revision}"
-    );
-    for key in ["title", "description", "created"] {
-        assert!(label(key).is_string(), "{key}");
-    }
-    for (key, value) in labels.as_object().unwrap() {
-        assert_eq!(&json(&manifest)["annotations"][key], value, "{key}");
+fn the_labels_tell_which_module_version_commit_and_licence() {
+    for product in product::ALL {
+        let (manifest, blobs) = layout::read(&images(product).join("image")).unwrap();
+        let labels = json(&blobs[0])["config"]["Labels"].clone();
+        let label = |key: &str| labels[format!("org.opencontainers.image.{key}")].clone();
+        assert_eq!(label("title"), product.title);
+        assert_eq!(label("description"), product.description);
+        assert_eq!(label("version"), env!("CARGO_PKG_VERSION"));
+        assert_eq!(label("licenses"), "Apache-2.0");
+        assert!(label("created").is_string());
+        let revision = label("revision").as_str().unwrap().to_owned();
+        let commit = revision.trim_end_matches("-dirty");
+        assert!(
+            revision == "unknown"
+                || commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()),
+            "{revision}"
+        );
+        for (key, value) in labels.as_object().unwrap() {
+            assert_eq!(&json(&manifest)["annotations"][key], value, "{key}");
+        }
     }
 }
 
 #[test]
 fn the_archives_hold_the_layouts() {
-    for (kind, suffix) in [("image", ""), ("artifact", "-artifact")] {
-        let name = format!("image/heartbeat-filter-{}{suffix}.tar", env!("CARGO_PKG_VERSION"));
-        let mut archived = files(&fs::read(dist().join(name)).unwrap());
-        let for_docker = archived.remove("manifest.json");
-        assert_eq!(archived, tree(&dist().join("image").join(kind)));
-        assert_eq!(for_docker.is_some(), kind == "image");
+    for product in product::ALL {
+        for (kind, suffix) in [("image", ""), ("artifact", "-artifact")] {
+            let version = env!("CARGO_PKG_VERSION");
+            let name = format!("image/{}-{version}{suffix}.tar", product.name);
+            let mut archived = files(&fs::read(dist().join(name)).unwrap());
+            let for_docker = archived.remove("manifest.json");
+            assert_eq!(archived, tree(&images(product).join(kind)));
+            assert_eq!(for_docker.is_some(), kind == "image");
+        }
     }
 }
 
 #[test]
-fn docker_finds_the_image_in_its_archive() {
-    let name = format!("image/heartbeat-filter-{}.tar", env!("CARGO_PKG_VERSION"));
-    let archived = files(&fs::read(dist().join(name)).unwrap());
-    let manifest: Value = serde_json::from_slice(&archived["manifest.json"]).unwrap();
-    let there = |path: &Value| archived.contains_key(path.as_str().unwrap());
-    assert!(there(&manifest[0]["Config"]) && there(&manifest[0]["Layers"][0]));
-    let tag = format!("heartbeat-filter:{}", env!("CARGO_PKG_VERSION"));
-    assert_eq!(manifest[0]["RepoTags"], serde_json::json!([tag]));
+fn docker_finds_each_image_in_its_archive() {
+    for product in product::ALL {
+        let name = format!("image/{}-{}.tar", product.name, env!("CARGO_PKG_VERSION"));
+        let archived = files(&fs::read(dist().join(name)).unwrap());
+        let manifest: Value = serde_json::from_slice(&archived["manifest.json"]).unwrap();
+        let there = |path: &Value| archived.contains_key(path.as_str().unwrap());
+        assert!(there(&manifest[0]["Config"]) && there(&manifest[0]["Layers"][0]));
+        let tag = format!("{}:{}", product.name, env!("CARGO_PKG_VERSION"));
+        assert_eq!(manifest[0]["RepoTags"], serde_json::json!([tag]));
+    }
 }
 
 /// Another folder, another umask, another time zone, other times and modes of the
@@ -92,7 +104,7 @@ fn docker_finds_the_image_in_its_archive() {
 #[test]
 fn the_same_source_packs_to_the_same_bytes_anywhere() {
     let here = tempfile::tempdir().unwrap();
-    fs::write(here.path().join("heartbeat_filter.wasm"), module()).unwrap();
+    put_modules(here.path());
     output(&mut pack(&root(), here.path(), "022", "UTC"));
 
     let there = tempfile::tempdir().unwrap();
@@ -102,7 +114,7 @@ fn the_same_source_packs_to_the_same_bytes_anywhere() {
     }
     let out = there.path().join("out");
     fs::create_dir(&out).unwrap();
-    fs::write(out.join("heartbeat_filter.wasm"), module()).unwrap();
+    put_modules(&out);
     output(&mut pack(&project, &out, "077", "Asia/Tokyo"));
     // Over what is there already, too.
     output(&mut pack(&project, &out, "027", "America/Lima"));
@@ -117,7 +129,7 @@ fn the_same_source_packs_to_the_same_bytes_anywhere() {
 #[test]
 fn another_commit_changes_the_digest_and_a_source_is_labelled() {
     let out = tempfile::tempdir().unwrap();
-    fs::write(out.path().join("heartbeat_filter.wasm"), module()).unwrap();
+    put_modules(out.path());
     let mut digests = Vec::new();
     for revision in ["one", "two"] {
         let mut command = pack_as(&root(), out.path(), revision, "022", "UTC");
@@ -136,8 +148,18 @@ fn another_commit_changes_the_digest_and_a_source_is_labelled() {
 #[test]
 fn without_a_module_the_mend_is_named() {
     let out = tempfile::tempdir().unwrap();
-    let complaint = crate::complaint(&mut pack(&root(), out.path(), "022", "UTC"));
-    assert!(complaint.contains("make build"), "{complaint}");
+    for product in product::ALL {
+        let complaint = crate::complaint(&mut pack(&root(), out.path(), "022", "UTC"));
+        assert!(complaint.contains("make build"), "{complaint}");
+        assert!(complaint.contains(product.module), "{complaint}");
+        fs::write(out.path().join(product.module), module(product)).unwrap();
+    }
+}
+
+fn put_modules(folder: &Path) {
+    for product in product::ALL {
+        fs::write(folder.join(product.module), module(product)).unwrap();
+    }
 }
 
 fn pack(project: &Path, out: &Path, umask: &str, zone: &str) -> Command {

@@ -6,37 +6,54 @@ use std::process::Command;
 
 use heartbeat_image::blob::sha256;
 use heartbeat_image::layout;
+use heartbeat_image::product::{FILTER, HUB};
 
 use crate::registry::{Registry, pull};
-use crate::{TOOL, complaint, dist, istio, module, output};
+use crate::{TOOL, complaint, dist, images, istio, module, output};
 
 /// `heartbeat:let me in`, as htpasswd writes it.
 const USER: &str = "heartbeat:$2a$04$btiBeHZi7MVwBSQ85iCAIO6EhvsQjKEVHqsBKWzUuLnnaTsZ2g88a\n";
 
 #[test]
-fn both_forms_come_back_byte_for_byte_and_istio_takes_them() {
+fn both_forms_of_both_modules_come_back_byte_for_byte_and_istio_takes_them() {
     let registry = Registry::open();
     let image = format!("{}/some/where/heartbeat-filter:1.0", registry.address);
+    let hub = format!("{}/some/where/heartbeat-hub:1.0", registry.address);
     let nobody = tempfile::tempdir().unwrap();
     let said = output(&mut push(&image, nobody.path()));
 
-    for (kind, suffix) in [("image", ""), ("artifact", "-artifact")] {
-        let (manifest, blobs) = layout::read(&dist().join("image").join(kind)).unwrap();
-        let by_digest = format!("{image}{suffix}@{}", manifest.digest());
-        assert!(said.contains(&by_digest), "{said}");
+    for (product, image) in [(&FILTER, image), (&HUB, hub)] {
+        for (kind, suffix) in [("image", ""), ("artifact", "-artifact")] {
+            let (manifest, blobs) = layout::read(&images(product).join(kind)).unwrap();
+            let by_digest = format!("{image}{suffix}@{}", manifest.digest());
+            assert!(said.contains(&by_digest), "{said}");
 
-        let by_tag = format!("{image}{suffix}");
-        let without_tag = image.trim_end_matches(":1.0");
-        for reference in [by_tag, format!("{without_tag}@{}", manifest.digest())] {
-            let (pulled, digest, pulled_blobs) = pull(&reference);
-            assert_eq!(pulled, manifest.bytes, "{reference}");
-            assert_eq!(digest, format!("sha256:{}", sha256(&pulled)), "{reference}");
-            for blob in &blobs {
-                assert!(pulled_blobs[&blob.digest()] == blob.bytes, "{reference}");
+            let by_tag = format!("{image}{suffix}");
+            let without_tag = image.trim_end_matches(":1.0");
+            for reference in [by_tag, format!("{without_tag}@{}", manifest.digest())] {
+                let (pulled, digest, pulled_blobs) = pull(&reference);
+                assert_eq!(pulled, manifest.bytes, "{reference}");
+                assert_eq!(digest, format!("sha256:{}", sha256(&pulled)), "{reference}");
+                for blob in &blobs {
+                    assert!(pulled_blobs[&blob.digest()] == blob.bytes, "{reference}");
+                }
+                let taken = istio::module(&pulled, &pulled_blobs).unwrap();
+                assert!(taken == module(product), "{reference} holds another module");
             }
-            let taken = istio::module(&pulled, &pulled_blobs).unwrap();
-            assert!(taken == module(), "{reference} holds another module");
         }
+    }
+}
+
+#[test]
+fn the_hub_goes_where_it_is_told() {
+    let registry = Registry::open();
+    let image = format!("{}/heartbeat-filter:1.0", registry.address);
+    let hub = format!("{}/heartbeat-filter:1.0-hub", registry.address);
+    let nobody = tempfile::tempdir().unwrap();
+    output(push(&image, nobody.path()).args(["--hub", &hub]));
+    for (product, image) in [(&FILTER, image), (&HUB, hub)] {
+        let (manifest, _, blobs) = pull(&image);
+        assert!(istio::module(&manifest, &blobs).unwrap() == module(product), "{image}");
     }
 }
 
