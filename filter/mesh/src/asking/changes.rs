@@ -25,7 +25,7 @@ pub struct Change<'a> {
     #[serde(borrow)]
     pub service: Cow<'a, str>,
     #[serde(borrow, rename = "instance")]
-    pub id: Cow<'a, str>,
+    pub instance: Cow<'a, str>,
     /// The verdict of that hub's own sources, without those of hubs that it follows itself;
     /// none where they have none, or where the instance is gone.
     #[serde(default)]
@@ -62,9 +62,9 @@ impl<'a> Answer<'a> {
 }
 
 impl Change<'_> {
-    /// Whether an instance may be called so.
-    pub fn has_id(&self) -> bool {
-        is_id(&self.id)
+    /// Whether an instance may have that name.
+    pub fn is_named(&self) -> bool {
+        is_id(&self.instance)
     }
 
     /// What that hub says of the instance; `None` where it knows nothing.

@@ -19,9 +19,11 @@ const PACE: Nanos = 10_000_000;
 /// How soon a question is asked again that had no good answer; then twice as late each time.
 const FIRST_RETRY: Nanos = 100_000_000;
 const LAST_RETRY: Nanos = 5_000_000_000;
-/// After so many of those in a row the hub isn't heard any more. One is a hub that restarts.
+/// After so many of those in a row the hub isn't heard any more. One is a hub that restarts;
+/// but one that gives no answer in time hangs.
 const LOST: u32 = 2;
 
+const NOT_IN_TIME: &str = "no answer in time";
 /// Of an answer that goes on from an index that isn't known.
 const FROM_NOTHING: &str = "the answer goes on from what was never said";
 
@@ -68,7 +70,8 @@ impl FollowedHub {
         if self.call.give_up(now).is_some() {
             // Its answer is waited for no longer: whatever it says is old by then.
             self.call.abandon();
-            self.on_failure("no answer in time", notes, now);
+            self.failures = self.failures.max(LOST - 1);
+            self.on_failure(NOT_IN_TIME, notes, now);
         }
     }
 
@@ -126,13 +129,13 @@ impl FollowedHub {
     }
 
     fn take_change(&self, mut change: Change<'_>, notes: &mut Notes, now: Instant) {
-        let Some(service) = notes.service(&change.service).filter(|_| change.has_id()) else {
+        let Some(service) = notes.service(&change.service).filter(|_| change.is_named()) else {
             return;
         };
         let (source, place) = (self.source, change.place());
         let (latency_ms, error_rate) = (change.latency_ms(), change.error_rate());
         let claim = change.claim();
-        let instance = change.id.into_owned();
+        let instance = change.instance.into_owned();
         let word = match claim {
             Some(claim) => {
                 let report = Report { latency_ms, error_rate, ..notes.report(claim, now) };
@@ -166,7 +169,7 @@ impl FollowedHub {
 /// The body of an answer that has one, and none where nothing has changed.
 fn read(answered: &Answered, answer: &impl CallAnswer) -> Result<Option<Vec<u8>>, String> {
     match &answered.response {
-        _ if answered.lateness != Lateness::InTime => Err("no answer in time".to_owned()),
+        _ if answered.lateness != Lateness::InTime => Err(NOT_IN_TIME.to_owned()),
         CheckResponse::Answer(304) => Ok(None),
         CheckResponse::Answer(200) => Ok(Some(answer.body())),
         // That is too long for an answer about one instance.
@@ -174,7 +177,7 @@ fn read(answered: &Answered, answer: &impl CallAnswer) -> Result<Option<Vec<u8>>
             Ok(Some(answer.body()))
         }
         CheckResponse::Answer(status) => Err(format!("answered {status}")),
-        CheckResponse::Timeout => Err("no answer in time".to_owned()),
+        CheckResponse::Timeout => Err(NOT_IN_TIME.to_owned()),
         failed => Err(failed.failure()),
     }
 }

@@ -222,7 +222,7 @@ fn sources_that_there_is_no_time_for_take_turns() {
 fn no_two_reports_have_the_same_stamp() {
     let mut world = World::new(vec![hub()]);
     world.run(2 * MS);
-    let change = r#"{"service":"payments","id":"x","own":"dead"}"#;
+    let change = r#"{"service":"payments","instance":"x","own":"dead"}"#;
     let body = format!(r#"{{"index":1,"reset":true,"changes":[{change},{change},{change}]}}"#);
     world.answer(&FakeAnswer::of_upstream("200").with_body(&body));
     let words = world.asking().take_words();
