@@ -14,6 +14,7 @@ pub mod arrivals;
 pub mod asking;
 pub mod assignment;
 pub mod changes;
+pub mod config;
 pub mod event;
 pub mod fusion;
 pub mod metrics;

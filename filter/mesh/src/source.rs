@@ -14,8 +14,10 @@ pub enum Manner {
     },
     /// The hub asks it.
     IsAsked {
-        /// How often. A word is fresh for three times that.
+        /// How often.
         interval: Nanos,
+        /// For how long an answer is fresh: three intervals at least.
+        stale: Nanos,
         /// How many failures in a row are a death.
         fall: u32,
     },
@@ -38,7 +40,7 @@ pub enum Silence {
 }
 
 /// A source as it is configured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SourceRule {
     /// Its name, which is a label of metrics.
     pub name: String,
@@ -70,8 +72,7 @@ impl SourceRule {
     /// How long a word of it is fresh; `None` for as long as its stream is open.
     pub(crate) fn fresh_for(&self) -> Option<Nanos> {
         match self.manner {
-            Manner::Posts { stale, .. } => Some(stale),
-            Manner::IsAsked { interval, .. } => Some(interval.saturating_mul(3)),
+            Manner::Posts { stale, .. } | Manner::IsAsked { stale, .. } => Some(stale),
             Manner::Streams | Manner::Follows => None,
         }
     }

@@ -185,6 +185,11 @@ impl Share {
         Self(self.0 / 2)
     }
 
+    /// In thousandths, rounded down.
+    pub fn thousandths(self) -> u16 {
+        self.0 / 10
+    }
+
     /// In whole percent, rounded down.
     pub fn percent(self) -> u64 {
         u64::from(self.0 / 100)

@@ -52,6 +52,11 @@ impl Cidr {
             && self.prefix_of(address) == self.prefix_of(self.network)
     }
 
+    /// Whether any address lies in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.contains(other.network) || other.contains(self.network)
+    }
+
     /// The first `bits` bits, as a number.
     fn prefix_of(&self, address: IpAddr) -> u128 {
         let dropped = u32::from(width(address).saturating_sub(self.bits));
@@ -100,6 +105,20 @@ mod tests {
         assert!(!contains("fd00::/8", "fe80::1"));
         assert!(contains("::/0", "::1"));
         assert!(contains("::1", "::1"));
+    }
+
+    #[test]
+    fn ranges_overlap_where_one_holds_the_other() {
+        for (one, other, overlap) in [
+            ("10.0.0.0/8", "10.9.0.0/16", true),
+            ("10.9.0.0/16", "10.9.0.0/16", true),
+            ("10.8.0.0/16", "10.9.0.0/16", false),
+            ("0.0.0.0/0", "::/0", false),
+            ("fd00::/8", "fd12::7", true),
+        ] {
+            let [one, other] = [one, other].map(|range| Cidr::parse(range).unwrap());
+            assert_eq!((one.overlaps(&other), other.overlaps(&one)), (overlap, overlap));
+        }
     }
 
     #[test]

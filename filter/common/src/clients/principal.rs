@@ -34,6 +34,14 @@ impl Principal {
         Ok(Self { prefix: format!("{SCHEME}{id}"), open })
     }
 
+    /// Whether any id is both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let below = |one: &Self, other: &Self| {
+            other.prefix == one.prefix || one.open && other.prefix.starts_with(&one.prefix)
+        };
+        below(self, other) || below(other, self)
+    }
+
     /// Whether an id is this one, or below it. The whole trust domain must be
     /// equal, because a prefix ends behind it at least.
     pub fn matches(&self, id: &[u8]) -> bool {
@@ -68,6 +76,21 @@ mod tests {
         let all = Principal::parse("spiffe://example.org/*").unwrap();
         assert!(all.matches(b"spiffe://example.org/ns/shop"));
         assert!(!all.matches(b"spiffe://example.org/"));
+    }
+
+    #[test]
+    fn principals_overlap_where_one_id_is_both() {
+        for (one, other, overlap) in [
+            ("spiffe://a/x", "spiffe://a/x", true),
+            ("spiffe://a/x", "spiffe://a/x/y", false),
+            ("spiffe://a/*", "spiffe://a/x", true),
+            ("spiffe://a/*", "spiffe://a/x/*", true),
+            ("spiffe://a/*", "spiffe://ab/*", false),
+            ("spiffe://a/x/*", "spiffe://a/xy", false),
+        ] {
+            let [one, other] = [one, other].map(|id| Principal::parse(id).unwrap());
+            assert_eq!((one.overlaps(&other), other.overlaps(&one)), (overlap, overlap));
+        }
     }
 
     #[test]

@@ -43,6 +43,10 @@ pub enum Kind {
     WordOrObject(&'static (Words, &'static [Key])),
     /// An object whose keys are called as people like, each with such an object.
     Map(&'static [Key]),
+    /// `core.v3.Metadata.filter_metadata`: objects of anything, by whom they are for.
+    Metadata,
+    /// Nothing: what it would say isn't there yet.
+    Never,
 }
 
 /// What a list may hold.
@@ -80,6 +84,10 @@ pub enum Form {
     Host,
     /// How often a check asks: a tenth of a second at least.
     Interval,
+    /// How long a request is held: a second to a minute.
+    Hold,
+    /// What a source calls an instance.
+    InstanceId,
     /// A label's value.
     LabelValue,
     /// An HTTP method.
@@ -92,6 +100,8 @@ pub enum Form {
     Path,
     /// A path that others may follow.
     PathPrefix,
+    /// How often something goes out: a millisecond to a second.
+    Pace,
     /// A time that isn't nothing.
     Positive,
     /// The name of a probe.
@@ -100,12 +110,18 @@ pub enum Form {
     Rate,
     /// The name of a gRPC service; may be empty.
     Service,
+    /// The name of a service of several instances.
+    ServiceName,
     /// The name of a gRPC service, or of all that begin so.
     ServicePattern,
     /// A part of a whole: `20%`.
     Share,
     /// So many bytes: `64KiB`.
     Size,
+    /// An address and a port: `10.1.0.5:8080`.
+    SocketAddress,
+    /// The name of a source.
+    SourceName,
     /// A status of HTTP, or a class of them: `2xx`.
     Status,
     /// A path to ask for, which may have a query.

@@ -81,6 +81,11 @@ impl<'a> Reader<'a> {
         Self { json: notes.root, notes }
     }
 
+    /// The value itself, as it is written.
+    pub fn json(&self) -> &'a Json {
+        self.json
+    }
+
     /// Notes a mistake about this value.
     pub fn error(&self, problem: impl Into<String>) {
         self.notes.note(self.json, problem.into());

@@ -3,11 +3,12 @@
 //! `serde_json::Value` keeps the last of two equal keys without a word; here
 //! the reader can say so.
 
+use super::errors::{ConfigError, ConfigErrors};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// A JSON value.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Hash)]
 pub enum Json {
     /// `null`.
     Null,
@@ -24,6 +25,19 @@ pub enum Json {
 }
 
 impl Json {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// It isn't JSON.
+    pub fn read(text: &[u8]) -> Result<Self, ConfigErrors> {
+        serde_json::from_slice(text).map_err(|error| {
+            ConfigErrors(vec![ConfigError {
+                place: String::new(),
+                problem: format!("isn't JSON: {error}; in Envoy, write it as a google.protobuf.StringValue that holds a JSON object"),
+            }])
+        })
+    }
+
     /// What it is, for error messages.
     pub fn kind(&self) -> &'static str {
         match self {

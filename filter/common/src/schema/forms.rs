@@ -18,6 +18,15 @@ const OVER_AN_HOUR: &str = concat!(
     "|3600\\.0*[1-9][0-9]*s|([4-9][0-9]{6}|[1-9][0-9]{7,})ms",
     "|(6[1-9]|[7-9][0-9]|[1-9][0-9]{2,})m|([2-9]|[1-9][0-9]+)h)$",
 );
+const OVER_A_MINUTE: &str = concat!(
+    "^0*((6[1-9]|[7-9][0-9]|[1-9][0-9]{2,})(\\.[0-9]+)?s|60\\.0*[1-9][0-9]*s",
+    "|(6000[1-9]|600[1-9][0-9]|60[1-9][0-9]{2}|6[1-9][0-9]{3}|[7-9][0-9]{4}|[1-9][0-9]{5,})ms",
+    "|([2-9]|[1-9][0-9]+)m|[1-9][0-9]*h)$",
+);
+const OVER_A_SECOND: &str = concat!(
+    "^0*((100[1-9]|10[1-9][0-9]|1[1-9][0-9]{2}|[2-9][0-9]{3}|[1-9][0-9]{4,})ms",
+    "|([2-9]|[1-9][0-9]+)(\\.[0-9]+)?s|1\\.0*[1-9][0-9]*s|[1-9][0-9]*[mh])$",
+);
 const OVER_A_MIB: &str = concat!(
     "^0*(([2-9]|[1-9][0-9]+)MiB",
     "|(102[5-9]|10[3-9][0-9]|1[1-9][0-9]{2}|[2-9][0-9]{3}|[1-9][0-9]{4,})KiB",
@@ -50,6 +59,10 @@ pub fn of(form: Form) -> Json {
         Form::GrpcStatus => object([("enum", list((0..=16).map(|it| text(code::name(it)))))]),
         Form::HeaderName => pattern("^(:authority|[A-Za-z0-9!#$%&'*+.^_`|~-]+)$"),
         Form::Host => pattern("^[!-.0-~]+$"),
+        Form::Hold => {
+            but(DURATION, object([("anyOf", list([like(UNDER_A_SECOND), like(OVER_A_MINUTE)]))]))
+        }
+        Form::InstanceId => pattern("^[A-Za-z0-9._:/@-]{1,128}$"),
         Form::Interval => but(DURATION, like(UNDER_100_MS)),
         Form::LabelValue => {
             but("^[A-Za-z0-9_./|:*@+-]{1,128}$", object([("const", text("other"))]))
@@ -61,15 +74,23 @@ pub fn of(form: Form) -> Json {
         ),
         Form::Open => string([]),
         Form::Path | Form::PathPrefix => but(PATH, like(r"\*$")),
+        Form::Pace => {
+            but(DURATION, object([("anyOf", list([like(NO_TIME), like(OVER_A_SECOND)]))]))
+        }
         Form::Positive => but(DURATION, like(NO_TIME)),
-        Form::ProbeName => pattern(NAME),
+        Form::ProbeName | Form::SourceName => pattern(NAME),
         Form::Rate => but("^0*[1-9][0-9]*/[sm]$", like(OVER_32_BITS)),
         Form::Service => pattern("^[!-~]{0,120}$"),
+        Form::ServiceName => but(
+            "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+            object([("enum", words(&["events", "subscribe"]))]),
+        ),
         Form::ServicePattern => {
             string([("pattern", text(r"^[^*]*\*?$")), ("maxLength", number(1_000))])
         }
         Form::Share => pattern(r"^0*(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%$"),
         Form::Size => but("^[0-9]+(B|KiB|MiB)$", like(OVER_A_MIB)),
+        Form::SocketAddress => pattern(r"^([0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"),
         Form::Status => pattern("^(0*[1-5]xx|[1-5][0-9]{2})$"),
         Form::Target => but(TARGET, like(r"^[^?]*\*(\?|$)")),
         Form::Timeout => but(TIMEOUT, like(NO_TIME)),

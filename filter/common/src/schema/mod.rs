@@ -126,6 +126,11 @@ impl Schema {
                 ),
                 ("additionalProperties", Json::Bool(false)),
             ]),
+            Kind::Metadata => object([
+                ("type", text("object")),
+                ("additionalProperties", object([("type", text("object"))])),
+            ]),
+            Kind::Never => object([("not", object([]))]),
         }
     }
 

@@ -5,19 +5,20 @@ use crate::reader::keys::{Key, Kind, Presence};
 use crate::reader::tree::Json;
 use std::collections::BTreeMap;
 
-/// A page, and the objects at the root whose keys its tables have, in order.
+/// A page, and what its tables have the keys of, in order.
 pub struct Page {
     /// Its name.
     pub name: &'static str,
     /// What stands in it.
     pub text: String,
-    /// The keys of the root.
+    /// The keys of the root, each with an object or a list of them; nothing for the root.
     pub objects: &'static [&'static str],
 }
 
 const HEAD: &str = "| key | default | meaning |";
 
-/// The keys below one of the root, by their places: `match.path`, `labels.*.values`.
+/// The keys below one of the root, by their places: `match.path`, `labels.*.values`. Where
+/// none is named, those of the root itself.
 fn keys_below(root: &'static [Key], name: &str) -> BTreeMap<String, &'static Key> {
     fn collect(kind: &'static Kind, place: &str, found: &mut BTreeMap<String, &'static Key>) {
         let (keys, place) = match kind {
@@ -35,6 +36,9 @@ fn keys_below(root: &'static [Key], name: &str) -> BTreeMap<String, &'static Key
             found.insert(here.clone(), key);
             collect(key.kind, &here, found);
         }
+    }
+    if name.is_empty() {
+        return root.iter().map(|key| (key.name.to_owned(), key)).collect();
     }
     let key = root.iter().find(|key| key.name == name).unwrap();
     let mut found = BTreeMap::new();

@@ -60,7 +60,7 @@ impl Config {
     /// Every mistake, in the order of the text, each with its place and mend.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigErrors> {
         let text = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
-        let json = read_json(text)?;
+        let json = Json::read(text)?;
         let notes = Notes::new(&json);
         let config = Self::read(&Reader::root(&notes).object(keys::ROOT));
         let errors = notes.into_errors();
@@ -118,17 +118,8 @@ fn no_such_check(name: &str, known: &[&str]) -> String {
     format!("no check is called {name:?}; there are: {}", known.join(", "))
 }
 
-fn read_json(text: &[u8]) -> Result<Json, ConfigErrors> {
-    serde_json::from_slice(text).map_err(|error| {
-        ConfigErrors(vec![ConfigError {
-            place: String::new(),
-            problem: format!("isn't JSON: {error}; in Envoy, write it as a google.protobuf.StringValue that holds a JSON object"),
-        }])
-    })
-}
-
 fn read_default_probes() -> Vec<ProbeRule> {
-    let Ok(json) = read_json(DEFAULT_PROBES.as_bytes()) else { return Vec::new() };
+    let Ok(json) = Json::read(DEFAULT_PROBES.as_bytes()) else { return Vec::new() };
     probes::read_rules(&Reader::root(&Notes::new(&json)).items())
 }
 

@@ -171,8 +171,10 @@ fn several_changes_within_the_pace_go_out_together() {
 fn an_owner_that_knows_nothing_listens_for_two_beats_before_it_says_anything() {
     let manner = Manner::Posts { stale: 5 * SECOND, beat: Some(SECOND) };
     let beats = SourceRule { manner, ..posts("edge") };
-    let asked =
-        SourceRule { manner: Manner::IsAsked { interval: 2 * SECOND, fall: 1 }, ..posts("p") };
+    let asked = SourceRule {
+        manner: Manner::IsAsked { interval: 2 * SECOND, stale: 6 * SECOND, fall: 1 },
+        ..posts("p")
+    };
     let mut hub = Hub::new(vec![beats, asked]);
     hub.says("edge", "payments", "10.1.0.1:80", Claim::Dead);
     hub.waits(4 * SECOND - MS);

@@ -26,7 +26,7 @@ fn beats(trust: f64) -> SourceRule {
 }
 
 fn polled(trust: f64) -> SourceRule {
-    let manner = Manner::IsAsked { interval: SECOND, fall: 2 };
+    let manner = Manner::IsAsked { interval: SECOND, stale: 3 * SECOND, fall: 2 };
     SourceRule { name: "polled".into(), trust, manner, silence: Silence::Stale }
 }
 
