@@ -1,36 +1,225 @@
 //! A hub at work in one VM.
 
+use crate::owned::Owned;
+use heartbeat_common::base::metric::Measurement;
+use heartbeat_common::base::time::{Instant, nanos};
 use heartbeat_common::callout::{CallToken, StreamToken};
 use heartbeat_host as host;
-use heartbeat_host::ids::{QueueId, RootId};
+use heartbeat_host::ids::{QueueId, RootId, StreamId};
+use heartbeat_host::{MetricId, Queue};
+use heartbeat_mesh::config::{ConfigErrors, HubConfig};
+use heartbeat_mesh::metrics::Metrics;
+use heartbeat_mesh::plan::Plan;
+use heartbeat_mesh::shared::{Candidate, Keys};
+use heartbeat_mesh::worker::Worker;
+use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How many held requests are answered in one callback: each answer runs nested in it.
+const BATCH: usize = 32;
+/// Where more are left, and the first tick: then other VMs are there, too.
+const SOON: Duration = Duration::from_millis(1);
 
 /// A configuration at work.
 pub struct Hub {
     /// The context that it ticks in and that its answers come to.
-    #[expect(dead_code)] // Nothing waits for it yet.
-    pub root: RootId,
+    root: RootId,
+    pub(crate) plan: Plan,
+    pub(crate) keys: Rc<Keys>,
+    pub(crate) metrics: Rc<Metrics>,
+    /// The ids of the metrics, in their order; `None` where Envoy refused one.
+    metric_ids: Vec<Option<MetricId>>,
+    /// Tells this VM from all others of the process.
+    pub(crate) token: u64,
+    /// To whom the names of its queues belong.
+    vm_id: Vec<u8>,
+    candidate: RefCell<Candidate>,
+    worker: RefCell<Worker>,
+    /// What it does while it owns the table.
+    owned: RefCell<Option<Owned>>,
+    /// The queue that it is woken by. The VM that tries a configuration out must not have it,
+    /// so it comes with the first tick.
+    wakes: Cell<Option<Queue>>,
+    /// Whether the last tick called others.
+    called: Cell<bool>,
+    /// When the next tick comes.
+    tick_at: Cell<Instant>,
 }
 
 impl Hub {
     /// Puts the present configuration to work.
-    #[expect(clippy::unnecessary_wraps)] // No configuration is read yet, so none is refused.
-    pub fn configure(root: RootId) -> Option<Self> {
-        log::info!("heartbeat-hub: version {}", env!("CARGO_PKG_VERSION"));
-        Some(Self { root })
+    pub fn configure(root: RootId) -> Result<Self, ConfigErrors> {
+        let config = HubConfig::from_bytes(&host::plugin_configuration())?;
+        let plan = Plan::of(config);
+        let keys = Rc::new(Keys::of(&host::plugin_name()));
+        let (metrics, list) = Metrics::define(&plan.owner.sources, &plan.owner.services);
+        let metrics = Rc::new(metrics);
+        let now = host::now();
+        let token = RandomState::new().hash_one(now);
+        host::tick_every(Some(SOON));
+        Ok(Self {
+            root,
+            metric_ids: list.iter().map(host::define).collect(),
+            token,
+            vm_id: host::vm_id(),
+            candidate: RefCell::new(Candidate::new(token, plan.fingerprint, now)),
+            worker: RefCell::new(Worker::new(&plan.worker, &keys, &metrics, token)),
+            owned: RefCell::default(),
+            wakes: Cell::default(),
+            called: Cell::default(),
+            tick_at: Cell::default(),
+            plan,
+            keys,
+            metrics,
+        })
     }
 
-    /// Does what is due without a request.
-    pub fn on_tick(&self) {}
+    /// Does what is due without a request, and has itself called when something is again.
+    ///
+    /// It either answers who waits or calls others, never both: a call may lead back into the
+    /// module, and what was answered before it would then be in the way.
+    pub fn on_tick(&self) {
+        let Some(wakes) = self.wakes() else { return };
+        self.look_at_ownership();
+        let calls = !self.called.get() && self.ask();
+        self.called.set(calls);
+        self.with_worker(|worker| worker.on_time(wakes.id().0, host::shared()));
+        self.with_owned(|owned| owned.on_time(self));
+        if !calls {
+            self.answer_those_who_wait();
+        }
+        self.tick_at.set(Instant::NEVER);
+        self.tick_in_time();
+    }
+
+    /// The queue that this VM is woken by.
+    fn wakes(&self) -> Option<Queue> {
+        if self.wakes.get().is_none() {
+            self.wakes.set(Queue::register(&self.keys.wakes(self.token)));
+        }
+        self.wakes.get()
+    }
+
+    fn look_at_ownership(&self) {
+        let cx = host::shared();
+        let Ok(mut candidate) = self.candidate.try_borrow_mut() else { return };
+        let owns = candidate.look(&self.keys, cx);
+        drop(candidate);
+        let Ok(mut owned) = self.owned.try_borrow_mut() else { return };
+        match (owns, owned.is_some()) {
+            (true, false) => *owned = Owned::begin(self),
+            (false, true) => {
+                let given_up = owned.take();
+                drop(owned);
+                given_up.into_iter().for_each(Owned::give_up);
+            }
+            _ => {}
+        }
+    }
+
+    fn ask(&self) -> bool {
+        self.with_owned(|owned| owned.ask(self)).unwrap_or(false)
+    }
+
+    fn with_owned<T>(&self, act: impl FnOnce(&mut Owned) -> T) -> Option<T> {
+        self.owned.try_borrow_mut().ok()?.as_mut().map(act)
+    }
+
+    /// Lets `act` work on the worker, and shows what comes of it.
+    pub fn with_worker<T>(&self, act: impl FnOnce(&mut Worker) -> T) -> Option<T> {
+        let mut worker = self.worker.try_borrow_mut().ok()?;
+        let done = act(&mut worker);
+        let (measurements, log) = (worker.take_measurements(), worker.take_log());
+        drop(worker);
+        measurements.into_iter().for_each(|it| self.record(it));
+        log.iter().for_each(|line| log::warn!("heartbeat-hub: {line}"));
+        Some(done)
+    }
+
+    /// Answers some of those whose answers are there.
+    fn answer_those_who_wait(&self) {
+        for _ in 0..BATCH {
+            let cx = host::shared();
+            let Some(Some((id, reply))) = self.with_worker(|worker| worker.take_ready(cx)) else {
+                return;
+            };
+            host::on_behalf_of(StreamId(id), self.root, || host::reply(&reply));
+        }
+    }
+
+    /// Has the next tick come when something is due. One that comes sooner is left as it is:
+    /// set anew with every message, it would never come.
+    fn tick_in_time(&self) {
+        let now = host::now();
+        let worker = self.worker.try_borrow().ok().map(|worker| worker.next());
+        let candidate = self.candidate.try_borrow().ok().map(|candidate| candidate.next());
+        let owned = self.with_owned(|owned| owned.next(now));
+        let next = worker.into_iter().chain(candidate).chain(owned).min().unwrap_or(now);
+        let next = next.max(now + nanos(SOON));
+        let is_late = self.tick_at.get() < now;
+        if next < self.tick_at.get() || is_late {
+            self.tick_at.set(next);
+            host::tick_every(Some(Duration::from_nanos(next.since(now))));
+        }
+    }
 
     /// Takes what others have put into a queue of this VM.
-    pub fn on_queue_ready(&self, _queue: QueueId) {}
+    pub fn on_queue_ready(&self, queue: QueueId) {
+        self.look_at_ownership();
+        if self.wakes.get().is_some_and(|wakes| wakes.id() == queue) {
+            while let Some(message) = Queue::numbered(queue).dequeue() {
+                self.with_worker(|worker| worker.on_wake(&message));
+            }
+            self.answer_those_who_wait();
+        } else {
+            self.with_owned(|owned| owned.on_events(queue, self));
+        }
+        self.tick_in_time();
+    }
+
+    /// Puts events into the owner's queue; says whether they are in it.
+    pub fn hand_over(&self, message: &[u8]) -> bool {
+        let events = Queue::resolve(&self.vm_id, &self.keys.events());
+        events.is_some_and(|events| events.enqueue(message))
+    }
 
     /// The answer to a call is there.
-    pub fn on_answer(&self, _token: CallToken, _answer: &host::Answer) {}
+    pub fn on_answer(&self, token: CallToken, answer: &host::Answer) {
+        self.with_owned(|owned| owned.on_answer(token, answer, self));
+        self.tick_in_time();
+    }
 
     /// A Watch has something to say.
-    pub fn on_watch_message(&self, _stream: StreamToken, _message: &[u8]) {}
+    pub fn on_watch_message(&self, stream: StreamToken, message: &[u8]) {
+        self.with_owned(|owned| owned.on_watch_message(stream, message, self));
+        self.tick_in_time();
+    }
 
     /// A Watch is closed.
-    pub fn on_watch_close(&self, _stream: StreamToken, _status: u32, _message: &[u8]) {}
+    pub fn on_watch_close(&self, stream: StreamToken, status: u32, message: &[u8]) {
+        self.with_owned(|owned| owned.on_watch_close(stream, status, message, self));
+        self.tick_in_time();
+    }
+
+    /// The context is gone, and with it what this VM did for others.
+    pub fn on_delete(&self) {
+        let cx = host::shared();
+        if let Ok(mut candidate) = self.candidate.try_borrow_mut() {
+            candidate.resign(&self.keys, cx);
+        }
+        if let Ok(worker) = self.worker.try_borrow() {
+            worker.leave(cx);
+        }
+    }
+
+    /// Has a metric take a value.
+    pub fn record(&self, measurement: Measurement) {
+        let Some(Some(id)) = self.metric_ids.get(measurement.metric()) else { return };
+        match measurement {
+            Measurement::Add(_, value) => host::increment(*id, value),
+            Measurement::Set(_, value) | Measurement::Observe(_, value) => host::record(*id, value),
+        }
+    }
 }

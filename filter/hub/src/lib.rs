@@ -8,12 +8,14 @@
 
 mod dispatch;
 mod hub;
+mod owned;
 mod stream;
 
 use heartbeat_common::callout::{CallToken, StreamToken};
 use heartbeat_host as host;
 use heartbeat_host::abi::Action;
 use heartbeat_host::ids::{QueueId, RootId, StreamId};
+use heartbeat_mesh::config::ConfigErrors;
 use hub::Hub;
 
 /// The version of the ABI is the name of this function.
@@ -41,7 +43,16 @@ extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_configure(root: u32, _size: usize) -> bool {
     let root = RootId(root);
-    Hub::configure(root).map(|hub| dispatch::configure(root, hub)).is_some()
+    match Hub::configure(root) {
+        Ok(hub) => {
+            dispatch::configure(root, hub);
+            true
+        }
+        Err(errors) => {
+            log_refusal(&errors);
+            false
+        }
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -90,7 +101,7 @@ extern "C" fn proxy_on_grpc_close(root: u32, token: u32, status: u32) {
 extern "C" fn proxy_on_request_headers(stream: u32, _count: usize, end_of_stream: u32) -> Action {
     let id = StreamId(stream);
     let hub = dispatch::begin(id);
-    hub.map_or(Action::Continue, |hub| stream::on_request_headers(id, &hub, end_of_stream != 0))
+    hub.map_or(Action::Continue, |hub| stream::on_request_headers(id, hub, end_of_stream != 0))
 }
 
 #[unsafe(no_mangle)]
@@ -103,13 +114,14 @@ extern "C" fn proxy_on_request_body(stream: u32, size: usize, end_of_stream: u32
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_trailers(stream: u32, _count: usize) -> Action {
     let found = stream::find(StreamId(stream));
-    found.map_or(Action::Continue, |it| it.on_request_body(usize::MAX, true))
+    found.map_or(Action::Continue, |it| it.on_request_trailers())
 }
 
 /// Called once for every context, however it ended.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_delete(context: u32) {
-    if dispatch::dismiss(RootId(context)).is_some() {
+    if let Some(hub) = dispatch::dismiss(RootId(context)) {
+        hub.on_delete();
         // The timer of a context that is gone Envoy would go on with.
         host::tick_every(None);
     }
@@ -117,4 +129,13 @@ extern "C" fn proxy_on_delete(context: u32) {
     // It may be over before it has begun.
     dispatch::begin(id);
     stream::forget(id);
+}
+
+fn log_refusal(errors: &ConfigErrors) {
+    let count = errors.0.len();
+    let mistakes = if count == 1 { "mistake" } else { "mistakes" };
+    log::error!("heartbeat-hub: configuration refused, {count} {mistakes}:");
+    for error in &errors.0 {
+        log::error!("heartbeat-hub: {error}");
+    }
 }

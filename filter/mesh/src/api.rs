@@ -2,6 +2,7 @@
 
 use heartbeat_common::http::edits::Reply;
 use heartbeat_common::http::headers::{CONTENT_TYPE, RETRY_AFTER};
+use serde::Serialize;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -71,11 +72,6 @@ impl Problem {
 
     /// The answer: `{"error": "…", "field": "…"}`, and when to come back where that helps.
     pub fn reply(&self) -> Reply {
-        let field = (!self.field.is_empty()).then_some(self.field);
-        let mut body = serde_json::json!({ "error": self.error });
-        if let (Some(field), Some(body)) = (field, body.as_object_mut()) {
-            body.insert("field".to_owned(), field.into());
-        }
         let mut headers = vec![(CONTENT_TYPE, b"application/json".to_vec())];
         if !self.allow.is_empty() {
             headers.push((ALLOW, self.allow.into()));
@@ -83,8 +79,21 @@ impl Problem {
         if matches!(self.status, 429 | 503) {
             headers.push((RETRY_AFTER, b"1".to_vec()));
         }
-        reply(self.status, headers, body.to_string().into_bytes())
+        let body = ProblemBody { error: &self.error, field: self.field };
+        reply(self.status, headers, written(&body))
     }
+}
+
+#[derive(Serialize)]
+struct ProblemBody<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    field: &'static str,
+}
+
+/// A document in JSON. None of the hub's has anything in it that can't be written.
+pub fn written(document: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(document).unwrap_or_default()
 }
 
 /// An answer in JSON.

@@ -64,8 +64,11 @@ impl Assignment {
             return None;
         }
         // Whoever comes to know of instances in another order must say the same.
-        instances
-            .sort_by_key(|it| (it.endpoint.priority, &it.endpoint.locality, it.endpoint.address));
+        let place = |it: &Assigned<'a>| {
+            let Endpoint { priority, locality, address, .. } = it.endpoint;
+            (*priority, locality, *address)
+        };
+        instances.sort_unstable_by(|one, other| place(one).cmp(&place(other)));
         let group = |it: &Assigned<'a>| (it.endpoint.priority, &it.endpoint.locality);
         let same = |one: &Assigned<'a>, other: &Assigned<'a>| group(one) == group(other);
         let endpoints = instances.chunk_by(same).filter_map(LocalityEndpoints::of).collect();

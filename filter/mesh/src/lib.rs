@@ -20,6 +20,7 @@ pub mod fusion;
 pub mod metrics;
 pub mod owner;
 pub mod pack;
+pub mod plan;
 pub mod publish;
 pub mod records;
 pub mod recovery;

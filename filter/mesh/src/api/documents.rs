@@ -1,5 +1,6 @@
 //! The documents that people and programs read.
 
+use super::written;
 use crate::fusion::{Claim, Verdict};
 use crate::snapshot::{Head, Snapshot};
 use crate::table::{Entry, Location};
@@ -116,11 +117,6 @@ impl<'a> Service<'a> {
         let instances = snapshot.entries().map(|entry| Instance::of(&entry, head, now, wall));
         Self { service: head.service, instances: instances.collect() }
     }
-}
-
-fn written(document: &impl Serialize) -> Vec<u8> {
-    // Nothing in these documents can fail to be written.
-    serde_json::to_vec(document).unwrap_or_default()
 }
 
 /// `GET /mesh/v1/health/{service}/{instance}`. `wall` tells since when, as people read it.

@@ -1,7 +1,7 @@
 //! A post of events: what of it goes to the owner, and what the sender is told.
 
 use super::rule::WorkerRule;
-use crate::api::Problem;
+use crate::api::{Problem, written};
 use crate::event::{self, Event, Form, Refused, Unreadable};
 use crate::records::Batch;
 use crate::table::{ServiceId, SourceId};
@@ -90,8 +90,7 @@ impl Post {
             message: (accepted > 0).then(|| batch.finish()),
             refused: refused.len(),
             ignored_fields,
-            // Nothing in it can fail to be written.
-            answer: serde_json::to_vec(&Answer { accepted, refused }).unwrap_or_default(),
+            answer: written(&Answer { accepted, refused }),
         };
         Ok(posted)
     }
