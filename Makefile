@@ -92,7 +92,7 @@ bench: build envoy ## what the filter costs, beside Envoy's own filter and Lua (
 	@scripts/bench.sh
 
 .PHONY: schema
-schema: ## write envoy-config/schema/heartbeat.schema.json anew from the table of keys
+schema: ## write the schemas of configurations in envoy-config/schema anew from the tables of keys
 	@BLESS=1 cargo test $(NATIVE) --lib the_schema_is_as_the_table_of_keys_says
 
 .PHONY: lint

@@ -21,6 +21,7 @@ pub mod client;
 mod clock;
 pub mod demo;
 pub mod envoy;
+pub mod example;
 mod grpc_list;
 pub mod hosts;
 pub mod latin1;

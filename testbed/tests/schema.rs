@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
 use testbed::envoy::PluginConfig;
+use testbed::example::Example;
 use testbed::manifest::Manifest;
 use testbed::page;
 use testbed::scenario::{self, Scenario};
@@ -37,8 +38,8 @@ impl Schema {
         Self { index: index.expect("a schema by its own rules"), schemas }
     }
 
-    fn of_configurations() -> Self {
-        Self::read(&tools::envoy_configs().join("schema/heartbeat.schema.json"))
+    fn of(example: Example) -> Self {
+        Self::read(&tools::envoy_configs().join("schema").join(example.schema()))
     }
 
     fn of_resources() -> Self {
@@ -99,11 +100,15 @@ fn collect_strings(value: &Value, found: &mut Vec<Value>) {
 
 /// Fails with every configuration that the schema refuses.
 fn assert_all_taken(configurations: Vec<(String, Value)>) {
-    let schema = Schema::of_configurations();
+    let schemas = [Example::Filter, Example::Hub, Example::Event].map(|it| (it, Schema::of(it)));
     assert!(!configurations.is_empty(), "there are none");
+    let fault = |json: &Value| {
+        let example = Example::of(json);
+        schemas.iter().find(|(of, _)| *of == example).and_then(|(_, schema)| schema.fault(json))
+    };
     let faults: Vec<String> = configurations
         .iter()
-        .filter_map(|(place, json)| Some(format!("{place}: {}", schema.fault(json)?)))
+        .filter_map(|(place, json)| Some(format!("{place}: {}", fault(json)?)))
         .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
@@ -169,7 +174,7 @@ fn every_configuration_that_a_scenario_brings_is_as_the_schema_says() {
 
 #[test]
 fn what_a_scenario_shows_to_be_refused_the_schema_refuses_where_it_can() {
-    let schema = Schema::of_configurations();
+    let schema = Schema::of(Example::Filter);
     let mut beyond: BTreeMap<&str, &str> = BEYOND_A_SCHEMA.into();
     for (name, json, _) in of_scenarios().into_iter().filter(|(_, _, accepted)| !accepted) {
         match beyond.remove(name.as_str()) {

@@ -10,11 +10,15 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use heartbeat_mesh::config::HubConfig;
+use heartbeat_mesh::event::{self, Form};
 use libtest_mimic::{Arguments, Failed, Trial};
 use regex::Regex;
 use serde_json::Value;
 use testbed::envoy::{EnvoyBuilder, PluginConfig};
+use testbed::example::Example;
 use testbed::manifest::Manifest;
+use testbed::mesh::{authority, envoy_of_hub};
 use testbed::page::{self, Block};
 use testbed::tools::{self, OLDER_ENVOYS, Tools};
 
@@ -184,7 +188,7 @@ fn check(block: &Block, tools: &Tools) -> Result<()> {
             let built_in: Value = serde_json::from_str(heartbeat_core::config::DEFAULT_PROBES)?;
             ensure!(shown["probes"] == built_in, "these aren't the default probes");
         }
-        return check_plugin_config(&block.text, tools);
+        return check_json(&block.text, tools);
     }
     if let Ok(manifests) = Manifest::parse(&block.text) {
         return manifests.iter().try_for_each(|manifest| check_manifest(manifest, tools));
@@ -203,6 +207,30 @@ fn check(block: &Block, tools: &Tools) -> Result<()> {
         return validate(&yaml, tools);
     }
     ensure!(tags.is_some(), "nothing here knows how to check this YAML");
+    Ok(())
+}
+
+fn check_json(text: &str, tools: &Tools) -> Result<()> {
+    match Example::of(&serde_json::from_str(text)?) {
+        Example::Filter => check_plugin_config(text, tools),
+        Example::Hub => check_hub_config(text, tools),
+        Example::Event => check_events(text),
+    }
+}
+
+/// The hub takes it, in the shipped Envoy.
+fn check_hub_config(json: &str, tools: &Tools) -> Result<()> {
+    HubConfig::from_bytes(json.as_bytes())?;
+    let authority = authority()?;
+    envoy_of_hub(tools, &authority, &serde_json::from_str(json)?)?.validate()
+}
+
+/// The hub would take every one.
+fn check_events(json: &str) -> Result<()> {
+    let events = event::read(json.as_bytes(), Form::Json, usize::MAX);
+    for event in events.map_err(|unreadable| anyhow!("{unreadable:?}"))? {
+        event.map_err(|refused| anyhow!("{}: {}", refused.field, refused.reason))?;
+    }
     Ok(())
 }
 

@@ -16,8 +16,9 @@ use crate::reader::keys::{Items, Key, Kind, Presence};
 use crate::reader::tree::Json;
 use std::path::Path;
 use std::sync::OnceLock;
-use validator::Compiled;
 use writer::{list, number, object, text, words};
+
+pub use validator::Compiled;
 
 /// Something that a reader refuses and no schema can.
 #[derive(Debug)]

@@ -15,7 +15,13 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    fn new(schema: &str) -> Self {
+    /// Whether it takes a value.
+    pub fn takes(&self, json: &Value) -> bool {
+        self.schemas.validate(json, self.index).is_ok()
+    }
+
+    /// Of the text of a schema.
+    pub fn new(schema: &str) -> Self {
         let mut schemas = Schemas::new();
         let mut compiler = Compiler::new();
         let schema = serde_json::from_str(schema).unwrap();

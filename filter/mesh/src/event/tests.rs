@@ -1,6 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
+mod schema;
+
 const MOST: usize = 500;
 
 fn json(body: &str) -> Vec<Result<Event<'_>, Refused>> {
@@ -15,6 +17,7 @@ fn with(fields: &str) -> String {
 fn one(body: &str) -> Result<Event<'_>, Refused> {
     let mut events = json(body);
     assert_eq!(events.len(), 1);
+    schema::hold(body, events[0].is_ok());
     events.remove(0)
 }
 
