@@ -339,6 +339,10 @@ impl Table {
     pub fn restore(&mut self, snapshot: &Snapshot<'_>, now: Instant) {
         let known = |name: &str| self.sources.iter().position(|it| it.rule.name == name);
         let sources: Vec<_> = snapshot.head.sources.iter().map(|(name, _)| known(name)).collect();
+        for (source, (_, trust)) in sources.iter().zip(&snapshot.head.sources) {
+            let source = source.and_then(|place| self.sources.get_mut(place));
+            source.into_iter().for_each(|source| source.trust.restore(*trust));
+        }
         let named = |it: &&mut Service| it.rule.name == snapshot.head.service;
         let Some(service) = self.services.iter_mut().find(named) else { return };
         service.members = snapshot.head.members + 1;

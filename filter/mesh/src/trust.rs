@@ -62,6 +62,13 @@ impl Trust {
         Self { initial: initial.clamp(LEAST, 1.0), holds: 1.0, agrees: 1.0, round_trip: None }
     }
 
+    /// Goes on from how far it was trusted by an owner before this one. Whether that was by
+    /// what it said or by its distance isn't known any more: it earns it back like any other.
+    pub fn restore(&mut self, trust: Thousandths) {
+        let share = f64::from(trust) / f64::from(WHOLE) / self.initial;
+        self.holds = share.clamp(0.0, 1.0);
+    }
+
     /// What is left of it, at a moment.
     pub fn thousandths(&self, now: Instant) -> Thousandths {
         let trust = self.initial * self.holds * self.agrees * self.nearness(now);

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 mod handed;
 mod learnt;
+mod order;
 mod simulation;
 
 const MS: Nanos = 1_000_000;
