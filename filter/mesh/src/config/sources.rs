@@ -85,7 +85,11 @@ fn read_trust(object: &Object<'_>) -> f64 {
         && object.mistakes() == before
         && let Some(reader) = object.get("trust")
     {
-        reader.error(format!("{trust} is too low: no source is trusted less than 0.1; write 0.1 or more, or leave the source out"));
+        // To write a number with a fraction would make the module 11 KiB longer.
+        reader.error(
+            "is too low: no source is trusted less than 0.1; write that or more, or leave the \
+             source out",
+        );
     }
     trust
 }

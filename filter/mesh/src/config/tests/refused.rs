@@ -244,7 +244,7 @@ fn a_source_that_is_asked_names_an_instance_of_a_service() {
 #[test]
 fn trust_is_neither_nothing_nor_more_than_all() {
     let json = with_source(&format!(r#"{ALLOW},"stale":"5s","trust":0.09"#));
-    assert_refused(&json, "sources[0].trust", "0.09 is too low");
+    assert_refused(&json, "sources[0].trust", "is too low");
     let json = with_source(&format!(r#"{ALLOW},"stale":"5s","trust":1.1"#));
     assert_refused(&json, "sources[0].trust", "from 0 to 1");
 }
