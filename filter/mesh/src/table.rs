@@ -5,14 +5,15 @@
 
 use crate::assignment::Assigned;
 use crate::event::Place;
-use crate::fusion::{Claim, FusionRule, Thousandths, Verdict, WHOLE, fuse};
+use crate::fusion::{Thousandths, Verdict, WHOLE};
 use crate::recovery::RecoveryRule;
 use crate::snapshot::{self, Head, Snapshot};
 use crate::source::{Silence, SourceRule};
-use crate::trust::{Agreement, Corroboration, Trust};
+use crate::trust::Trust;
 use heartbeat_common::base::time::{Instant, Nanos};
 use instance::{Instance, SourceVote};
 use last_report::Freshness;
+use others::Others;
 use service::Service;
 
 pub use last_report::Report;
@@ -21,6 +22,7 @@ pub use view::{Entry, Location, Said, View};
 
 mod instance;
 mod last_report;
+mod others;
 mod rule;
 mod service;
 mod view;
@@ -380,60 +382,6 @@ impl Table {
     /// How far a source is trusted.
     pub fn trust(&self, source: SourceId, now: Instant) -> Thousandths {
         self.sources.get(source.0).map_or(0, |source| source.trust.thousandths(now))
-    }
-}
-
-/// What the other sources say of an instance that one has just spoken of.
-struct Others<'a> {
-    votes: &'a [SourceVote],
-    of: SourceId,
-    /// When that one spoke before; `None` where it never has.
-    since: Option<Instant>,
-}
-
-impl Others<'_> {
-    fn votes(&self) -> impl Iterator<Item = &SourceVote> + Clone {
-        self.votes.iter().filter(|cast| cast.source != self.of)
-    }
-
-    fn claim(&self) -> Option<Claim> {
-        self.votes.iter().find(|cast| cast.source == self.of).map(|cast| cast.vote.claim)
-    }
-
-    /// What becomes of the word among theirs.
-    fn corroboration(&self, rule: &FusionRule) -> Option<Corroboration> {
-        let claim = self.claim()?;
-        let Some(theirs) = fuse(self.votes().map(|cast| cast.vote), rule) else {
-            // A failure is no answer.
-            return (claim < Claim::Suspect).then_some(Corroboration::Unopposed);
-        };
-        let dead = claim == Claim::Dead;
-        let seconded = self.votes().any(|cast| cast.vote.claim == Claim::Dead) == dead;
-        // Old words contradict nobody: they were said before there was anything to see.
-        let spoken_since = |cast: &SourceVote| self.since.is_none_or(|since| cast.at >= since);
-        let contradicted = dead
-            && theirs <= Verdict::Degraded
-            && self.votes().count() >= 2
-            && self.votes().any(spoken_since);
-        match () {
-            () if contradicted => Some(Corroboration::Contradicted),
-            () if seconded && (dead || claim < Claim::Suspect) => Some(Corroboration::Corroborated),
-            () => Some(Corroboration::Mixed),
-        }
-    }
-
-    /// How the word compares to theirs, and to the verdict of all.
-    fn agreement(&self, verdict: Verdict) -> Agreement {
-        let Some(claim) = self.claim().filter(|_| self.votes().count() >= 2) else {
-            return Agreement::Open;
-        };
-        let dead = claim == Claim::Dead;
-        let accusers = self.votes().filter(|cast| cast.vote.claim == Claim::Dead).count();
-        match () {
-            () if (verdict == Verdict::Dead) == dead => Agreement::Agrees,
-            () if accusers == 0 || accusers == self.votes().count() => Agreement::Disagrees,
-            () => Agreement::Open,
-        }
     }
 }
 

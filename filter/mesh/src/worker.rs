@@ -3,18 +3,15 @@
 
 use crate::api::{self, Problem, Route, Subscription, json};
 use crate::assignment::DiscoveryRequest;
-use crate::metrics::{EventResult, Metrics};
-use crate::publish::{Client, Refusals};
-use crate::shared::{Held, Keys, Ownership, Traffic, Wake, Workers};
-use crate::table::{ServiceId, SourceId};
+use crate::metrics::Metrics;
+use crate::publish::Refusals;
+use crate::shared::{Held, Keys, Ownership, Wake, Workers};
 use copies::Copies;
 use heartbeat_common::base::metric::Measurement;
 use heartbeat_common::base::time::{Instant, Nanos, WallClock};
 use heartbeat_common::http::edits::Reply;
-use heartbeat_common::http::headers::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use heartbeat_common::http::request::RequestHead;
-use heartbeat_common::state::{Bucket, Cell, Change, Context, SharedStore, update};
-use posted::{Post, Posted};
+use heartbeat_common::state::{Cell, Change, Context, SharedStore, update};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use waiting::{Pending, Waiting};
@@ -22,7 +19,10 @@ use waiting::{Pending, Waiting};
 pub use rule::{Limits, Sender, WorkerRule};
 
 mod copies;
+mod held;
 mod posted;
+mod posts;
+mod questions;
 mod reads;
 mod rule;
 mod waiting;
@@ -171,81 +171,6 @@ impl Worker {
         Ok(json(200, br#"{"ready":true}"#.to_vec()))
     }
 
-    /// Somebody posts events.
-    fn on_post(
-        &mut self,
-        stream: Stream,
-        head: &impl RequestHead,
-        cx: Context<'_, impl SharedStore>,
-    ) -> Result<Step, Problem> {
-        let source = self.rule.sender(head).ok_or_else(|| {
-            Problem::new(403, "you aren't one of those who may speak for a source (\"allow\")")
-        })?;
-        if head.header(CONTENT_ENCODING).is_some_and(|it| !it.eq_ignore_ascii_case(b"identity")) {
-            return Err(Problem::new(415, "events must come without a content-encoding"));
-        }
-        let content_type = head.header(CONTENT_TYPE);
-        let post = Post::begin(source, content_type.as_deref(), cx.now)?;
-        let announced = head.header(CONTENT_LENGTH);
-        let announced = announced.and_then(|it| std::str::from_utf8(&it).ok()?.parse().ok());
-        if announced.is_some_and(|size: usize| size > self.rule.limits.body) {
-            return Err(self.too_large());
-        }
-        if stream.ends {
-            return Err(Problem::new(400, "there is no body"));
-        }
-        self.admit(source, cx)?;
-        self.hold(stream.id, Pending::Events { post, until: cx.now + BODY })?;
-        Ok(Step::Body)
-    }
-
-    fn too_large(&self) -> Problem {
-        let limit = self.rule.limits.body;
-        Problem::new(
-            413,
-            format!(
-                "a body has {limit} bytes at most (\"limits.body\"): post more often, or fewer events"
-            ),
-        )
-    }
-
-    /// Whether there is room for a source's request, and somebody to take it.
-    fn admit(
-        &mut self,
-        source: SourceId,
-        cx: Context<'_, impl SharedStore>,
-    ) -> Result<(), Problem> {
-        let limits = &self.rule.limits;
-        let taken = self.rates.get(source.0).map(|cell| {
-            update::<Bucket, _>(cx, cell, |bucket| {
-                let taken = bucket.take(limits.rate, limits.rate.count, cx.now);
-                Change::write_if(taken.is_ok(), taken)
-            })
-        });
-        let refused = if let Some(Ok(Err(_))) = taken {
-            Some(Problem::new(
-                429,
-                "too many requests of this source (\"limits.rate\"): put more events into each",
-            ))
-        } else if !self.keys.owner.read::<Ownership>(cx.store).is_held(cx.now) {
-            Some(Problem::new(503, "nobody owns the table just now"))
-        } else if self.keys.traffic.read::<Traffic>(cx.store).waits() > MOST_ON_ITS_WAY {
-            Some(Problem::new(503, "more has come than the hub can take in"))
-        } else {
-            None
-        };
-        if refused.is_some() {
-            self.count(source, EventResult::Limited, 1);
-        }
-        refused.map_or(Ok(()), Err)
-    }
-
-    fn count(&mut self, source: SourceId, result: EventResult, count: usize) {
-        let mut results = [0; EventResult::COUNT];
-        results.get_mut(result as usize).into_iter().for_each(|it| *it = count as u64);
-        self.measurements.extend(self.metrics.events(source, &results));
-    }
-
     /// More of a request's body has come: `size` bytes of it are there. `read` reads so many
     /// of them from a place on.
     pub fn on_body(
@@ -282,125 +207,6 @@ impl Worker {
             Some(_) => Step::Hold,
             None => Step::Pass,
         }
-    }
-
-    fn on_events(&mut self, post: Post, body: &[u8], cx: Context<'_, impl SharedStore>) -> Step {
-        let posted = match post.read(body, &self.rule) {
-            Ok(posted) => posted,
-            Err(problem) => {
-                self.count(post.source, EventResult::Refused, 1);
-                return Step::Reply(problem.reply());
-            }
-        };
-        self.count(post.source, EventResult::Refused, posted.refused);
-        self.measurements.extend(self.metrics.ignored_fields(post.source, posted.ignored_fields));
-        let Posted { message, answer, .. } = posted;
-        let Some(message) = message else { return Step::Reply(json(202, answer)) };
-        let put = update::<Traffic, _>(cx, &self.keys.traffic, |traffic| {
-            traffic.put = traffic.put.saturating_add(message.len() as u64);
-            Change::Write(())
-        });
-        match put {
-            Ok(()) => Step::HandOver(message, json(202, answer)),
-            Err(_) => Step::Reply(Self::lost()),
-        }
-    }
-
-    /// The answer where the owner can't be reached.
-    pub fn lost() -> Reply {
-        Problem::new(503, "nobody owns the table just now").reply()
-    }
-
-    /// A client's Envoy asks for an assignment.
-    fn on_question(
-        &mut self,
-        id: u32,
-        head: &[u8],
-        tail: &[u8],
-        connection: u64,
-        cx: Context<'_, impl SharedStore>,
-    ) -> Step {
-        let question = match DiscoveryRequest::read(head, tail) {
-            Ok(question) => question,
-            Err(unfit) => return self.refuse_later(id, &unfit.problem(), cx.now),
-        };
-        let Some(service) = self.rule.owner.service(&question.service) else {
-            let problem = Problem::new(404, "there is no such service").of("resource_names");
-            return self.refuse_later(id, &problem, cx.now);
-        };
-        let Some((present, document)) = self.copies.assignment(service, &self.rule, &self.keys, cx)
-        else {
-            return self.without_assignment(id, service, cx);
-        };
-        let client = (question.node.as_deref().unwrap_or_default(), &*question.service, connection);
-        match self.refusals.ask(client, question.version.as_deref(), present) {
-            Client::Behind => Step::Reply(json(200, document.to_vec())),
-            Client::Current => {
-                let until = cx.now + self.rule.hold;
-                let version = present.to_owned();
-                self.hold_or_refuse(id, Pending::Assignment { service, version, until })
-            }
-            Client::Refuses { news } => {
-                self.note_refusal(&question, news);
-                let until = cx.now + self.rule.hold;
-                self.hold_or_refuse(id, Pending::Refusing { service, until })
-            }
-        }
-    }
-
-    /// Nothing is known of a service: not yet, or nobody has ever spoken of an instance.
-    fn without_assignment(
-        &mut self,
-        id: u32,
-        service: ServiceId,
-        cx: Context<'_, impl SharedStore>,
-    ) -> Step {
-        if self.copies.changes(&self.keys, cx).is_some() {
-            let words = "no instance of this service is known";
-            return self.refuse_later(id, &Problem::new(503, words), cx.now);
-        }
-        let (version, until) = (String::new(), cx.now + self.rule.hold);
-        self.hold_or_refuse(id, Pending::Assignment { service, version, until })
-    }
-
-    fn note_refusal(&mut self, question: &DiscoveryRequest, news: bool) {
-        self.measurements.push(self.metrics.refused_assignment());
-        if news {
-            let node = question.node.as_deref().unwrap_or("without an id");
-            self.log.push(format!(
-                "the Envoy {node:?} doesn't take the assignment of {:?}: its own log says why (update_rejected); it is told again every {} s",
-                question.service,
-                self.rule.hold / 1_000_000_000,
-            ));
-        }
-    }
-
-    /// Answers a client that can't be told what it wants, but not at once.
-    fn refuse_later(&mut self, id: u32, problem: &Problem, now: Instant) -> Step {
-        let refused = Pending::Refused { reply: problem.reply(), until: now + REFUSED };
-        self.hold_or_refuse(id, refused)
-    }
-
-    fn hold_or_refuse(&mut self, id: u32, pending: Pending) -> Step {
-        match self.hold(id, pending) {
-            Ok(()) => Step::Hold,
-            Err(problem) => Step::Reply(problem.reply()),
-        }
-    }
-
-    /// Holds a request back, where there is room.
-    fn hold(&mut self, id: u32, pending: Pending) -> Result<(), Problem> {
-        let most = self.rule.limits.waiters;
-        // However many wait, whoever brings news is heard.
-        let as_many = match pending {
-            Pending::Events { .. } | Pending::Question { .. } => self.waiting.bodies(),
-            _ => self.waiting.held().all() + self.others.all(),
-        };
-        if as_many >= most {
-            return Err(Problem::new(503, "as many requests wait as may (\"limits.waiters\")"));
-        }
-        self.waiting.hold(id, pending);
-        Ok(())
     }
 
     fn subscribe(
@@ -482,53 +288,6 @@ impl Worker {
         if self.ready.is_empty() { self.look_at } else { Instant::ZERO }
     }
 
-    /// The next held request that is to be answered, and how.
-    pub fn take_ready(&mut self, cx: Context<'_, impl SharedStore>) -> Option<(u32, Reply)> {
-        while let Some(id) = self.ready.pop_front() {
-            if let Some(reply) = self.answer(id, cx) {
-                self.waiting.forget(id);
-                return Some((id, reply));
-            }
-        }
-        None
-    }
-
-    /// The answer to a request that was held; `None` where it goes on waiting, or is gone.
-    fn answer(&mut self, id: u32, cx: Context<'_, impl SharedStore>) -> Option<Reply> {
-        let pending = self.waiting.get(id)?;
-        let over = pending.until() <= cx.now;
-        match pending {
-            Pending::Events { .. } | Pending::Question { .. } => over.then(|| {
-                Problem::new(408, "the body took longer than ten seconds to come").reply()
-            }),
-            Pending::Refused { reply, .. } => over.then(|| copy_of(reply)),
-            Pending::Assignment { service, version, .. } => {
-                let present = self.copies.assignment(*service, &self.rule, &self.keys, cx);
-                match present {
-                    Some((present, document)) if present != version => {
-                        Some(json(200, document.to_vec()))
-                    }
-                    None if over => {
-                        let words = "the hub listens to its sources before it says anything";
-                        Some(Problem::new(503, words).reply())
-                    }
-                    _ => over.then(unchanged),
-                }
-            }
-            Pending::Refusing { service, .. } => {
-                let (_, document) = self
-                    .copies
-                    .assignment(*service, &self.rule, &self.keys, cx)
-                    .filter(|_| over)?;
-                Some(json(200, document.to_vec()))
-            }
-            Pending::Subscription { service, index, .. } => {
-                let (service, index) = (*service, *index);
-                self.news(service, index, cx).or_else(|| over.then(unchanged))
-            }
-        }
-    }
-
     /// A stream is over, however it ended.
     pub fn on_end(&mut self, id: u32) {
         self.waiting.forget(id);
@@ -543,10 +302,6 @@ impl Worker {
     pub fn take_log(&mut self) -> Vec<String> {
         std::mem::take(&mut self.log)
     }
-}
-
-fn copy_of(reply: &Reply) -> Reply {
-    Reply { headers: reply.headers.clone(), body: reply.body.clone(), ..*reply }
 }
 
 /// Nothing has changed (RFC 9110, section 15.4.5).

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::assignment::Endpoint;
+use crate::fusion::{Claim, FusionRule};
 use crate::source::Manner;
 use heartbeat_common::clients::cidr::Cidr;
 use proptest::prelude::*;
