@@ -105,7 +105,7 @@ impl<'de> Visitor<'de> for Fields {
                 "error_rate" => raw.error_rate = field.number("error_rate")?,
                 "source" => raw.source = field.text("source")?,
                 "address" => raw.address = field.text("address")?,
-                "locality" => raw.locality = map.next_value::<Locality<'de>>()?.0,
+                "locality" => raw.locality = field.locality()?,
                 "priority" => raw.priority = field.whole("priority")?,
                 "weight" => raw.weight = field.whole("weight")?,
                 _ => {
@@ -170,6 +170,15 @@ impl<'de, A: MapAccess<'de>> Field<'_, A> {
             Scalar::Number(number) => Some(number),
             _ => None,
         })
+    }
+
+    fn locality(&mut self) -> Result<[Cow<'de, str>; 3], A::Error> {
+        let Locality { parts, is_one } = self.map.next_value()?;
+        if !is_one && self.wrong.is_none() {
+            let must = "must be an object of strings: region, zone and sub_zone";
+            *self.wrong = Some(Refused::new("locality", must));
+        }
+        Ok(parts)
     }
 
     fn bool(&mut self, field: &'static str) -> Result<Option<bool>, A::Error> {
@@ -245,22 +254,82 @@ impl<'de> Visitor<'de> for AnyScalar {
     }
 }
 
-/// `core.v3.Locality`; what it has beyond that is nothing, and so is one that is no object.
-#[derive(Default)]
-struct Locality<'a>([Cow<'a, str>; 3]);
+/// `core.v3.Locality`; what it has beyond that is nothing.
+struct Locality<'a> {
+    parts: [Cow<'a, str>; 3],
+    /// Whether it is of the right type. What isn't is a fault of its event, not of the batch.
+    is_one: bool,
+}
 
 impl<'de> Deserialize<'de> for Locality<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize, Default)]
-        struct Parts<'a> {
-            #[serde(borrow, default)]
-            region: Cow<'a, str>,
-            #[serde(borrow, default)]
-            zone: Cow<'a, str>,
-            #[serde(borrow, default)]
-            sub_zone: Cow<'a, str>,
+        deserializer.deserialize_any(AnyLocality)
+    }
+}
+
+struct AnyLocality;
+
+impl AnyLocality {
+    fn none<'a, E>(is_one: bool) -> Result<Locality<'a>, E> {
+        Ok(Locality { parts: Default::default(), is_one })
+    }
+}
+
+impl<'de> Visitor<'de> for AnyLocality {
+    type Value = Locality<'de>;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a locality")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Self::none(true)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Self::none(false)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Self::none(false)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Self::none(false)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Self::none(false)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Self::none(false)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+        while parts.next_element::<IgnoredAny>()?.is_some() {}
+        Self::none(false)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut locality = Self::none(true)?;
+        let [region, zone, sub_zone] = &mut locality.parts;
+        while let Some(Scalar::Text(key)) = map.next_key()? {
+            let part = match &*key {
+                "region" => &mut *region,
+                "zone" => &mut *zone,
+                "sub_zone" => &mut *sub_zone,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            match map.next_value()? {
+                Scalar::Text(text) => *part = text,
+                Scalar::Null => {}
+                _ => locality.is_one = false,
+            }
         }
-        let parts = Option::<Parts<'de>>::deserialize(deserializer)?.unwrap_or_default();
-        Ok(Self([parts.region, parts.zone, parts.sub_zone]))
+        Ok(locality)
     }
 }

@@ -99,6 +99,9 @@ fn each_broken_rule_names_its_field() {
         (with(r#""status":"pass","weight":0"#), "weight"),
         (with(r#""status":"pass","weight":129"#), "weight"),
         (with(r#""status":"pass","priority":129"#), "priority"),
+        (with(r#""status":"pass","locality":5"#), "locality"),
+        (with(r#""status":"pass","locality":["eu"]"#), "locality"),
+        (with(r#""status":"pass","locality":{"zone":7}"#), "locality"),
         (with(r#""colour":"red""#), ""),
         (with(r#""status":null,"http_status_code":null"#), ""),
     ] {

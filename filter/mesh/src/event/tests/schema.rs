@@ -28,6 +28,7 @@ fn the_schema_takes_what_the_reader_takes() {
         r#""http_status_code":599"#,
         r#""weight":128,"priority":128"#,
         r#""weight":null,"priority":null,"address":null,"locality":null"#,
+        r#""locality":{"region":null,"zone":"a"}"#,
         r#""service":null,"source":null,"error_rate":null"#,
         r#""address":"[fd00::5]:80","locality":{"sub_zone":"rack-7","colour":"red"}"#,
     ] {
