@@ -41,6 +41,7 @@ fn all(tools: &Arc<Tools>) -> Result<Vec<Trial>> {
     }
     trials.push(trial("extra_stat_tags_are_those_of_stock_envoy".into(), same_labels));
     trials.push(trial("the_two_forms_for_istio_say_the_same".into(), same_plugins));
+    trials.push(trial("mesh::hubs_are_followed_in_istio_as_in_stock_envoy".into(), same_clients));
     Ok(trials)
 }
 
@@ -190,6 +191,39 @@ fn same_plugins() -> Result<()> {
         wasm.append(spec);
         ensure!(Value::Object(wasm.clone()) == plugin.value()["spec"], "not as in {file}");
         ensure!(extension.value()["metadata"] == plugin.value()["metadata"], "not as in {file}");
+    }
+    Ok(())
+}
+
+/// What follows a hub is the same in both, but for certificates and the port of the last
+/// resort.
+fn same_clients() -> Result<()> {
+    let stock = read(&std::fs::read_to_string(tools::envoy_configs().join("mesh/client.yaml"))?)?;
+    let filter = find("mesh/envoyfilter.yaml", "EnvoyFilter")?;
+    let patch = |at: usize| &filter.value()["spec"]["configPatches"][at]["patch"]["value"];
+    let named = |list: &Value, name: &str| {
+        let found = list.as_array().and_then(|all| all.iter().find(|it| it["name"] == name));
+        found.cloned().with_context(|| format!("no {name}"))
+    };
+    let resources = |of: &Value| -> Result<[Value; 2]> {
+        let mut hubs = named(&of["clusters"], "heartbeat_hub")?;
+        hubs["transport_socket_matches"].take();
+        let mut last = named(&of["listeners"], "no_hub")?;
+        let port = last["address"]["socket_address"]["port_value"].take();
+        let all = hubs["load_assignment"]["endpoints"].as_array().map_or(0, Vec::len);
+        let lead = format!(
+            "/load_assignment/endpoints/{}/lb_endpoints/0/endpoint/address/socket_address/port_value",
+            all - 1
+        );
+        let leads = hubs.pointer_mut(&lead).context("no last resort")?.take();
+        ensure!(leads == port, "the last resort leads to {leads}, and listens on {port}");
+        Ok([hubs, last])
+    };
+    let (ours, istios) = (&stock["static_resources"], &patch(0)["static_resources"]);
+    ensure!(resources(ours)? == resources(istios)?, "not the same hubs, or last resort");
+    let (service, istios) = (named(&ours["clusters"], "payments")?, patch(1));
+    for key in ["eds_cluster_config", "common_lb_config"] {
+        ensure!(service[key] == istios[key], "not the same {key}");
     }
     Ok(())
 }
