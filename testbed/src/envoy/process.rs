@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::admin;
@@ -78,6 +79,11 @@ impl Envoy {
     /// How it ended, or `None` while it runs.
     pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
         self.child.exited()
+    }
+
+    /// Sends the process a signal: `STOP` it, let it `CONT`inue, `KILL` it.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.child.signal(signal)
     }
 
     /// Ends it with SIGTERM: open access logs are flushed.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::client::tls::Authority;
+use crate::client::tls::{Authority, SERVER};
 use crate::envoy::EnvoyBuilder;
 
 /// Hosts in the certificates that the shipped configurations speak of.
@@ -14,7 +14,7 @@ const INSTANCES: &str = "payments.east.example";
 pub fn authority() -> Result<Authority> {
     let authority = Authority::new()?;
     let [east, west] = HUB;
-    authority.certify("hub", &[east, west, "spiffe://west/hub"])?;
+    authority.certify("hub", &[east, west, SERVER, "spiffe://west/hub"])?;
     authority.certify("client", &["spiffe://east/ns/shop/sa/gateway"])?;
     authority.certify("instances", &[INSTANCES])?;
     Ok(authority)

@@ -35,6 +35,17 @@ impl Client {
         node: &str,
         hubs: [SocketAddr; 2],
     ) -> Result<EnvoyBuilder> {
+        Self::envoy_of(tools, authority, node, hubs, 1)
+    }
+
+    /// The same for so many services: `payments`, and others beside it.
+    pub fn envoy_of(
+        tools: &Tools,
+        authority: &Authority,
+        node: &str,
+        hubs: [SocketAddr; 2],
+        services: usize,
+    ) -> Result<EnvoyBuilder> {
         let path = tools::envoy_configs().join("mesh/client.yaml");
         let text = std::fs::read_to_string(&path).context("no client.yaml")?;
         let mut config: Value =
@@ -44,6 +55,7 @@ impl Client {
             "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
         let filters = config.pointer_mut(filters).and_then(Value::as_array_mut);
         filters.context("client.yaml has no filters")?.insert(0, wanted());
+        add_services(&mut config, services)?;
         let builder = EnvoyBuilder::from_config(tools, config).patch(&eligible());
         let builder = ["10.0.0.11", "10.0.0.12"]
             .iter()
@@ -89,6 +101,22 @@ impl Client {
     }
 }
 
+/// Has the cluster of `payments` so many times, each for a service of its own.
+fn add_services(config: &mut Value, services: usize) -> Result<()> {
+    let clusters = config.pointer_mut("/static_resources/clusters").and_then(Value::as_array_mut);
+    let clusters = clusters.context("client.yaml has no clusters")?;
+    let payments = clusters.iter().find(|it| it["name"] == "payments").cloned();
+    let payments = payments.context("client.yaml has no cluster of payments")?;
+    for number in 1..services {
+        let mut other = payments.clone();
+        let name = format!("service-{number}");
+        other["name"] = json!(name);
+        other["eds_cluster_config"]["service_name"] = json!(name);
+        clusters.push(other);
+    }
+    Ok(())
+}
+
 /// The filter that takes a request to the instance that it wants.
 fn wanted() -> Value {
     json!({
@@ -129,8 +157,8 @@ impl Sampler {
         Ok(answer.text().parse()?)
     }
 
-    /// Asks until traffic goes to `instance`, or doesn't; the moment before the first
-    /// request that went so.
+    /// Asks until traffic goes to `instance`, or doesn't; the moment of the first answer
+    /// that says so.
     pub async fn until(
         &mut self,
         instance: SocketAddr,
@@ -139,9 +167,8 @@ impl Sampler {
     ) -> Result<Instant> {
         let start = Instant::now();
         loop {
-            let asked = Instant::now();
             if (self.who(instance).await? == instance) == goes {
-                return Ok(asked);
+                return Ok(Instant::now());
             }
             if start.elapsed() > within {
                 bail!("traffic goes to {instance} after {within:?}: {}", !goes);

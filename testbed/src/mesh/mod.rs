@@ -7,12 +7,14 @@
 
 mod authority;
 mod client;
+mod discovery;
 mod events;
 mod hub;
 mod instances;
 
 pub use self::authority::authority;
 pub use self::client::{Client, Sampler};
+pub use self::discovery::{ASSIGNMENT, discovery, discovery_of, health_of, version_of};
 pub use self::events::{Source, event};
 pub use self::hub::{Hub, Place, envoy_of_hub};
 pub use self::instances::Instances;

@@ -1,7 +1,13 @@
 //! The hub on real Envoys: what it is told, what it makes of it, and what becomes of the
 //! Envoys that follow it.
 
+mod asked;
+mod credentials;
 mod dead_hubs;
+mod following;
+mod garbage;
+mod hubs;
+mod ownership;
 mod stack;
 
 use std::process::ExitCode;
@@ -15,7 +21,15 @@ fn main() -> ExitCode {
     // They spend most of their time waiting.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     arguments.test_threads.get_or_insert(2 * cores);
-    let trials = [dead_hubs::trials()];
+    let trials = [
+        following::trials(),
+        hubs::trials(),
+        dead_hubs::trials(),
+        ownership::trials(),
+        asked::trials(),
+        credentials::trials(),
+        garbage::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 
