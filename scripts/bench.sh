@@ -3,6 +3,9 @@
 # dist/bench.svg, dist/bench-scale.svg.
 #
 #   BENCH=full|quick|cpu|memory|scale   what, and how long (quick: all in < 3 min)
+#   BENCH=mesh                          the hub instead: dist/bench-mesh.json, bench-mesh.md
+#     BENCH_ROUNDS=60 BENCH_LOAD=20     how often, and for how many seconds (long: 300, 600)
+#     BENCH_SEED=1                      what its pauses are drawn from
 #   BENCH_ONLY='GET, HTTP/1.1'           only the workloads whose title holds this
 #   BENCH_STRICT=1                      fail where a budget is missed
 #
@@ -11,10 +14,20 @@
 cd "$(dirname "$0")/.." && source scripts/lib.sh
 source scripts/toolchain.sh
 
+testbed=${CARGO_TARGET_DIR:-target}/debug/testbed
+if [ "${BENCH:-}" = mesh ]; then
+  arguments=(--rounds "${BENCH_ROUNDS:-60}" --load-seconds "${BENCH_LOAD:-20}")
+  if [ -n "${BENCH_SEED:-}" ]; then arguments+=(--seed "$BENCH_SEED"); fi
+  if [ -n "${BENCH_ONLY:-}" ]; then arguments+=(--only "$BENCH_ONLY"); fi
+  if [ "${BENCH_STRICT:-}" = 1 ]; then arguments+=(--strict); fi
+  say "measure (mesh)"
+  exec "$testbed" bench-mesh "${arguments[@]}"
+fi
+
 effort=${BENCH:-full}
 case $effort in
   full | quick | cpu | memory | scale) ;;
-  *) die "BENCH=$effort is unknown; write full, quick, cpu, memory or scale" ;;
+  *) die "BENCH=$effort is unknown; write full, quick, cpu, memory, scale or mesh" ;;
 esac
 
 have h2load || apt_install nghttp2-client || die "no h2load: on Debian 'apt-get install nghttp2-client'"
@@ -34,4 +47,4 @@ case $effort in
 esac
 
 say "measure ($effort)"
-exec "${CARGO_TARGET_DIR:-target}/debug/testbed" bench "${arguments[@]}"
+exec "$testbed" bench "${arguments[@]}"

@@ -23,6 +23,8 @@ enum Command {
     Run,
     /// Measure what the filter costs, beside the alternatives.
     Bench(bench::Options),
+    /// Measure how fast the hub is, and what it costs.
+    BenchMesh(bench::mesh::Options),
     /// Stand for a container of testbed/compose.yaml: print what it prints, end when it ends.
     #[command(hide = true)]
     Follow(hosts::FollowOptions),
@@ -44,6 +46,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Follow(options) => hosts::follow(&options).await,
         Command::Run => demo::stay(&tools()?).await,
         Command::Bench(options) => bench::run(&options, &tools()?).await,
+        Command::BenchMesh(options) => bench::mesh::run(&options, &tools()?).await,
     }
 }
 

@@ -122,7 +122,8 @@ pub enum TableStyle {
 }
 
 impl TableStyle {
-    fn table(self) -> Table {
+    /// An empty table.
+    pub fn table(self) -> Table {
         let mut table = Table::new();
         table.load_style(match self {
             Self::Terminal => UTF8_BORDERS_ONLY,

@@ -11,6 +11,7 @@
 //! - [`rounds`] measures, with [`load`], [`cpu`] and [`upstream`]; [`stats`] sums up.
 //! - [`memory`]: what a VM takes, and whether it grows; [`scale`]: what more costs.
 //! - [`instructions`]: what callgrind has counted.
+//! - [`mesh`]: how fast the hub is, and what it costs.
 //! - [`budgets`] judges [`costs`] and the rest, [`results`] and [`plot`] keep it.
 
 pub mod budgets;
@@ -20,6 +21,7 @@ mod file;
 pub mod instructions;
 pub mod load;
 pub mod memory;
+pub mod mesh;
 pub mod plan;
 pub mod plot;
 pub mod results;
