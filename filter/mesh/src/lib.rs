@@ -13,6 +13,7 @@ pub mod api;
 pub mod arrivals;
 pub mod asking;
 pub mod assignment;
+pub mod backend;
 pub mod changes;
 pub mod config;
 pub mod event;

@@ -3,12 +3,12 @@
 
 use crate::asking::Word;
 use crate::assignment::Assignment;
+use crate::backend::{Backend, InMemory};
 use crate::changes::Changes;
 use crate::metrics::{EventResult, Metrics};
 use crate::publish::Pace;
 use crate::records::{Record, Records};
 use crate::shared::{Keys, Traffic, Wake, Workers};
-use crate::snapshot::Snapshot;
 use crate::table::{ServiceId, SourceId, Table, Taken};
 use heartbeat_common::base::metric::Measurement;
 use heartbeat_common::base::time::{Instant, Nanos, WallTime};
@@ -82,12 +82,12 @@ impl Owner {
             now,
         );
         let mut known = false;
+        let backend = InMemory::new(keys, cx.store);
         for service in &rule.services {
-            let handed = cx.store.read(&keys.snapshot(&service.name));
-            if let Some(snapshot) = handed.as_ref().and_then(|(bytes, _)| Snapshot::read(bytes)) {
-                table.restore(&snapshot, now);
+            backend.recall(&service.name, &mut |snapshot| {
+                table.restore(snapshot, now);
                 known = true;
-            }
+            });
         }
         let services = rule.services.iter().map(|service| {
             let mut assignment = Pace::new(rule.publish_every);
@@ -275,7 +275,7 @@ impl Owner {
                 continue;
             }
             let Some(snapshot) = self.table.snapshot(service, cx.now) else { continue };
-            if cx.store.write(&self.keys.snapshot(&publication.name), &snapshot, Version::ANY) {
+            if InMemory::new(&self.keys, cx.store).keep(&publication.name, &snapshot) {
                 publication.snapshot_at = cx.now;
                 changed |= std::mem::take(&mut publication.changed);
             }
