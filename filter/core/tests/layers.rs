@@ -1,4 +1,4 @@
-//! The order of the rooms of the core: imports only go down the list.
+//! The order of the rooms of the core and of the hub: imports only go down the list.
 
 // Its functions are those of tests, too.
 #![allow(clippy::panic, clippy::unwrap_used)]
@@ -28,9 +28,23 @@ const LAYERS: [&[&str]; 12] = [
 /// What all rooms rest on.
 const BASE: &str = "base";
 
-fn layer_of(room: &str) -> Option<usize> {
-    let named = LAYERS.iter().position(|rooms| rooms.contains(&room));
-    named.or_else(|| (room == BASE).then_some(LAYERS.len()))
+/// The rooms of the hub's decisions, which rest on the lower ones of the core.
+const MESH: [&[&str]; 10] = [
+    &["plan"],
+    &["worker"],
+    &["owner"],
+    &["config"],
+    &["asking", "backend", "metrics"],
+    &["table"],
+    &["api", "assignment", "records", "shared"],
+    &["snapshot", "changes"],
+    &["event", "source", "trust", "arrivals", "recovery", "publish"],
+    &["fusion", "pack"],
+];
+
+fn layer_of(layers: &[&[&str]], room: &str) -> Option<usize> {
+    let named = layers.iter().position(|rooms| rooms.contains(&room));
+    named.or_else(|| (room == BASE).then_some(layers.len()))
 }
 
 /// The core, and the crate that it rests on, which has the lower rooms.
@@ -39,26 +53,42 @@ fn crates() -> [PathBuf; 2] {
     [filter.join("src"), filter.join("../common/src")]
 }
 
-#[test]
-fn imports_of_the_core_only_go_down() {
+fn mesh() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../mesh/src")
+}
+
+/// The imports below some roots that don't go down the list.
+fn imports_that_run_up(roots: &[PathBuf], layers: &[&[&str]]) -> String {
     let mut faults = Vec::new();
-    let files = crates().into_iter().flat_map(|root| {
-        let paths = sources(&root);
-        paths.into_iter().map(move |path| (root.clone(), path))
+    let files = roots.iter().flat_map(|root| {
+        let paths = sources(root);
+        paths.into_iter().map(move |path| (root, path))
     });
     for (root, path) in files {
-        let module = module(&root, &path);
+        let module = module(root, &path);
         let Some(room) = module.first() else { continue };
-        let layer = layer_of(room).unwrap_or_else(|| panic!("{room} stands in no layer"));
+        let layer = layer_of(layers, room).unwrap_or_else(|| panic!("{room} stands in no layer"));
         for import in imports(&module, &code(&path)) {
             let Some(other) = import.first() else { continue };
-            let Some(below) = layer_of(other) else { continue };
+            let Some(below) = layer_of(layers, other) else { continue };
             if other != room && below <= layer {
                 faults.push(format!("{}: imports {}", module.join("::"), import.join("::")));
             }
         }
     }
-    assert!(faults.is_empty(), "imports that don't go down:\n{}", faults.join("\n"));
+    faults.join("\n")
+}
+
+#[test]
+fn imports_of_the_core_only_go_down() {
+    let faults = imports_that_run_up(&crates(), &LAYERS);
+    assert!(faults.is_empty(), "imports that don't go down:\n{faults}");
+}
+
+#[test]
+fn imports_of_the_hub_only_go_down() {
+    let faults = imports_that_run_up(&[mesh()], &MESH);
+    assert!(faults.is_empty(), "imports that don't go down:\n{faults}");
 }
 
 /// The modules that are part of a circle. Those below a module share what stands in it.
@@ -72,8 +102,8 @@ fn circles_below(root: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_modules_of_the_core_import_each_other_in_no_circle() {
-    for root in crates() {
+fn the_modules_of_the_core_and_of_the_hub_import_each_other_in_no_circle() {
+    for root in crates().into_iter().chain([mesh()]) {
         let found = circles_below(&root);
         assert!(found.is_empty(), "imports that are part of a circle:\n{}", found.join("\n"));
     }

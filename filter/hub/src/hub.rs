@@ -1,19 +1,16 @@
 //! A hub at work in one VM.
 
 use crate::owned::Owned;
-use heartbeat_common::base::metric::Measurement;
+use crate::setup::Setup;
 use heartbeat_common::base::time::{Instant, nanos};
 use heartbeat_common::callout::{CallToken, StreamToken};
 use heartbeat_host as host;
+use heartbeat_host::Queue;
 use heartbeat_host::ids::{QueueId, RootId, StreamId};
-use heartbeat_host::{MetricId, Queue};
-use heartbeat_mesh::config::{ConfigErrors, HubConfig};
-use heartbeat_mesh::metrics::Metrics;
-use heartbeat_mesh::plan::Plan;
-use heartbeat_mesh::shared::{Candidate, Keys};
+use heartbeat_mesh::config::ConfigErrors;
+use heartbeat_mesh::shared::Candidate;
 use heartbeat_mesh::worker::Worker;
 use std::cell::{Cell, RefCell};
-use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -26,13 +23,7 @@ const SOON: Duration = Duration::from_millis(1);
 pub struct Hub {
     /// The context that it ticks in and that its answers come to.
     root: RootId,
-    pub(crate) plan: Plan,
-    pub(crate) keys: Rc<Keys>,
-    pub(crate) metrics: Rc<Metrics>,
-    /// The ids of the metrics, in their order; `None` where Envoy refused one.
-    metric_ids: Vec<Option<MetricId>>,
-    /// Tells this VM from all others of the process.
-    pub(crate) token: u64,
+    setup: Rc<Setup>,
     /// To whom the names of its queues belong.
     vm_id: Vec<u8>,
     candidate: RefCell<Candidate>,
@@ -51,28 +42,21 @@ pub struct Hub {
 impl Hub {
     /// Puts the present configuration to work.
     pub fn configure(root: RootId) -> Result<Self, ConfigErrors> {
-        let config = HubConfig::from_bytes(&host::plugin_configuration())?;
-        let plan = Plan::of(config);
-        let keys = Rc::new(Keys::of(&host::plugin_name()));
-        let (metrics, list) = Metrics::define(&plan.owner.sources, &plan.owner.services);
-        let metrics = Rc::new(metrics);
-        let now = host::now();
-        let token = RandomState::new().hash_one(now);
+        let setup = Rc::new(Setup::read()?);
+        let Setup { plan, keys, metrics, token, .. } = &*setup;
+        let candidate = Candidate::new(*token, plan.fingerprint, host::now());
+        let worker = Worker::new(&plan.worker, keys, metrics, *token);
         host::tick_every(Some(SOON));
         Ok(Self {
             root,
-            metric_ids: list.iter().map(host::define).collect(),
-            token,
             vm_id: host::vm_id(),
-            candidate: RefCell::new(Candidate::new(token, plan.fingerprint, now)),
-            worker: RefCell::new(Worker::new(&plan.worker, &keys, &metrics, token)),
+            candidate: RefCell::new(candidate),
+            worker: RefCell::new(worker),
             owned: RefCell::default(),
             wakes: Cell::default(),
             called: Cell::default(),
             tick_at: Cell::default(),
-            plan,
-            keys,
-            metrics,
+            setup,
         })
     }
 
@@ -86,7 +70,7 @@ impl Hub {
         let calls = !self.called.get() && self.ask();
         self.called.set(calls);
         self.with_worker(|worker| worker.on_time(wakes.id().0, host::shared()));
-        self.with_owned(|owned| owned.on_time(self));
+        self.with_owned(|owned| owned.on_time());
         if !calls {
             self.answer_those_who_wait();
         }
@@ -97,7 +81,7 @@ impl Hub {
     /// The queue that this VM is woken by.
     fn wakes(&self) -> Option<Queue> {
         if self.wakes.get().is_none() {
-            self.wakes.set(Queue::register(&self.keys.wakes(self.token)));
+            self.wakes.set(Queue::register(&self.setup.keys.wakes(self.setup.token)));
         }
         self.wakes.get()
     }
@@ -105,11 +89,11 @@ impl Hub {
     fn look_at_ownership(&self) {
         let cx = host::shared();
         let Ok(mut candidate) = self.candidate.try_borrow_mut() else { return };
-        let owns = candidate.look(&self.keys, cx);
+        let owns = candidate.look(&self.setup.keys, cx);
         drop(candidate);
         let Ok(mut owned) = self.owned.try_borrow_mut() else { return };
         match (owns, owned.is_some()) {
-            (true, false) => *owned = Owned::begin(self),
+            (true, false) => *owned = Owned::begin(&self.setup),
             (false, true) => {
                 let given_up = owned.take();
                 drop(owned);
@@ -120,7 +104,7 @@ impl Hub {
     }
 
     fn ask(&self) -> bool {
-        self.with_owned(|owned| owned.ask(self)).unwrap_or(false)
+        self.with_owned(|owned| owned.ask()).unwrap_or(false)
     }
 
     fn with_owned<T>(&self, act: impl FnOnce(&mut Owned) -> T) -> Option<T> {
@@ -133,7 +117,7 @@ impl Hub {
         let done = act(&mut worker);
         let (measurements, log) = (worker.take_measurements(), worker.take_log());
         drop(worker);
-        measurements.into_iter().for_each(|it| self.record(it));
+        measurements.into_iter().for_each(|it| self.setup.record(it));
         log.iter().for_each(|line| log::warn!("heartbeat-hub: {line}"));
         Some(done)
     }
@@ -174,32 +158,32 @@ impl Hub {
             }
             self.answer_those_who_wait();
         } else {
-            self.with_owned(|owned| owned.on_events(queue, self));
+            self.with_owned(|owned| owned.on_events(queue));
         }
         self.tick_in_time();
     }
 
     /// Puts events into the owner's queue; says whether they are in it.
     pub fn hand_over(&self, message: &[u8]) -> bool {
-        let events = Queue::resolve(&self.vm_id, &self.keys.events());
+        let events = Queue::resolve(&self.vm_id, &self.setup.keys.events());
         events.is_some_and(|events| events.enqueue(message))
     }
 
     /// The answer to a call is there.
     pub fn on_answer(&self, token: CallToken, answer: &host::Answer) {
-        self.with_owned(|owned| owned.on_answer(token, answer, self));
+        self.with_owned(|owned| owned.on_answer(token, answer));
         self.tick_in_time();
     }
 
     /// A Watch has something to say.
     pub fn on_watch_message(&self, stream: StreamToken, message: &[u8]) {
-        self.with_owned(|owned| owned.on_watch_message(stream, message, self));
+        self.with_owned(|owned| owned.on_watch_message(stream, message));
         self.tick_in_time();
     }
 
     /// A Watch is closed.
     pub fn on_watch_close(&self, stream: StreamToken, status: u32, message: &[u8]) {
-        self.with_owned(|owned| owned.on_watch_close(stream, status, message, self));
+        self.with_owned(|owned| owned.on_watch_close(stream, status, message));
         self.tick_in_time();
     }
 
@@ -207,19 +191,10 @@ impl Hub {
     pub fn on_delete(&self) {
         let cx = host::shared();
         if let Ok(mut candidate) = self.candidate.try_borrow_mut() {
-            candidate.resign(&self.keys, cx);
+            candidate.resign(&self.setup.keys, cx);
         }
         if let Ok(worker) = self.worker.try_borrow() {
             worker.leave(cx);
-        }
-    }
-
-    /// Has a metric take a value.
-    pub fn record(&self, measurement: Measurement) {
-        let Some(Some(id)) = self.metric_ids.get(measurement.metric()) else { return };
-        match measurement {
-            Measurement::Add(_, value) => host::increment(*id, value),
-            Measurement::Set(_, value) | Measurement::Observe(_, value) => host::record(*id, value),
         }
     }
 }

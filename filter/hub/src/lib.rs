@@ -9,6 +9,7 @@
 mod dispatch;
 mod hub;
 mod owned;
+mod setup;
 mod stream;
 
 use heartbeat_common::callout::{CallToken, StreamToken};

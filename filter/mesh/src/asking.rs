@@ -5,7 +5,8 @@
 //! another call then leads back into the module, as a filter of the cluster that is called.
 
 use crate::event::Place;
-use crate::table::{Report, ServiceId, SourceId};
+use crate::event::Report;
+use crate::table::{ServiceId, SourceId};
 use hub::FollowedHub;
 use notes::{Notes, Subject};
 use poll::PolledInstance;

@@ -6,7 +6,6 @@
 //! at all is refused as a whole.
 
 use crate::fusion::Claim;
-use crate::table::Report;
 use raw::Raw;
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -14,6 +13,9 @@ use std::net::SocketAddr;
 mod json;
 mod proto;
 mod raw;
+mod report;
+
+pub use report::Report;
 
 /// The longest name of an instance, in bytes.
 pub const LONGEST_ID: usize = 128;

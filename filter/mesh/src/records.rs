@@ -4,9 +4,9 @@
 //! configuration than the worker while the one takes over from the other.
 
 use crate::event::Place;
+use crate::event::Report;
 use crate::fusion::Claim;
 use crate::pack::{Packer, Unpacker};
-use crate::table::Report;
 use heartbeat_common::base::time::Instant;
 use std::borrow::Cow;
 

@@ -6,8 +6,11 @@
 
 use crate::fusion::{Claim, Thousandths, Verdict};
 use crate::pack::{Packer, Unpacker};
-use crate::table::{Entry, Location, Said, View};
 use heartbeat_common::base::time::Instant;
+
+pub use view::{Entry, Location, Said, View};
+
+mod view;
 
 /// How a snapshot is written; another number means another module's.
 const LAYOUT: u8 = 1;

@@ -4,10 +4,10 @@
 //! verdicts, and nothing else does.
 
 use crate::assignment::Assigned;
-use crate::event::Place;
+use crate::event::{Place, Report};
 use crate::fusion::{Thousandths, Verdict, WHOLE};
 use crate::recovery::RecoveryRule;
-use crate::snapshot::{self, Head, Snapshot};
+use crate::snapshot::{self, Head, Snapshot, View};
 use crate::source::{Silence, SourceRule};
 use crate::trust::Trust;
 use heartbeat_common::base::time::{Instant, Nanos};
@@ -16,16 +16,13 @@ use last_report::Freshness;
 use others::Others;
 use service::Service;
 
-pub use last_report::Report;
 pub use rule::{LearnRule, Member, ServiceRule};
-pub use view::{Entry, Location, Said, View};
 
 mod instance;
 mod last_report;
 mod others;
 mod rule;
 mod service;
-mod view;
 
 /// Of so many instances a part that falls silent together is their source's doing.
 const MANY: usize = 10;

@@ -2,8 +2,8 @@
 
 use super::written;
 use crate::fusion::{Claim, Verdict};
+use crate::snapshot::{Entry, Location};
 use crate::snapshot::{Head, Snapshot};
-use crate::table::{Entry, Location};
 use heartbeat_common::base::time::{Instant, WallTime};
 use serde::Serialize;
 use std::net::SocketAddr;

@@ -4,7 +4,8 @@
 use super::changes::{Answer, Change};
 use super::notes::Notes;
 use super::{HubAsk, Word};
-use crate::table::{Report, SourceId};
+use crate::event::Report;
+use crate::table::SourceId;
 use heartbeat_common::base::time::{Instant, Nanos};
 use heartbeat_common::callout::{
     Answered, CallAnswer, CallToken, Caller, CheckResponse, HttpCall, Lateness, PeriodicCall,

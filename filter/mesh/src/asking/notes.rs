@@ -2,8 +2,9 @@
 
 use super::Word;
 use crate::event::Place;
+use crate::event::Report;
 use crate::fusion::Claim;
-use crate::table::{Report, ServiceId, SourceId};
+use crate::table::{ServiceId, SourceId};
 use heartbeat_common::base::jitter::Jitter;
 use heartbeat_common::base::time::{Instant, Nanos};
 

@@ -5,7 +5,6 @@
 //! both ends: `version_info` and the node's id before it, the names and the type after it.
 
 use super::TYPE_URL;
-use crate::api::Problem;
 
 /// A `DiscoveryRequest`, as far as it matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,19 +24,6 @@ pub enum Unfit {
     Malformed,
     /// It asks for something else than endpoints.
     OtherType,
-}
-
-impl Unfit {
-    /// What its sender is told.
-    pub fn problem(self) -> Problem {
-        match self {
-            Self::Malformed => Problem::new(400, "this is no DiscoveryRequest as Envoy writes it"),
-            Self::OtherType => {
-                let words = "the hub has ClusterLoadAssignments and nothing else";
-                Problem::new(404, words).of("type_url")
-            }
-        }
-    }
 }
 
 /// The longest version that is taken for one, in bytes: ours have 16.

@@ -1,12 +1,12 @@
 use super::*;
 use crate::assignment::{Endpoint, Metadata};
 use crate::event::Place;
+use crate::event::Report;
 use crate::fusion::{Claim, FusionRule};
 use crate::records::Batch;
 use crate::recovery::RecoveryRule;
 use crate::shared::Held;
 use crate::source::{Manner, Silence, SourceRule};
-use crate::table::Report;
 use crate::table::{LearnRule, Member, ServiceRule};
 use heartbeat_common::clients::cidr::Cidr;
 use heartbeat_common::state::fake::FakeStore;

@@ -1,11 +1,13 @@
 //! One instance: what the sources say of it, and the verdict.
 
-use super::last_report::{Freshness, LastReport, Report};
-use super::{Entry, Location, Said, Source, SourceId, View};
+use super::last_report::{Freshness, LastReport};
+use super::{Source, SourceId};
 use crate::assignment::Endpoint;
 use crate::event::Place;
+use crate::event::Report;
 use crate::fusion::{FusionRule, Thousandths, Verdict, Vote, WHOLE, fuse};
 use crate::recovery::{Deaths, RecoveryRule};
+use crate::snapshot::{Entry, Location, Said, View};
 use crate::source::{Manner, SourceRule};
 use heartbeat_common::base::time::Instant;
 

@@ -1,8 +1,9 @@
 //! What one source last said of one instance.
 
-use super::Said;
 use crate::arrivals::Arrivals;
+use crate::event::Report;
 use crate::fusion::Claim;
+use crate::snapshot::Said;
 use crate::source::{Silence, SourceRule};
 use heartbeat_common::base::time::{Instant, Nanos};
 
@@ -18,19 +19,6 @@ pub enum Freshness {
     Missed,
     /// It is too old to count.
     Stale,
-}
-
-/// What a source reports of an instance.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Report {
-    /// Orders the reports of one source about one instance; nothing else is made of it.
-    pub stamp: u64,
-    /// What it says.
-    pub claim: Claim,
-    /// Its 95th percentile of latency, in milliseconds.
-    pub latency_ms: Option<f32>,
-    /// The share of failed requests, from 0 to 1.
-    pub error_rate: Option<f32>,
 }
 
 /// The last report, and what was made of those before it.

@@ -3,7 +3,7 @@
 use super::waiting::Pending;
 use super::{Step, Worker};
 use crate::api::{Problem, json};
-use crate::assignment::DiscoveryRequest;
+use crate::assignment::{DiscoveryRequest, Unfit};
 use crate::publish::Client;
 use crate::table::ServiceId;
 use heartbeat_common::state::{Context, SharedStore};
@@ -20,7 +20,7 @@ impl Worker {
     ) -> Step {
         let question = match DiscoveryRequest::read(head, tail) {
             Ok(question) => question,
-            Err(unfit) => return self.refuse_later(id, &unfit.problem(), cx.now),
+            Err(unfit) => return self.refuse_later(id, &problem_of(unfit), cx.now),
         };
         let Some(service) = self.rule.owner.service(&question.service) else {
             let problem = Problem::new(404, "there is no such service").of("resource_names");
@@ -70,6 +70,17 @@ impl Worker {
                 question.service,
                 self.rule.hold / 1_000_000_000,
             ));
+        }
+    }
+}
+
+/// What whoever has sent no question for an assignment is told.
+fn problem_of(unfit: Unfit) -> Problem {
+    match unfit {
+        Unfit::Malformed => Problem::new(400, "this is no DiscoveryRequest as Envoy writes it"),
+        Unfit::OtherType => {
+            let words = "the hub has ClusterLoadAssignments and nothing else";
+            Problem::new(404, words).of("type_url")
         }
     }
 }

@@ -3,8 +3,9 @@
 use super::{Worker, unchanged};
 use crate::api::{self, Problem, Route, documents};
 use crate::fusion::Claim;
+use crate::snapshot::Entry;
 use crate::snapshot::Snapshot;
-use crate::table::{Entry, ServiceId};
+use crate::table::ServiceId;
 use heartbeat_common::base::time::{Instant, WallTime};
 use heartbeat_common::http::edits::Reply;
 use heartbeat_common::http::headers::CONTENT_TYPE;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::api::documents::news;
 use crate::fusion::Verdict;
-use crate::table::{Entry, Location, View};
+use crate::snapshot::{Entry, Location, View};
 use proptest::prelude::*;
 
 const ALL: &str = r#"{"index":1790000000000000,"reset":true,"changes":[

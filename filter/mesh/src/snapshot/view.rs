@@ -1,4 +1,4 @@
-//! What the table shows of an instance.
+//! What is known of an instance.
 
 use crate::event::Place;
 use crate::fusion::{Claim, Thousandths, Verdict};
