@@ -15,6 +15,8 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("hubs::two_that_know_the_same_say_the_same_and_nobody_moves", two_of_a_kind),
         trial("hubs::one_that_restarts_moves_nobody", restarted),
+        trial("hubs::one_that_has_just_started_is_not_asked_before_it_knows", warming_up),
+        trial("hubs::one_that_drains_is_left_before_it_ends", draining),
         trial("hubs::one_that_is_killed_is_left_within_moments", async || lost(Signal::KILL).await),
         trial("hubs::one_that_hangs_is_left_within_seconds", async || lost(Signal::STOP).await),
     ]
@@ -132,5 +134,71 @@ async fn lost(signal: Signal) -> Result<()> {
     // No request fails meanwhile.
     let moved = sampler.until(instance, false, within).await?;
     ensure!(moved.duration_since(lost) < within, "after {:?}", moved.duration_since(lost));
+    Ok(())
+}
+
+/// How many requests a hub holds.
+async fn held(hub: &Hub) -> Result<f64> {
+    Ok(hub.envoy.prometheus().await?.sum("heartbeat_mesh_subscribers"))
+}
+
+async fn warming_up() -> Result<()> {
+    let (tools, authority) = (crate::tools(), mesh::authority()?);
+    let instances = Instances::start().await?;
+    let members = [1, 2, 3].map(|number| instances.address(number));
+    // Two of its beats are what a hub listens before it speaks.
+    let mut patch = json!({ "sources": [crate::stack::source("a", 1)] });
+    patch["sources"][0]["beat"] = json!("2s");
+    let config = config(&members, &patch);
+    let start = async || Hub::start(mesh::envoy_of_hub(&tools, &authority, &config)?).await;
+    let place = Place::choose()?;
+    let second = start().await?;
+    tell(&second, &members, "pass").await?;
+    let both = [place.mesh(), second.mesh];
+    let builder = Client::envoy(&tools, &authority, "gateway-1", both)?;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let client = Client::start(builder).await?;
+    client.reaches("membership_healthy", 3, SOON).await?;
+    let first = Hub::start_at(mesh::envoy_of_hub(&tools, &authority, &config)?, place).await?;
+    let started = Instant::now();
+    let mut sampler = client.sampler();
+    for status in ["fail", "pass", "fail"] {
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        tell(&second, &members[..1], status).await?;
+        sampler.until(members[0], status == "pass", Duration::from_millis(700)).await?;
+    }
+    ensure!(started.elapsed() < Duration::from_secs(4), "this machine is too slow");
+    tell(&first, &members[1..], "pass").await?;
+    tell(&first, &members[..1], "fail").await?;
+    // Later it is asked again.
+    eventually(Duration::from_secs(6), async || {
+        let held = held(&first).await?;
+        ensure!(held == 1.0, "it holds {held} requests");
+        Ok(())
+    })
+    .await
+    .map(drop)
+}
+
+async fn tell(hub: &Hub, instances: &[std::net::SocketAddr], status: &str) -> Result<()> {
+    let mut source = Source::new(1, hub.people);
+    for instance in instances {
+        source.says(*instance, status).await?;
+    }
+    Ok(())
+}
+
+async fn draining() -> Result<()> {
+    let pair = Pair::start(2).await?;
+    pair.tell(1, "pass").await?;
+    pair.hubs[0].envoy.admin_post("/healthcheck/fail").await?;
+    // The request that it holds is answered by the next change or at the end of the hold.
+    eventually(Duration::from_secs(5), async || {
+        let held = held(&pair.hubs[1]).await?;
+        ensure!(held == 1.0, "the other one holds {held} requests");
+        Ok(())
+    })
+    .await?;
+    ensure!(pair.client.figure("update_failure").await? == 0, "an answer was lost");
     Ok(())
 }
