@@ -84,7 +84,7 @@ pub struct Limits {
     pub body: usize,
     /// Requests of each source.
     pub rate: Rate,
-    /// Requests that are held at once, on each worker.
+    /// Requests that are held at once, on all workers together.
     pub waiters: usize,
 }
 

@@ -41,7 +41,7 @@ impl Plan {
         let worker = WorkerRule {
             owner: Rc::clone(&owner),
             senders,
-            readers: Some(config.readers),
+            readers: config.readers,
             hold: nanos(config.hold),
             limits: Limits {
                 batch: config.limits.batch,

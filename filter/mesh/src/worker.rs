@@ -141,7 +141,7 @@ impl Worker {
             Route::Ready => return self.ready_or_not(cx).map(Step::Reply),
             _ => {}
         }
-        if self.rule.readers.as_ref().is_some_and(|readers| !readers.include(head)) {
+        if !self.rule.readers.include(head) {
             return Err(Problem::new(403, "you aren't one of those who may read (\"readers\")"));
         }
         let etag = head.header("if-none-match");

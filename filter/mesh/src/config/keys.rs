@@ -375,6 +375,6 @@ const LIMITS: &[Key] = &[
         "waiters",
         &Count(1, 100_000),
         &Default("5000"),
-        "How many requests may be held at once, on each worker",
+        "How many requests may be held at once, on all workers together",
     ),
 ];

@@ -15,8 +15,8 @@ pub struct WorkerRule {
     pub owner: Rc<OwnerRule>,
     /// Who may speak for a source, in the order of the sources.
     pub senders: Vec<Sender>,
-    /// Who may read; everybody where nobody is named.
-    pub readers: Option<Clients>,
+    /// Who may read.
+    pub readers: Clients,
     /// How long a client's Envoy is held back at most.
     pub hold: Nanos,
     /// What there may be of everything.

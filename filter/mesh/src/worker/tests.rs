@@ -74,7 +74,7 @@ fn rule() -> Rc<WorkerRule> {
             Sender { allow: Some(clients("10.0.0.1")), service: None },
             Sender { allow: Some(clients("10.0.0.2")), service: Some(ServiceId(1)) },
         ],
-        readers: Some(clients("10.9.0.0/16")),
+        readers: clients("10.9.0.0/16"),
         hold: 25 * SECOND,
         limits: Limits {
             batch: 3,
