@@ -3,6 +3,7 @@
 //! for. Every hook drains the Envoy beside it, and every link leads somewhere.
 
 mod hooks;
+mod tour;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> =
         examples.into_iter().map(|(page, block)| example(page, block, tools.clone())).collect();
     trials.extend(pages.iter().flat_map(|page| hooks_of(page, &tools)));
+    trials.extend(tours(&pages, &tools));
     trials.push(Trial::test("every_link_leads_somewhere", move || {
         let dead = dead_links(&pages).map_err(|error| format!("{error:#}"))?;
         if dead.is_empty() { Ok(()) } else { Err(Failed::from(dead.join("\n"))) }
@@ -105,6 +107,22 @@ fn hooks_of(page: &Page, tools: &Arc<Tools>) -> Vec<Trial> {
             let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
             let drained = runtime.block_on(hooks::drains(&hook, envoy, &tools));
             drained.map_err(|error| Failed::from(format!("{error:#}")))
+        })
+    });
+    trials.collect()
+}
+
+/// Each page that shows a hub at work.
+fn tours(pages: &Arc<Vec<Page>>, tools: &Arc<Tools>) -> Vec<Trial> {
+    let Some(first) = pages.iter().find(|page| page.path == Path::new(tour::FIRST)) else {
+        return vec![];
+    };
+    let shown = pages.iter().filter(|page| tour::is_shown(&page.text));
+    let trials = shown.map(|page| {
+        let (first, text, tools) = (first.text.clone(), page.text.clone(), tools.clone());
+        Trial::test(format!("{}::tour", page.path.display()), move || {
+            let followed = tour::run(&first, &text, &tools);
+            followed.map_err(|error| Failed::from(format!("{error:#}")))
         })
     });
     trials.collect()
