@@ -112,15 +112,21 @@ fn hooks_of(page: &Page, tools: &Arc<Tools>) -> Vec<Trial> {
     trials.collect()
 }
 
-/// Each page that shows a hub at work.
+/// Each page that shows a hub at work, in every Envoy that is supported.
 fn tours(pages: &Arc<Vec<Page>>, tools: &Arc<Tools>) -> Vec<Trial> {
     let Some(first) = pages.iter().find(|page| page.path == Path::new(tour::FIRST)) else {
         return vec![];
     };
     let shown = pages.iter().filter(|page| tour::is_shown(&page.text));
-    let trials = shown.map(|page| {
-        let (first, text, tools) = (first.text.clone(), page.text.clone(), tools.clone());
-        Trial::test(format!("{}::tour", page.path.display()), move || {
+    let everywhere = shown.flat_map(|page| {
+        let older =
+            OLDER_ENVOYS.map(|version| (format!("_in_{version}"), tools.with_envoy(version)));
+        let all = [(String::new(), Tools::clone(tools))].into_iter().chain(older);
+        all.map(move |(version, tools)| (page, version, tools))
+    });
+    let trials = everywhere.map(|(page, version, tools)| {
+        let (first, text) = (first.text.clone(), page.text.clone());
+        Trial::test(format!("{}::tour{version}", page.path.display()), move || {
             let followed = tour::run(&first, &text, &tools);
             followed.map_err(|error| Failed::from(format!("{error:#}")))
         })
