@@ -60,7 +60,9 @@ impl Owned {
     pub fn on_time(&mut self) {
         self.take_events();
         self.owner.on_empty_queue(host::shared());
-        self.owner.on_time(host::now());
+        let now = host::now();
+        self.owner.clock().keep(now, host::wall_time);
+        self.owner.on_time(now);
         self.publish();
     }
 

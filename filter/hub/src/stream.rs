@@ -38,7 +38,6 @@ pub fn on_request_headers(id: StreamId, hub: Rc<Hub>, end_of_stream: bool) -> Ac
     let stream = Stream { id, hub };
     let step = stream.hub.with_worker(|worker| {
         let cx = host::shared();
-        worker.clock().keep(cx.now, host::wall_time);
         let of = worker::Stream { id: id.0, ends: end_of_stream };
         worker.on_request(of, &host::Request::default(), cx)
     });

@@ -59,7 +59,13 @@ mod tests {
             backend.recall(service, &mut |it| recalled = Some(it.head.at));
             recalled
         };
-        let head = Head { service: "payments", at: Instant(7), members: 1, sources: Vec::new() };
+        let head = Head {
+            service: "payments",
+            at: Instant(7),
+            wall_ahead: 0,
+            members: 1,
+            sources: Vec::new(),
+        };
         assert!(backend.keep("payments", &write(&head, [].into_iter())));
         assert_eq!((recalled("payments"), recalled("orders")), (Some(Instant(7)), None));
         assert!(backend.keep("payments", b"nothing that this module has written"));

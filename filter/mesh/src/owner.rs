@@ -11,7 +11,7 @@ use crate::records::{Record, Records};
 use crate::shared::{Keys, Traffic, Wake, Workers};
 use crate::table::{ServiceId, SourceId, Table, Taken};
 use heartbeat_common::base::metric::Measurement;
-use heartbeat_common::base::time::{Instant, Nanos, WallTime};
+use heartbeat_common::base::time::{Instant, Nanos, WallClock, WallTime};
 use heartbeat_common::state::{Change, Context, SharedStore, Version, update};
 use rules::warm_up;
 use std::rc::Rc;
@@ -52,6 +52,7 @@ pub struct Owner {
     table: Table,
     services: Vec<Publication>,
     changes: Changes,
+    clock: WallClock,
     /// Until then nothing is published.
     warm_at: Instant,
     look_at: Instant,
@@ -74,6 +75,8 @@ impl Owner {
         cx: Context<'_, impl SharedStore>,
     ) -> Self {
         let now = cx.now;
+        let clock = WallClock::default();
+        clock.keep(now, || wall);
         let mut table = Table::new(
             rule.sources.clone(),
             rule.services.clone(),
@@ -109,6 +112,7 @@ impl Owner {
             metrics: Rc::clone(metrics),
             table,
             changes: Changes::begin(wall.0 / 1_000),
+            clock,
             look_at: now,
             refresh_at: now,
             taken: 0,
@@ -194,6 +198,11 @@ impl Owner {
         }
     }
 
+    /// Wall time, which is to be read where that is due.
+    pub fn clock(&self) -> &WallClock {
+        &self.clock
+    }
+
     /// Time goes by.
     pub fn on_time(&mut self, now: Instant) {
         if self.look_at > now {
@@ -266,6 +275,7 @@ impl Owner {
             let workers: Workers = self.keys.workers.read(cx.store);
             self.measurements.extend(self.metrics.subscribers(workers.held(cx.now)));
         }
+        let wall_ahead = self.clock.at(Instant::ZERO).0;
         let mut changed = false;
         for (number, publication) in self.services.iter_mut().enumerate() {
             let service = ServiceId(number);
@@ -274,7 +284,7 @@ impl Owner {
             if !due && !all {
                 continue;
             }
-            let Some(snapshot) = self.table.snapshot(service, cx.now) else { continue };
+            let Some(snapshot) = self.table.snapshot(service, wall_ahead, cx.now) else { continue };
             if InMemory::new(&self.keys, cx.store).keep(&publication.name, &snapshot) {
                 publication.snapshot_at = cx.now;
                 changed |= std::mem::take(&mut publication.changed);

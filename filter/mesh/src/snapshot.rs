@@ -6,14 +6,14 @@
 
 use crate::fusion::{Claim, Thousandths, Verdict};
 use crate::pack::{Packer, Unpacker};
-use heartbeat_common::base::time::Instant;
+use heartbeat_common::base::time::{Instant, WallTime};
 
 pub use view::{Entry, Location, Said, View};
 
 mod view;
 
 /// How a snapshot is written; another number means another module's.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 const VERDICTS: [Verdict; 6] = [
     Verdict::Unknown,
@@ -35,11 +35,21 @@ pub struct Head<'a> {
     pub service: &'a str,
     /// When it was written.
     pub at: Instant,
+    /// How far wall time was ahead of the monotonic clock then, in nanoseconds: so all who
+    /// read it tell people the same times.
+    pub wall_ahead: u64,
     /// Another number means other instances, or that they stand elsewhere.
     pub members: u64,
     /// The sources, in the order in which the instances name them, and how far each is
     /// trusted.
     pub sources: Vec<(&'a str, Thousandths)>,
+}
+
+impl Head<'_> {
+    /// A moment as people read it.
+    pub fn wall(&self, moment: Instant) -> WallTime {
+        WallTime(moment.0.wrapping_add(self.wall_ahead))
+    }
 }
 
 /// Writes a snapshot.
@@ -49,6 +59,7 @@ pub fn write<'a>(head: &Head<'_>, entries: impl ExactSizeIterator<Item = Entry<'
     bytes.byte(LAYOUT);
     bytes.text(head.service);
     bytes.instant(head.at);
+    bytes.number(head.wall_ahead);
     bytes.number(head.members);
     bytes.short(head.sources.len());
     for (name, trust) in &head.sources {
@@ -148,11 +159,12 @@ impl<'a> Snapshot<'a> {
         if rest.byte()? != LAYOUT {
             return None;
         }
-        let (service, at, members) = (rest.text()?, rest.instant()?, rest.number()?);
+        let (service, at) = (rest.text()?, rest.instant()?);
+        let (wall_ahead, members) = (rest.number()?, rest.number()?);
         let count = rest.short()?;
         let source = |_| Some((rest.text()?, Thousandths::try_from(rest.short()?).ok()?));
         let sources = (0..count).map(source).collect::<Option<_>>()?;
-        let head = Head { service, at, members, sources };
+        let head = Head { service, at, wall_ahead, members, sources };
         let count = rest.word()?;
         let (ends, body) = rest.left().split_at_checked(count.checked_mul(4)?)?;
         Some(Self { head, count, ends, body })

@@ -324,12 +324,19 @@ impl Table {
         instances.map(|instance| instance.verdict)
     }
 
-    /// What is known of a service, to be handed to others.
-    pub fn snapshot(&self, service: ServiceId, now: Instant) -> Option<Vec<u8>> {
+    /// What is known of a service, to be handed to others. `wall_ahead` is how far wall time is
+    /// ahead of the monotonic clock.
+    pub fn snapshot(&self, service: ServiceId, wall_ahead: u64, now: Instant) -> Option<Vec<u8>> {
         let service = self.services.get(service.0)?;
         let sources =
             self.sources.iter().map(|it| (&*it.rule.name, it.trust.thousandths(now))).collect();
-        let head = Head { service: &service.rule.name, at: now, members: service.members, sources };
+        let head = Head {
+            service: &service.rule.name,
+            at: now,
+            wall_ahead,
+            members: service.members,
+            sources,
+        };
         let entries = service.instances.iter().map(|it| it.entry(&self.sources, now));
         Some(snapshot::write(&head, entries))
     }

@@ -8,7 +8,7 @@ use crate::publish::Refusals;
 use crate::shared::{Held, Keys, Ownership, Wake, Workers};
 use copies::Copies;
 use heartbeat_common::base::metric::Measurement;
-use heartbeat_common::base::time::{Instant, Nanos, WallClock};
+use heartbeat_common::base::time::{Instant, Nanos};
 use heartbeat_common::http::edits::Reply;
 use heartbeat_common::http::request::RequestHead;
 use heartbeat_common::state::{Cell, Change, Context, SharedStore, update};
@@ -77,7 +77,6 @@ pub struct Worker {
     ready: VecDeque<u32>,
     others: Held,
     look_at: Instant,
-    clock: WallClock,
     measurements: Vec<Measurement>,
     log: Vec<String>,
 }
@@ -98,15 +97,9 @@ impl Worker {
             ready: VecDeque::new(),
             others: Held::default(),
             look_at: Instant::ZERO,
-            clock: WallClock::default(),
             measurements: Vec::new(),
             log: Vec::new(),
         }
-    }
-
-    /// Wall time, which is read where that is due.
-    pub fn clock(&self) -> &WallClock {
-        &self.clock
     }
 
     /// A request has come.

@@ -4,12 +4,9 @@ use super::written;
 use crate::fusion::{Claim, Verdict};
 use crate::snapshot::{Entry, Location};
 use crate::snapshot::{Head, Snapshot};
-use heartbeat_common::base::time::{Instant, WallTime};
+use heartbeat_common::base::time::Instant;
 use serde::Serialize;
 use std::net::SocketAddr;
-
-/// A moment as people read it.
-pub type Wall<'a> = &'a dyn Fn(Instant) -> WallTime;
 
 /// An instance: the verdict, and who says what.
 #[derive(Serialize)]
@@ -86,7 +83,7 @@ fn share(thousandths: u16) -> f32 {
 }
 
 impl<'a> Instance<'a> {
-    fn of(entry: &Entry<'a>, head: &Head<'a>, now: Instant, wall: Wall<'_>) -> Self {
+    fn of(entry: &Entry<'a>, head: &Head<'a>, now: Instant) -> Self {
         let view = &entry.view;
         let sources = entry.said.iter().filter_map(|said| {
             let (name, trust) = head.sources.get(said.source)?;
@@ -105,37 +102,33 @@ impl<'a> Instance<'a> {
             latency_ms: view.latency_ms,
             error_rate: view.error_rate,
             confidence: share(view.confidence),
-            since_ns: wall(view.since).0,
+            since_ns: head.wall(view.since).0,
             sources: sources.collect(),
         }
     }
 }
 
 impl<'a> Service<'a> {
-    fn of(snapshot: &Snapshot<'a>, now: Instant, wall: Wall<'_>) -> Self {
+    fn of(snapshot: &Snapshot<'a>, now: Instant) -> Self {
         let head = &snapshot.head;
-        let instances = snapshot.entries().map(|entry| Instance::of(&entry, head, now, wall));
+        let instances = snapshot.entries().map(|entry| Instance::of(&entry, head, now));
         Self { service: head.service, instances: instances.collect() }
     }
 }
 
-/// `GET /mesh/v1/health/{service}/{instance}`. `wall` tells since when, as people read it.
-pub fn instance(entry: &Entry<'_>, head: &Head<'_>, now: Instant, wall: Wall<'_>) -> Vec<u8> {
-    written(&Instance::of(entry, head, now, wall))
+/// `GET /mesh/v1/health/{service}/{instance}`.
+pub fn instance(entry: &Entry<'_>, head: &Head<'_>, now: Instant) -> Vec<u8> {
+    written(&Instance::of(entry, head, now))
 }
 
 /// `GET /mesh/v1/health/{service}`.
-pub fn service(snapshot: &Snapshot<'_>, now: Instant, wall: Wall<'_>) -> Vec<u8> {
-    written(&Service::of(snapshot, now, wall))
+pub fn service(snapshot: &Snapshot<'_>, now: Instant) -> Vec<u8> {
+    written(&Service::of(snapshot, now))
 }
 
 /// `GET /mesh/v1/health`, and `GET /mesh/v1/topology`: service × source × instance.
-pub fn services<'a>(
-    snapshots: impl Iterator<Item = Snapshot<'a>>,
-    now: Instant,
-    wall: Wall<'_>,
-) -> Vec<u8> {
-    let services = snapshots.map(|snapshot| Service::of(&snapshot, now, wall)).collect();
+pub fn services<'a>(snapshots: impl Iterator<Item = Snapshot<'a>>, now: Instant) -> Vec<u8> {
+    let services = snapshots.map(|snapshot| Service::of(&snapshot, now)).collect();
     written(&Services { services })
 }
 

@@ -53,13 +53,17 @@ impl OwnerRule {
     }
 }
 
+/// What a Watch or a hub that is followed is given to say its first word: it takes a round
+/// trip, and a connection before it.
+const FIRST_WORD: Nanos = 2_000_000_000;
+
 /// How long an owner that knows nothing listens before it says anything: two of the longest
-/// beats, so that every source that beats or is asked has spoken.
+/// beats, so that every source that beats, is asked or streams has spoken.
 pub fn warm_up(sources: &[SourceRule]) -> Nanos {
-    let beats = sources.iter().filter_map(|source| match source.manner {
-        Manner::Posts { beat, .. } => beat,
-        Manner::IsAsked { interval, .. } => Some(interval),
-        Manner::Streams | Manner::Follows => None,
+    let listened = sources.iter().filter_map(|source| match source.manner {
+        Manner::Posts { beat, .. } => Some(beat?.saturating_mul(2)),
+        Manner::IsAsked { interval, .. } => Some(interval.saturating_mul(2)),
+        Manner::Streams | Manner::Follows => Some(FIRST_WORD),
     });
-    beats.max().unwrap_or_default().saturating_mul(2)
+    listened.max().unwrap_or_default()
 }

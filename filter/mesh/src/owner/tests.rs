@@ -184,6 +184,16 @@ fn an_owner_that_knows_nothing_listens_for_two_beats_before_it_says_anything() {
 }
 
 #[test]
+fn an_owner_that_follows_streams_waits_for_their_first_word() {
+    let watch = SourceRule { manner: Manner::Streams, ..posts("watch") };
+    let mut hub = Hub::new(vec![watch]);
+    hub.waits(2 * SECOND - 2 * MS);
+    assert_eq!(hub.assignment("payments"), None);
+    hub.waits(4 * MS);
+    assert!(hub.assignment("payments").is_some());
+}
+
+#[test]
 fn whoever_takes_over_says_the_same_at_once() {
     let manner = Manner::Posts { stale: 5 * SECOND, beat: Some(SECOND) };
     let mut hub = Hub::new(vec![SourceRule { manner, ..posts("edge") }]);

@@ -4,7 +4,13 @@ use proptest::prelude::*;
 const AT: Instant = Instant(5_000_000_000);
 
 fn head() -> Head<'static> {
-    Head { service: "payments", at: AT, members: 3, sources: vec![("istio", 900), ("edge", 120)] }
+    Head {
+        service: "payments",
+        at: AT,
+        wall_ahead: 7,
+        members: 3,
+        sources: vec![("istio", 900), ("edge", 120)],
+    }
 }
 
 fn entry(id: &str, verdict: usize, said: usize) -> Entry<'_> {

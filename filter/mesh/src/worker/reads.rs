@@ -6,7 +6,6 @@ use crate::fusion::Claim;
 use crate::snapshot::Entry;
 use crate::snapshot::Snapshot;
 use crate::table::ServiceId;
-use heartbeat_common::base::time::{Instant, WallTime};
 use heartbeat_common::http::edits::Reply;
 use heartbeat_common::http::headers::CONTENT_TYPE;
 use heartbeat_common::state::{Context, SharedStore, fingerprint};
@@ -34,14 +33,14 @@ impl Worker {
                 let entry = entry.ok_or_else(|| Problem::new(404, "there is no such instance"))?;
                 let tag = fingerprint(&(snapshot.head.service, Said(&entry)));
                 let status = if entry.view.verdict.is_alive() { 200 } else { 503 };
-                let body = || documents::instance(&entry, &snapshot.head, now, &self.wall());
+                let body = || documents::instance(&entry, &snapshot.head, now);
                 Ok(tagged(tag, etag, status, body))
             }
             Route::Service(service) => {
                 let service = self.known_service(service)?;
                 self.look(service, cx).ok_or_else(not_yet)?;
                 let snapshot = self.copies.read_snapshot(service).ok_or_else(not_yet)?;
-                let body = || documents::service(&snapshot, now, &self.wall());
+                let body = || documents::service(&snapshot, now);
                 Ok(tagged(tag_of(&snapshot), etag, 200, body))
             }
             _ => {
@@ -50,7 +49,7 @@ impl Worker {
                 }
                 let all = || self.copies.read_snapshots();
                 let tags: Vec<u64> = all().map(|snapshot| tag_of(&snapshot)).collect();
-                let body = || documents::services(all(), now, &self.wall());
+                let body = || documents::services(all(), now);
                 Ok(tagged(fingerprint(tags.as_slice()), etag, 200, body))
             }
         }
@@ -63,10 +62,6 @@ impl Worker {
     /// Reads a service's snapshot where the copy is out of date.
     fn look(&mut self, service: ServiceId, cx: Context<'_, impl SharedStore>) -> Option<()> {
         self.copies.snapshot(service, &self.rule, &self.keys, cx).map(|_| ())
-    }
-
-    fn wall(&self) -> impl Fn(Instant) -> WallTime {
-        |moment| self.clock.at(moment)
     }
 
     /// What has changed since an index; `None` where nothing has.

@@ -108,10 +108,9 @@ impl Hub {
     fn silent() -> Self {
         let (store, keys, rule) = (FakeStore::default(), Rc::new(Keys::of("hub")), rule());
         let metrics = Rc::new(Metrics::define(&rule.owner.sources, &rule.owner.services).0);
-        let wall = WallTime(1_790_000_000_000_000_000);
+        let wall = WallTime(5_000_000_000);
         let owner = Owner::begin(&rule.owner, &keys, &metrics, wall, Context::at(&store, START));
         let worker = Worker::new(&rule, &keys, &metrics, 1);
-        worker.clock().keep(START, || WallTime(5_000_000_000));
         Self { store, keys, owner, worker, now: START, last: 0, stamp: 0 }
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::snapshot::Snapshot;
 
 fn handed_over(hub: &Hub, mut to: Hub) -> Hub {
-    let bytes = hub.table.snapshot(SERVICE, hub.now).unwrap();
+    let bytes = hub.table.snapshot(SERVICE, 0, hub.now).unwrap();
     (to.now, to.stamp) = (hub.now, hub.stamp);
     to.table.restore(&Snapshot::read(&bytes).unwrap(), hub.now);
     to
