@@ -30,6 +30,9 @@ const REFRESH: Nanos = 1_000_000_000;
 /// is to take no more than a twentieth of the time.
 const PER_INSTANCE: Nanos = 6_000;
 
+/// How often as long as it would listen an owner listens to sources that all are silent.
+const LONGEST_SILENCE: u64 = 5;
+
 /// What goes out of a service.
 #[derive(Debug)]
 struct Publication {
@@ -53,8 +56,10 @@ pub struct Owner {
     services: Vec<Publication>,
     changes: Changes,
     clock: WallClock,
-    /// Until then nothing is published.
+    /// Until then nothing is published, nor until `silent_until` where nobody has spoken yet:
+    /// clients do better with what they have than with nothing.
     warm_at: Instant,
+    silent_until: Instant,
     look_at: Instant,
     refresh_at: Instant,
     /// What was taken out of the queue since that was last said, in bytes.
@@ -92,6 +97,7 @@ impl Owner {
                 known = true;
             });
         }
+        let warm_up = if known { 0 } else { warm_up(&rule.sources) };
         let services = rule.services.iter().map(|service| {
             let mut assignment = Pace::new(rule.publish_every);
             assignment.note();
@@ -106,7 +112,8 @@ impl Owner {
         });
         Self {
             services: services.collect(),
-            warm_at: if known { now } else { now + warm_up(&rule.sources) },
+            warm_at: now + warm_up,
+            silent_until: now + warm_up.saturating_mul(LONGEST_SILENCE),
             rule: Rc::clone(rule),
             keys: Rc::clone(keys),
             metrics: Rc::clone(metrics),
@@ -213,10 +220,15 @@ impl Owner {
         self.note_changes(now);
     }
 
+    /// When it is to say something.
+    fn warm_at(&self) -> Instant {
+        if self.table.has_words() { self.warm_at } else { self.silent_until.max(self.warm_at) }
+    }
+
     /// Hands out what is due, and says who is to be woken for what.
     pub fn publish(&mut self, cx: Context<'_, impl SharedStore>) -> Vec<(u32, Vec<u8>)> {
         self.count_taken(cx);
-        if self.warm_at > cx.now {
+        if self.warm_at() > cx.now {
             return Vec::new();
         }
         let mut wakes = Vec::new();
@@ -333,8 +345,8 @@ impl Owner {
         let snapshots = snapshots.map(|(number, it)| {
             it.snapshot_at + self.table.instances_of(ServiceId(number)) as u64 * PER_INSTANCE
         });
-        let work = paces.chain(snapshots).min().unwrap_or(Instant::NEVER).max(self.warm_at);
-        work.min(self.look_at).min(self.refresh_at.max(self.warm_at)).max(now)
+        let work = paces.chain(snapshots).min().unwrap_or(Instant::NEVER).max(self.warm_at());
+        work.min(self.look_at).min(self.refresh_at.max(self.warm_at())).max(now)
     }
 
     /// What is to be shown to people, since the last call.

@@ -278,6 +278,11 @@ impl Table {
         std::mem::take(&mut self.changes)
     }
 
+    /// Whether any source has said anything.
+    pub fn has_words(&self) -> bool {
+        self.sources.iter().any(|source| source.last_report > Instant::ZERO)
+    }
+
     /// Whether there are any such.
     pub fn has_changes(&self) -> bool {
         !self.changes.is_empty()
