@@ -32,8 +32,9 @@ export HEARTBEAT_REVISION
 # One by one: what one of them wants of a crate that both rest on is not to get into the
 # other.
 say "compile the filter and the hub ($("$WASM_RUSTC" --version | cut -d' ' -f1-2), wasm32-wasip1)"
+declare -A profiles=([filter]=release [hub]=hub)
 for module in filter hub; do
-  wasm_cargo build --locked --quiet --release --package "heartbeat-$module"
+  wasm_cargo build --locked --quiet --profile "${profiles[$module]}" --package "heartbeat-$module"
 done
 
 unset CARGO_ENCODED_RUSTFLAGS
@@ -42,5 +43,5 @@ say "trim them"
 cargo build --locked --quiet --workspace --bin heartbeat-trim
 for module in filter hub; do
   "${CARGO_TARGET_DIR:-target}/debug/heartbeat-trim" "$module" \
-    "$WASM_TARGET_DIR/wasm32-wasip1/release/heartbeat_$module.wasm" "dist/heartbeat_$module.wasm"
+    "$WASM_TARGET_DIR/wasm32-wasip1/${profiles[$module]}/heartbeat_$module.wasm" "dist/heartbeat_$module.wasm"
 done
