@@ -1,6 +1,6 @@
 //! Who says something, and for how long that is to be relied on.
 
-use heartbeat_common::base::time::{Instant, Nanos};
+use heartbeat_common::base::time::Nanos;
 
 /// How a source comes to speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +75,5 @@ impl SourceRule {
             Manner::Posts { stale, .. } | Manner::IsAsked { stale, .. } => Some(stale),
             Manner::Streams | Manner::Follows => None,
         }
-    }
-
-    /// Whether a word of this time is fresh.
-    pub(crate) fn is_fresh(&self, at: Instant, now: Instant) -> bool {
-        self.fresh_for().is_none_or(|fresh_for| now.since(at) <= fresh_for)
     }
 }

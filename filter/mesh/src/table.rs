@@ -73,6 +73,17 @@ impl Source {
     }
 }
 
+/// What a source has said, counted by instances.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    /// Of how many it has ever said something.
+    instances: usize,
+    /// Of how many it says something, or did of late.
+    spoken_of: usize,
+    /// Of how many of those it says nothing more.
+    silent: usize,
+}
+
 /// What all sources say of all instances.
 #[derive(Debug)]
 pub struct Table {
@@ -150,6 +161,14 @@ impl Table {
         speaker.instances += usize::from(before.is_none());
         service.last_report = now;
 
+        if instance.is_settled() {
+            // It is what nearly every event comes to, and what the long way would come to.
+            others::note_unanimous(&mut speaker.trust, instance.fresh());
+            if changed {
+                self.changes.push((number, id.to_owned()));
+            }
+            return Taken::Counted;
+        }
         instance.vote(&self.sources, &mut self.votes, now);
         let rule = &service.rule.fusion;
         changed |= instance.conclude(&self.votes, rule, &self.recovery, now);
@@ -185,8 +204,11 @@ impl Table {
             let mut note = |id: &str| changes.push((ServiceId(number), id.to_owned()));
             let mut any_fresh = false;
             for instance in &mut service.instances {
-                let fresh = instance.said().any(|(_, said)| said.freshness == Freshness::Fresh);
-                any_fresh |= fresh;
+                if instance.is_settled() {
+                    any_fresh = true;
+                    continue;
+                }
+                any_fresh |= instance.fresh() > 0;
                 let taken_back = silenced && instance.said().any(|(_, said)| said.discounted);
                 let mut changed = taken_back && instance.take_back_silence(now);
                 instance.vote(sources, votes, now);
@@ -212,23 +234,22 @@ impl Table {
     /// source's; says whether it is a source's.
     fn note_silences(&mut self, now: Instant) -> bool {
         let mut any = false;
-        let mut tallies = vec![(0_usize, 0_usize); self.sources.len()];
-        self.sources.iter_mut().for_each(|source| source.instances = 0);
+        let mut tallies = vec![Tally::default(); self.sources.len()];
+        let sources = &self.sources;
         for instance in self.services.iter_mut().flat_map(|service| &mut service.instances) {
-            for (id, said) in instance.said_mut() {
-                let (Some(source), Some(tally)) =
-                    (self.sources.get_mut(id.0), tallies.get_mut(id.0))
-                else {
-                    continue;
+            instance.look(sources, now, |id, said| {
+                let (Some(source), Some(tally)) = (sources.get(id.0), tallies.get_mut(id.0)) else {
+                    return;
                 };
-                source.instances += 1;
-                said.look(&source.rule, source.is_lost, now);
                 let lately = source.rule.fresh_for().is_some_and(|it| said.is_silent_for(it, now));
-                tally.0 += usize::from(said.freshness == Freshness::Fresh || lately);
-                tally.1 += usize::from(lately);
-            }
+                tally.instances += 1;
+                tally.spoken_of += usize::from(said.freshness == Freshness::Fresh || lately);
+                tally.silent += usize::from(lately);
+            });
         }
-        for (place, (spoken_of, silent)) in tallies.into_iter().enumerate() {
+        for (place, tally) in tallies.into_iter().enumerate() {
+            let Tally { instances, spoken_of, silent } = tally;
+            self.sources.get_mut(place).into_iter().for_each(|it| it.instances = instances);
             let all = spoken_of >= 2 && silent == spoken_of;
             let many = spoken_of >= MANY && silent * 1_000 > spoken_of * TOGETHER;
             let counts = self.sources.get(place).is_some_and(|it| it.rule.silence == Silence::Down);

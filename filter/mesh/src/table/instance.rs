@@ -5,7 +5,7 @@ use super::{Source, SourceId};
 use crate::assignment::Endpoint;
 use crate::event::Place;
 use crate::event::Report;
-use crate::fusion::{FusionRule, Thousandths, Verdict, Vote, WHOLE, fuse};
+use crate::fusion::{Claim, FusionRule, Thousandths, Verdict, Vote, WHOLE, fuse};
 use crate::recovery::{Deaths, RecoveryRule};
 use crate::snapshot::{Entry, Location, Said, View};
 use crate::source::{Manner, SourceRule};
@@ -38,6 +38,9 @@ pub struct Instance {
     since: Instant,
     /// The verdict before a silence had a part in it.
     before_silence: Verdict,
+    /// Its verdict is what all who have something to say say, that it is well; so it is,
+    /// however far each is trusted, until one of them says something else or nothing more.
+    settled: bool,
     deaths: Deaths,
     /// When anybody last spoke of it.
     pub named: Instant,
@@ -60,6 +63,7 @@ impl Instance {
             own: None,
             since: now,
             before_silence: Verdict::Unknown,
+            settled: false,
             deaths: Deaths::default(),
             named: now,
         }
@@ -90,17 +94,54 @@ impl Instance {
         self.named = now;
         let said = self.said.get_mut(source.0)?;
         let before = said.as_ref().map(|said| said.at);
-        let fresh = |said: &&mut LastReport| said.freshness(rule, now) == Freshness::Fresh;
-        if said.as_mut().filter(fresh).is_some_and(|said| report.stamp <= said.stamp) {
+        let known = said.as_ref();
+        if known.is_some_and(|said| said.is_fresh(now) && report.stamp <= said.stamp) {
             return None;
         }
-        said.get_or_insert_with(|| LastReport::new(rule, now)).take(rule, report, now);
+        let was_good = known.is_some_and(LastReport::is_good);
+        let said = said.get_or_insert_with(|| LastReport::new(rule, now));
+        said.take(rule, report, now);
+        self.settled &= was_good && said.is_good();
         Some(before)
+    }
+
+    /// Looks how far each word can still be relied on, and shows them.
+    pub fn look(
+        &mut self,
+        sources: &[Source],
+        now: Instant,
+        mut show: impl FnMut(SourceId, &LastReport),
+    ) {
+        let mut changed = false;
+        for (id, said) in self.said_mut() {
+            let Some(source) = sources.get(id.0) else { continue };
+            changed |= said.look(&source.rule, source.is_lost, now);
+            show(id, said);
+        }
+        self.settled &= !changed;
+    }
+
+    /// Whether all that is to be relied on says that it is well, and so does the verdict:
+    /// then there is nothing new to conclude, whatever has become of trust.
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Has its verdict be concluded anew.
+    #[cfg(test)]
+    pub fn unsettle(&mut self) {
+        self.settled = false;
+    }
+
+    /// How many have a word that is to be relied on.
+    pub fn fresh(&self) -> usize {
+        self.said().filter(|(_, said)| said.freshness == Freshness::Fresh).count()
     }
 
     /// What a source has said holds no more.
     pub fn withdraw(&mut self, source: SourceId) {
         self.said.get_mut(source.0).into_iter().for_each(|said| *said = None);
+        self.settled = false;
     }
 
     /// Gathers the votes of those who have something to say.
@@ -128,7 +169,14 @@ impl Instance {
         let own = fuse(ours.map(|cast| cast.vote), rule);
         let changed = own != self.own;
         self.own = own;
-        self.judge(votes, rule, recovery, now) || changed
+        let changed = self.judge(votes, rule, recovery, now) || changed;
+        // By a word that is missed its source may come to speak without saying anything.
+        let is_missed = self.said().any(|(_, said)| said.freshness == Freshness::Missed);
+        self.settled = self.verdict == Verdict::Alive
+            && !is_missed
+            && !votes.is_empty()
+            && votes.iter().all(|cast| cast.vote.claim == Claim::Alive);
+        changed
     }
 
     fn judge(
@@ -167,6 +215,7 @@ impl Instance {
         if self.verdict == Verdict::Dead {
             self.deaths.forgive();
         }
+        self.settled = false;
         self.change_to(self.before_silence, now)
     }
 
@@ -190,7 +239,7 @@ impl Instance {
 
     /// Nobody knows anything of it any more.
     pub fn forget(&mut self, now: Instant) -> bool {
-        self.deaths = Deaths::default();
+        (self.deaths, self.settled) = (Deaths::default(), false);
         self.change_to(Verdict::Unknown, now)
     }
 
@@ -274,6 +323,7 @@ impl Instance {
         if let Some(place) = self.said.get_mut(source.0) {
             *place = Some(LastReport::restore(rule, said));
         }
+        self.settled = false;
         self.named = self.named.max(said.at);
     }
 }

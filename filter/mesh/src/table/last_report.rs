@@ -30,6 +30,8 @@ pub struct LastReport {
     pub latency_ms: Option<f32>,
     pub error_rate: Option<f32>,
     pub freshness: Freshness,
+    /// It is fresh before this, where its source can be heard.
+    fresh_until: Instant,
     /// When it ceased to be fresh.
     pub silent_since: Instant,
     /// It is its source that has fallen silent, not the instance.
@@ -40,18 +42,20 @@ pub struct LastReport {
 
 impl LastReport {
     pub fn new(rule: &SourceRule, now: Instant) -> Self {
-        Self {
+        let new = Self {
             stamp: 0,
             at: now,
             claim: Claim::Alive,
             latency_ms: None,
             error_rate: None,
             freshness: Freshness::Fresh,
+            fresh_until: Instant::ZERO,
             silent_since: Instant::ZERO,
             discounted: false,
             failures: 0,
             arrivals: rule.beat().map(|beat| Arrivals::begin(beat, now)),
-        }
+        };
+        Self { fresh_until: new.ceases_to_be_fresh(rule), ..new }
     }
 
     /// The last report as another owner had it.
@@ -80,15 +84,29 @@ impl LastReport {
         });
         (self.stamp, self.at, self.latency_ms) = (report.stamp, now, report.latency_ms);
         (self.freshness, self.discounted) = (Freshness::Fresh, false);
+        self.fresh_until = self.ceases_to_be_fresh(rule);
+    }
+
+    /// How its words come, where it means something that the next is missed.
+    fn beats(&self, rule: &SourceRule) -> Option<&Arrivals> {
+        self.arrivals.as_ref().filter(|_| rule.silence == Silence::Down)
+    }
+
+    fn ceases_to_be_fresh(&self, rule: &SourceRule) -> Instant {
+        let stale_at = rule.fresh_for().map_or(Instant::NEVER, |fresh_for| self.at + fresh_for + 1);
+        self.beats(rule).map_or(stale_at, |beats| beats.missed_at().min(stale_at))
+    }
+
+    /// Whether it is to be relied on at a moment as it was said.
+    pub fn is_fresh(&self, now: Instant) -> bool {
+        now < self.fresh_until
     }
 
     /// How far it can be relied on at a moment.
-    pub fn freshness(&self, rule: &SourceRule, now: Instant) -> Freshness {
-        let missed = rule.silence == Silence::Down
-            && self.arrivals.is_some_and(|arrivals| arrivals.is_missed(now));
+    fn freshness(&self, rule: &SourceRule, now: Instant) -> Freshness {
         match () {
-            () if missed => Freshness::Missed,
-            () if rule.is_fresh(self.at, now) => Freshness::Fresh,
+            () if self.is_fresh(now) => Freshness::Fresh,
+            () if self.beats(rule).is_some_and(|beats| beats.is_missed(now)) => Freshness::Missed,
             () => Freshness::Stale,
         }
     }
@@ -103,13 +121,21 @@ impl LastReport {
         }
     }
 
-    /// Looks how far it can still be relied on. `lost` says that its source can't be heard.
-    pub fn look(&mut self, rule: &SourceRule, lost: bool, now: Instant) {
+    /// Looks how far it can still be relied on; says whether that is another than before.
+    /// `lost` says that its source can't be heard.
+    pub fn look(&mut self, rule: &SourceRule, lost: bool, now: Instant) -> bool {
         let freshness = if lost { Freshness::Stale } else { self.freshness(rule, now) };
         if self.freshness == Freshness::Fresh && freshness != Freshness::Fresh {
             self.silent_since = now;
         }
+        let changed = self.freshness != freshness;
         self.freshness = freshness;
+        changed
+    }
+
+    /// Whether it is to be relied on, and says that the instance is well.
+    pub fn is_good(&self) -> bool {
+        (self.freshness, self.claim) == (Freshness::Fresh, Claim::Alive)
     }
 
     /// Whether it has fallen silent within this time.

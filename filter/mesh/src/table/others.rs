@@ -3,8 +3,14 @@
 use super::SourceId;
 use super::instance::SourceVote;
 use crate::fusion::{Claim, FusionRule, Verdict, fuse};
-use crate::trust::{Agreement, Corroboration};
+use crate::trust::{Agreement, Corroboration, Trust};
 use heartbeat_common::base::time::Instant;
+
+/// What a word is worth where as many as this say the same, that the instance is well.
+pub fn note_unanimous(trust: &mut Trust, voters: usize) {
+    trust.note_corroboration(Corroboration::Corroborated);
+    trust.note_agreement(if voters >= 3 { Agreement::Agrees } else { Agreement::Open });
+}
 
 /// What the other sources say of an instance that one has just spoken of.
 pub struct Others<'a> {

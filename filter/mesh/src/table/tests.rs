@@ -10,6 +10,7 @@ use proptest::prelude::*;
 mod handed;
 mod learnt;
 mod order;
+mod settled;
 mod simulation;
 
 const MS: Nanos = 1_000_000;
