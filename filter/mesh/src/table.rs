@@ -115,7 +115,7 @@ impl Table {
             instances: 0,
             is_lost: false,
         });
-        let services = services.into_iter().map(|rule| Service::new(rule, count, now));
+        let services = services.into_iter().map(|rule| Service::new(rule, now));
         Self {
             sources: sources.collect(),
             services: services.collect(),

@@ -30,8 +30,9 @@ pub struct Instance {
     pub endpoint: Endpoint,
     /// The rule that it was learnt by; `None` for a member.
     pub learnt: Option<usize>,
-    /// By source.
-    said: Vec<Option<LastReport>>,
+    /// Of those sources that have said anything: few of all, where each instance is asked by
+    /// sources of its own.
+    said: Vec<(SourceId, LastReport)>,
     pub verdict: Verdict,
     /// What this hub's own sources say, without other hubs.
     own: Option<Verdict>,
@@ -47,18 +48,12 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub fn new(
-        id: String,
-        endpoint: Endpoint,
-        learnt: Option<usize>,
-        sources: usize,
-        now: Instant,
-    ) -> Self {
+    pub fn new(id: String, endpoint: Endpoint, learnt: Option<usize>, now: Instant) -> Self {
         Self {
             id,
             endpoint,
             learnt,
-            said: vec![None; sources],
+            said: Vec::new(),
             verdict: Verdict::Unknown,
             own: None,
             since: now,
@@ -71,14 +66,12 @@ impl Instance {
 
     /// What each source has said, by its place.
     pub fn said(&self) -> impl Iterator<Item = (SourceId, &LastReport)> {
-        let said = self.said.iter().enumerate();
-        said.filter_map(|(place, said)| Some((SourceId(place), said.as_ref()?)))
+        self.said.iter().map(|(source, said)| (*source, said))
     }
 
     /// The same, to be changed.
     pub fn said_mut(&mut self) -> impl Iterator<Item = (SourceId, &mut LastReport)> {
-        let said = self.said.iter_mut().enumerate();
-        said.filter_map(|(place, said)| Some((SourceId(place), said.as_mut()?)))
+        self.said.iter_mut().map(|(source, said)| (*source, said))
     }
 
     /// Takes a report; says when its source spoke before, which is never for the first
@@ -92,17 +85,22 @@ impl Instance {
         now: Instant,
     ) -> Option<Option<Instant>> {
         self.named = now;
-        let said = self.said.get_mut(source.0)?;
-        let before = said.as_ref().map(|said| said.at);
-        let known = said.as_ref();
-        if known.is_some_and(|said| said.is_fresh(now) && report.stamp <= said.stamp) {
+        let place = self.said.iter().position(|(known, _)| *known == source);
+        let known = place.and_then(|place| self.said.get_mut(place));
+        let Some((_, said)) = known else {
+            let mut said = LastReport::new(rule, now);
+            said.take(rule, report, now);
+            self.said.push((source, said));
+            self.settled = false;
+            return Some(None);
+        };
+        if said.is_fresh(now) && report.stamp <= said.stamp {
             return None;
         }
-        let was_good = known.is_some_and(LastReport::is_good);
-        let said = said.get_or_insert_with(|| LastReport::new(rule, now));
+        let (before, was_good) = (said.at, said.is_good());
         said.take(rule, report, now);
         self.settled &= was_good && said.is_good();
-        Some(before)
+        Some(Some(before))
     }
 
     /// Looks how far each word can still be relied on, and shows them.
@@ -140,7 +138,7 @@ impl Instance {
 
     /// What a source has said holds no more.
     pub fn withdraw(&mut self, source: SourceId) {
-        self.said.get_mut(source.0).into_iter().for_each(|said| *said = None);
+        self.said.retain(|(known, _)| *known != source);
         self.settled = false;
     }
 
@@ -320,9 +318,8 @@ impl Instance {
 
     /// Goes on from what a source had said.
     pub fn restore_said(&mut self, source: SourceId, rule: &SourceRule, said: &Said) {
-        if let Some(place) = self.said.get_mut(source.0) {
-            *place = Some(LastReport::restore(rule, said));
-        }
+        self.said.retain(|(known, _)| *known != source);
+        self.said.push((source, LastReport::restore(rule, said)));
         self.settled = false;
         self.named = self.named.max(said.at);
     }

@@ -15,17 +15,15 @@ pub struct Service {
     pub last_report: Instant,
     /// Another number means other instances, or that they stand elsewhere.
     pub members: u64,
-    sources: usize,
 }
 
 impl Service {
-    pub fn new(rule: ServiceRule, sources: usize, now: Instant) -> Self {
-        let instance = |member: &Member| {
-            Instance::new(member.id.clone(), member.endpoint.clone(), None, sources, now)
-        };
+    pub fn new(rule: ServiceRule, now: Instant) -> Self {
+        let instance =
+            |member: &Member| Instance::new(member.id.clone(), member.endpoint.clone(), None, now);
         let instances = rule.members.iter().map(instance).collect();
         let places = rule.members.iter().map(|member| member.id.clone()).zip(0..).collect();
-        Self { rule, places, instances, last_report: now, members: 0, sources }
+        Self { rule, places, instances, last_report: now, members: 0 }
     }
 
     pub fn place(&self, id: &str) -> Option<usize> {
@@ -58,7 +56,7 @@ impl Service {
             return Err(Taken::Full);
         }
         let place = self.instances.len();
-        self.instances.push(Instance::new(id.to_owned(), endpoint, Some(rule), self.sources, now));
+        self.instances.push(Instance::new(id.to_owned(), endpoint, Some(rule), now));
         self.places.insert(id.to_owned(), place);
         self.members += 1;
         Ok((place, true))
