@@ -30,8 +30,8 @@ pub struct Instance {
     pub endpoint: Endpoint,
     /// The rule that it was learnt by; `None` for a member.
     pub learnt: Option<usize>,
-    /// Of those sources that have said anything: few of all, where each instance is asked by
-    /// sources of its own.
+    /// Of those sources that have said anything, in their order: few of all, where each
+    /// instance is asked by sources of its own.
     said: Vec<(SourceId, LastReport)>,
     pub verdict: Verdict,
     /// What this hub's own sources say, without other hubs.
@@ -90,7 +90,7 @@ impl Instance {
         let Some((_, said)) = known else {
             let mut said = LastReport::new(rule, now);
             said.take(rule, report, now);
-            self.said.push((source, said));
+            self.keep(source, said);
             self.settled = false;
             return Some(None);
         };
@@ -101,6 +101,13 @@ impl Instance {
         said.take(rule, report, now);
         self.settled &= was_good && said.is_good();
         Some(Some(before))
+    }
+
+    /// Puts what a source has said to its place: in the order of the sources, whoever spoke
+    /// first.
+    fn keep(&mut self, source: SourceId, said: LastReport) {
+        let place = self.said.partition_point(|(known, _)| known.0 < source.0);
+        self.said.insert(place, (source, said));
     }
 
     /// Looks how far each word can still be relied on, and shows them.
@@ -319,7 +326,7 @@ impl Instance {
     /// Goes on from what a source had said.
     pub fn restore_said(&mut self, source: SourceId, rule: &SourceRule, said: &Said) {
         self.said.retain(|(known, _)| *known != source);
-        self.said.push((source, LastReport::restore(rule, said)));
+        self.keep(source, LastReport::restore(rule, said));
         self.settled = false;
         self.named = self.named.max(said.at);
     }
