@@ -73,6 +73,18 @@ fn a_worker_that_is_gone_is_not_woken_any_more() {
 }
 
 #[test]
+fn a_worker_without_news_is_heard_of_once_a_second() {
+    let mut workers = Workers::default();
+    let held = Held { assignments: 3, subscriptions: 4 };
+    let mut news = |held, now| workers.see(1, 10, held, now);
+    assert!(news(held, NOW));
+    assert!(!news(held, NOW + SECOND / 2));
+    assert!(news(Held::default(), NOW + SECOND / 2), "it holds nothing more");
+    assert!(!news(Held::default(), NOW + SECOND));
+    assert!(news(Held::default(), NOW + 3 * SECOND / 2));
+}
+
+#[test]
 fn a_wake_says_what_for() {
     for wake in [Wake::Assignment("payments"), Wake::Assignment(""), Wake::Changes] {
         assert_eq!(Wake::read(&wake.write()), Some(wake));

@@ -6,6 +6,8 @@ use std::iter::Sum;
 
 /// A worker that hasn't been seen for so long is gone: nobody empties its queue.
 const GONE: Nanos = 5_000_000_000;
+/// How often a worker is heard of that has no news: several times before it is gone.
+const TELL: Nanos = 1_000_000_000;
 /// How many there may be: far more than machines have cores.
 const MOST: usize = 1_024;
 
@@ -47,12 +49,21 @@ struct Worker {
 pub struct Workers(Vec<Worker>);
 
 impl Workers {
-    /// A worker is there, and is woken by this queue.
-    pub fn see(&mut self, token: u64, queue: u32, held: Held, now: Instant) {
+    /// A worker is there, and is woken by this queue. Says whether that is news: of one that
+    /// holds what it held, others need not hear again and again.
+    pub fn see(&mut self, token: u64, queue: u32, held: Held, now: Instant) -> bool {
+        let is_known = |worker: &Worker| {
+            let told = (worker.token, worker.queue, worker.held) == (token, queue, held);
+            told && now.since(worker.seen) < TELL
+        };
+        if self.0.iter().any(is_known) {
+            return false;
+        }
         self.0.retain(|worker| worker.token != token && now.since(worker.seen) < GONE);
         if self.0.len() < MOST {
             self.0.push(Worker { token, queue, seen: now, held });
         }
+        true
     }
 
     /// A worker goes.
