@@ -4,9 +4,10 @@ use crate::owned::Owned;
 use crate::setup::Setup;
 use heartbeat_common::base::time::{Instant, nanos};
 use heartbeat_common::callout::{CallToken, StreamToken};
+use heartbeat_common::state::Context;
 use heartbeat_host as host;
-use heartbeat_host::Queue;
 use heartbeat_host::ids::{QueueId, RootId, StreamId};
+use heartbeat_host::{Queue, SharedData};
 use heartbeat_mesh::config::ConfigErrors;
 use heartbeat_mesh::shared::Candidate;
 use heartbeat_mesh::worker::Worker;
@@ -33,6 +34,8 @@ pub struct Hub {
     /// The queue that it is woken by. The VM that tries a configuration out must not have it,
     /// so it comes with the first tick.
     wakes: Cell<Option<Queue>>,
+    /// The queue that leads to the owner, once there was one.
+    events: Cell<Option<Queue>>,
     /// Whether the last tick called others.
     called: Cell<bool>,
     /// When the next tick comes.
@@ -54,6 +57,7 @@ impl Hub {
             worker: RefCell::new(worker),
             owned: RefCell::default(),
             wakes: Cell::default(),
+            events: Cell::default(),
             called: Cell::default(),
             tick_at: Cell::default(),
             setup,
@@ -66,16 +70,17 @@ impl Hub {
     /// module, and what was answered before it would then be in the way.
     pub fn on_tick(&self) {
         let Some(wakes) = self.wakes() else { return };
-        self.look_at_ownership();
-        let calls = !self.called.get() && self.ask();
+        let cx = host::shared();
+        self.look_at_ownership(cx);
+        let calls = !self.called.get() && self.ask(cx.now);
         self.called.set(calls);
-        self.with_worker(|worker| worker.on_time(wakes.id().0, host::shared()));
-        self.with_owned(|owned| owned.on_time());
+        self.with_worker(|worker| worker.on_time(wakes.id().0, cx));
+        self.with_owned(|owned| owned.on_time(cx));
         if !calls {
-            self.answer_those_who_wait();
+            self.answer_those_who_wait(cx);
         }
         self.tick_at.set(Instant::NEVER);
-        self.tick_in_time();
+        self.tick_in_time(cx.now);
     }
 
     /// The queue that this VM is woken by.
@@ -86,14 +91,13 @@ impl Hub {
         self.wakes.get()
     }
 
-    fn look_at_ownership(&self) {
-        let cx = host::shared();
+    fn look_at_ownership(&self, cx: Context<'_, SharedData>) {
         let Ok(mut candidate) = self.candidate.try_borrow_mut() else { return };
         let owns = candidate.look(&self.setup.keys, cx);
         drop(candidate);
         let Ok(mut owned) = self.owned.try_borrow_mut() else { return };
         match (owns, owned.is_some()) {
-            (true, false) => *owned = Owned::begin(&self.setup),
+            (true, false) => *owned = Owned::begin(&self.setup, cx),
             (false, true) => {
                 let given_up = owned.take();
                 drop(owned);
@@ -103,8 +107,8 @@ impl Hub {
         }
     }
 
-    fn ask(&self) -> bool {
-        self.with_owned(|owned| owned.ask()).unwrap_or(false)
+    fn ask(&self, now: Instant) -> bool {
+        self.with_owned(|owned| owned.ask(now)).unwrap_or(false)
     }
 
     fn with_owned<T>(&self, act: impl FnOnce(&mut Owned) -> T) -> Option<T> {
@@ -123,9 +127,8 @@ impl Hub {
     }
 
     /// Answers some of those whose answers are there.
-    fn answer_those_who_wait(&self) {
+    fn answer_those_who_wait(&self, cx: Context<'_, SharedData>) {
         for _ in 0..BATCH {
-            let cx = host::shared();
             let Some(Some((id, reply))) = self.with_worker(|worker| worker.take_ready(cx)) else {
                 return;
             };
@@ -135,8 +138,7 @@ impl Hub {
 
     /// Has the next tick come when something is due. One that comes sooner is left as it is:
     /// set anew with every message, it would never come.
-    fn tick_in_time(&self) {
-        let now = host::now();
+    fn tick_in_time(&self, now: Instant) {
         let worker = self.worker.try_borrow().ok().map(|worker| worker.next());
         let candidate = self.candidate.try_borrow().ok().map(|candidate| candidate.next());
         let owned = self.with_owned(|owned| owned.next(now));
@@ -151,40 +153,49 @@ impl Hub {
 
     /// Takes what others have put into a queue of this VM.
     pub fn on_queue_ready(&self, queue: QueueId) {
-        self.look_at_ownership();
+        let cx = host::shared();
+        self.look_at_ownership(cx);
         if self.wakes.get().is_some_and(|wakes| wakes.id() == queue) {
             while let Some(message) = Queue::numbered(queue).dequeue() {
                 self.with_worker(|worker| worker.on_wake(&message));
             }
-            self.answer_those_who_wait();
+            self.answer_those_who_wait(cx);
         } else {
-            self.with_owned(|owned| owned.on_events(queue));
+            self.with_owned(|owned| owned.on_events(queue, cx.now));
         }
-        self.tick_in_time();
+        self.tick_in_time(cx.now);
     }
 
     /// Puts events into the owner's queue; says whether they are in it.
     pub fn hand_over(&self, message: &[u8]) -> bool {
-        let events = Queue::resolve(&self.vm_id, &self.setup.keys.events());
-        events.is_some_and(|events| events.enqueue(message))
+        // It keeps its number, whoever takes it over.
+        if self.events.get().is_none() {
+            self.events.set(Queue::resolve(&self.vm_id, &self.setup.keys.events()));
+        }
+        let is_there = self.events.get().is_some_and(|events| events.enqueue(message));
+        self.events.set(self.events.get().filter(|_| is_there));
+        is_there
     }
 
     /// The answer to a call is there.
     pub fn on_answer(&self, token: CallToken, answer: &host::Answer) {
-        self.with_owned(|owned| owned.on_answer(token, answer));
-        self.tick_in_time();
+        let now = host::now();
+        self.with_owned(|owned| owned.on_answer(token, answer, now));
+        self.tick_in_time(now);
     }
 
     /// A Watch has something to say.
     pub fn on_watch_message(&self, stream: StreamToken, message: &[u8]) {
-        self.with_owned(|owned| owned.on_watch_message(stream, message));
-        self.tick_in_time();
+        let now = host::now();
+        self.with_owned(|owned| owned.on_watch_message(stream, message, now));
+        self.tick_in_time(now);
     }
 
     /// A Watch is closed.
     pub fn on_watch_close(&self, stream: StreamToken, status: u32, message: &[u8]) {
-        self.with_owned(|owned| owned.on_watch_close(stream, status, message));
-        self.tick_in_time();
+        let now = host::now();
+        self.with_owned(|owned| owned.on_watch_close(stream, status, message, now));
+        self.tick_in_time(now);
     }
 
     /// The context is gone, and with it what this VM did for others.

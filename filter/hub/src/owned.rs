@@ -3,9 +3,10 @@
 use crate::setup::Setup;
 use heartbeat_common::base::time::Instant;
 use heartbeat_common::callout::{CallToken, StreamToken};
+use heartbeat_common::state::Context;
 use heartbeat_host as host;
 use heartbeat_host::ids::QueueId;
-use heartbeat_host::{Clusters, Queue};
+use heartbeat_host::{Clusters, Queue, SharedData};
 use heartbeat_mesh::asking::Asking;
 use heartbeat_mesh::owner::Owner;
 use std::rc::Rc;
@@ -25,10 +26,10 @@ pub struct Owned {
 
 impl Owned {
     /// This VM owns the table from now on; `None` where Envoy gives it no queue.
-    pub fn begin(setup: &Rc<Setup>) -> Option<Self> {
+    pub fn begin(setup: &Rc<Setup>, cx: Context<'_, SharedData>) -> Option<Self> {
         let events = Queue::register(&setup.keys.events())?;
         let plan = &setup.plan;
-        let (wall, cx) = (host::wall_time(), host::shared());
+        let wall = host::wall_time();
         let owner = Owner::begin(&plan.owner, &setup.keys, &setup.metrics, wall, cx);
         log::info!(
             "heartbeat-hub: version {}, at work for {} by what {} say",
@@ -46,61 +47,58 @@ impl Owned {
     }
 
     /// Asks a source where that is due; says whether it did.
-    pub fn ask(&mut self) -> bool {
-        let now = host::now();
+    pub fn ask(&mut self, now: Instant) -> bool {
         let due = self.asking.next_tick(now).is_some_and(|next| next.is_zero());
         if due {
             self.asking.on_tick(&CLUSTERS, now);
-            self.take_words();
+            self.take_words(now);
         }
         due
     }
 
     /// Time goes by.
-    pub fn on_time(&mut self) {
-        self.take_events();
-        self.owner.on_empty_queue(host::shared());
-        let now = host::now();
-        self.owner.clock().keep(now, host::wall_time);
-        self.owner.on_time(now);
+    pub fn on_time(&mut self, cx: Context<'_, SharedData>) {
+        self.take_events(cx.now);
+        self.owner.on_empty_queue(cx);
+        self.owner.clock().keep(cx.now, host::wall_time);
+        self.owner.on_time(cx.now);
         self.publish();
     }
 
     /// Workers have handed something over.
-    pub fn on_events(&mut self, queue: QueueId) {
+    pub fn on_events(&mut self, queue: QueueId, now: Instant) {
         if self.events.id() == queue {
-            self.take_events();
+            self.take_events(now);
             self.publish();
         }
     }
 
-    fn take_events(&mut self) {
+    fn take_events(&mut self, now: Instant) {
         for _ in 0..BATCH {
             let Some(message) = self.events.dequeue() else { return };
-            self.owner.on_message(&message, host::now());
+            self.owner.on_message(&message, now);
         }
     }
 
     /// The answer to a call is there.
-    pub fn on_answer(&mut self, token: CallToken, answer: &host::Answer) {
-        self.asking.on_answer(token, answer, host::now());
-        self.take_words();
+    pub fn on_answer(&mut self, token: CallToken, answer: &host::Answer, now: Instant) {
+        self.asking.on_answer(token, answer, now);
+        self.take_words(now);
     }
 
     /// A Watch has something to say.
-    pub fn on_watch_message(&mut self, stream: StreamToken, message: &[u8]) {
-        self.asking.on_watch_message(stream, message, host::now());
-        self.take_words();
+    pub fn on_watch_message(&mut self, stream: StreamToken, message: &[u8], now: Instant) {
+        self.asking.on_watch_message(stream, message, now);
+        self.take_words(now);
     }
 
     /// A Watch is closed.
-    pub fn on_watch_close(&mut self, stream: StreamToken, status: u32, words: &[u8]) {
-        self.asking.on_watch_close(stream, status, words, host::now());
-        self.take_words();
+    pub fn on_watch_close(&mut self, stream: StreamToken, status: u32, words: &[u8], now: Instant) {
+        self.asking.on_watch_close(stream, status, words, now);
+        self.take_words(now);
     }
 
-    fn take_words(&mut self) {
-        let now = host::now();
+    fn take_words(&mut self, now: Instant) {
         self.asking.take_words().into_iter().for_each(|word| self.owner.on_word(word, now));
         self.asking.take_log().iter().for_each(|line| log::warn!("heartbeat-hub: {line}"));
         self.owner.on_time(now);
@@ -108,6 +106,7 @@ impl Owned {
     }
 
     fn publish(&mut self) {
+        // By the clock as it is now: how long events take until they are published is shown.
         for (queue, message) in self.owner.publish(host::shared()) {
             Queue::numbered(QueueId(queue)).enqueue(&message);
         }

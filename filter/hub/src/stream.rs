@@ -35,16 +35,14 @@ pub fn forget(id: StreamId) {
 
 /// A stream begins.
 pub fn on_request_headers(id: StreamId, hub: Rc<Hub>, end_of_stream: bool) -> Action {
-    let stream = Stream { id, hub };
-    let step = stream.hub.with_worker(|worker| {
-        let cx = host::shared();
-        let of = worker::Stream { id: id.0, ends: end_of_stream };
-        worker.on_request(of, &host::Request::default(), cx)
-    });
-    let step = step.unwrap_or(Step::Pass);
-    if step != Step::Pass {
-        STREAMS.with(|streams| streams.keep(id, stream.clone()));
+    let (stream, head) = (Stream { id, hub }, host::Request::default());
+    if !worker::concerns(&head) {
+        return Action::Continue;
     }
+    let of = worker::Stream { id: id.0, ends: end_of_stream };
+    let step = stream.hub.with_worker(|worker| worker.on_request(of, &head, host::shared()));
+    let Some(step) = step else { return Action::Continue };
+    STREAMS.with(|streams| streams.keep(id, stream.clone()));
     stream.take(step)
 }
 

@@ -36,6 +36,15 @@ const REFUSED: Nanos = 1_000_000_000;
 /// How often what is held is looked through, and the other workers hear of it.
 const LOOK: Nanos = 200_000_000;
 
+const DISCOVERY: &[u8] = b"/v3/discovery:";
+const OWN: &[u8] = b"/mesh/";
+
+/// Whether a request is for the hub.
+pub fn concerns(head: &impl RequestHead) -> bool {
+    let target = head.path().unwrap_or_default();
+    target.starts_with(OWN) || target.starts_with(DISCOVERY)
+}
+
 /// What becomes of a request.
 #[derive(Debug, PartialEq)]
 pub enum Step {
@@ -109,11 +118,11 @@ impl Worker {
         head: &impl RequestHead,
         cx: Context<'_, impl SharedStore>,
     ) -> Step {
-        let target = head.path().unwrap_or_default();
-        let is_discovery = target.starts_with(b"/v3/discovery:");
-        if !is_discovery && !target.starts_with(b"/mesh/") {
+        if !concerns(head) {
             return Step::Pass;
         }
+        let target = head.path().unwrap_or_default();
+        let is_discovery = target.starts_with(DISCOVERY);
         let route = api::route(&head.method().unwrap_or_default(), &target);
         let step = route.and_then(|route| self.on_route(route, stream, head, cx));
         step.unwrap_or_else(|problem| match is_discovery {
@@ -261,8 +270,8 @@ impl Worker {
     fn tell(&mut self, queue: u32, cx: Context<'_, impl SharedStore>) {
         let (token, held) = (self.token, self.waiting.held());
         let others = update::<Workers, _>(cx, &self.keys.workers, |workers| {
-            workers.see(token, queue, held, cx.now);
-            Change::Write(workers.held_by_others(token, cx.now))
+            let news = workers.see(token, queue, held, cx.now);
+            Change::write_if(news, workers.held_by_others(token, cx.now))
         });
         self.others = others.unwrap_or(self.others);
     }
