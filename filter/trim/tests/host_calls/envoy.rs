@@ -1,6 +1,6 @@
 //! What Envoy holds of a request, and in which phases the module may touch it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::trace::Trace;
 
@@ -56,6 +56,8 @@ pub struct Envoy {
     /// Where the module had values put, since the request began.
     pub rooms: Vec<i32>,
     pub shared: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
+    /// Names and messages; a queue's number is its place, from 1 on.
+    pub queues: Vec<(String, VecDeque<Vec<u8>>)>,
 }
 
 impl Envoy {
@@ -77,6 +79,22 @@ impl Envoy {
             (PLUGIN_CONFIGURATION, _) => Some(&mut self.plugin_config),
             _ => None,
         }
+    }
+
+    /// The number of a queue, which is made where there is none.
+    pub fn queue(&mut self, name: String) -> i32 {
+        let place = self.queues.iter().position(|(known, _)| *known == name);
+        let place = place.unwrap_or_else(|| {
+            self.queues.push((name, VecDeque::new()));
+            self.queues.len() - 1
+        });
+        i32::try_from(place + 1).unwrap_or(i32::MAX)
+    }
+
+    /// What is in a queue.
+    pub fn messages(&mut self, id: i32) -> Option<&mut VecDeque<Vec<u8>>> {
+        let place = usize::try_from(id).ok()?.checked_sub(1)?;
+        self.queues.get_mut(place).map(|(_, messages)| messages)
     }
 
     /// The name of a metric.

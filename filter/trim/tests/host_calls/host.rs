@@ -7,23 +7,24 @@ use anyhow::Result;
 use wasmi::{Caller, Extern, ExternType, Linker, Memory, Module, Val};
 
 use super::envoy::{Envoy, Headers, LocalReply};
+use super::queues;
 
 /// `proxy_status_t`.
-const OK: i32 = 0;
-const NOT_FOUND: i32 = 1;
-const BAD_ARGUMENT: i32 = 2;
+pub const OK: i32 = 0;
+pub const NOT_FOUND: i32 = 1;
+pub const BAD_ARGUMENT: i32 = 2;
 const CAS_MISMATCH: i32 = 8;
 const INTERNAL_FAILURE: i32 = 10;
 
 /// Envoy as a host call sees it, with the module's memory.
-struct Host<'a>(Caller<'a, Envoy>);
+pub struct Host<'a>(pub Caller<'a, Envoy>);
 
 impl Host<'_> {
     fn memory(&self) -> Option<Memory> {
         self.0.get_export("memory").and_then(Extern::into_memory)
     }
 
-    fn bytes(&self, at: i32, size: i32) -> Vec<u8> {
+    pub fn bytes(&self, at: i32, size: i32) -> Vec<u8> {
         let read = || {
             let (at, size) = (usize::try_from(at).ok()?, usize::try_from(size).ok()?);
             self.memory()?.data(&self.0).get(at..at.checked_add(size)?).map(<[u8]>::to_vec)
@@ -31,11 +32,11 @@ impl Host<'_> {
         read().unwrap_or_default()
     }
 
-    fn text(&self, at: i32, size: i32) -> String {
+    pub fn text(&self, at: i32, size: i32) -> String {
         String::from_utf8_lossy(&self.bytes(at, size)).into_owned()
     }
 
-    fn write(&mut self, at: i32, bytes: &[u8]) -> Option<()> {
+    pub fn write(&mut self, at: i32, bytes: &[u8]) -> Option<()> {
         self.memory()?.write(&mut self.0, usize::try_from(at).ok()?, bytes).ok()
     }
 
@@ -51,14 +52,14 @@ impl Host<'_> {
         self.write(size, &length.to_le_bytes())
     }
 
-    fn answer(&mut self, value: Option<Vec<u8>>, at: i32, size: i32) -> i32 {
+    pub fn answer(&mut self, value: Option<Vec<u8>>, at: i32, size: i32) -> i32 {
         match value {
             None => NOT_FOUND,
             Some(value) => self.hand_over(&value, at, size).map_or(INTERNAL_FAILURE, |()| OK),
         }
     }
 
-    fn call(&mut self, text: impl Into<String>) {
+    pub fn call(&mut self, text: impl Into<String>) {
         self.0.data_mut().trace.call(text);
     }
 }
@@ -88,6 +89,7 @@ pub fn link(linker: &mut Linker<Envoy>, module: &Module) -> Result<()> {
     headers(linker)?;
     values(linker)?;
     shared_data(linker)?;
+    queues::link(linker)?;
     metrics(linker)
 }
 

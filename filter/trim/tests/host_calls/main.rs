@@ -10,6 +10,7 @@ mod budget;
 mod envoy;
 mod host;
 mod hub;
+mod queues;
 mod requests;
 mod trace;
 mod worker;

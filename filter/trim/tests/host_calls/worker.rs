@@ -75,6 +75,18 @@ impl Worker {
 
     /// Loads a module and gives it a configuration.
     pub fn with(built: &Built, plugin_config: &str) -> Result<Self> {
+        Self::among(built, plugin_config, Envoy { now: 1_000_000_000_000, ..Envoy::default() })
+    }
+
+    /// Loads the same module into another VM of the process, a moment later.
+    pub fn another(&self, built: &Built, plugin_config: &str) -> Result<Self> {
+        let known = self.store.data();
+        let (shared, queues) = (known.shared.clone(), known.queues.clone());
+        let envoy = Envoy { now: known.now + 1, shared, queues, ..Envoy::default() };
+        Self::among(built, plugin_config, envoy)
+    }
+
+    fn among(built: &Built, plugin_config: &str, envoy: Envoy) -> Result<Self> {
         let engine = Engine::default();
         let module = Module::new(&engine, built.read()?)?;
         let mut linker = Linker::new(&engine);
@@ -91,9 +103,8 @@ impl Worker {
         let envoy = Envoy {
             plugin_config: plugin_config.into(),
             properties: properties.map(|(name, value)| (name, value.to_vec())).into(),
-            now: 1_000_000_000_000,
             wall_ahead: 1_699_999_000_000_000_000,
-            ..Envoy::default()
+            ..envoy
         };
         let mut store = Store::new(&engine, envoy);
         let instance = linker.instantiate_and_start(&mut store, &module)?;
@@ -115,6 +126,37 @@ impl Worker {
     pub fn set_wall_time(&mut self, nanoseconds: u64) {
         let envoy = self.store.data_mut();
         envoy.wall_ahead = nanoseconds - envoy.now;
+    }
+
+    /// What crosses on a tick.
+    pub fn tick(&mut self) -> Result<Trace> {
+        self.store.data_mut().trace = Trace::default();
+        self.call::<_, ()>("proxy_on_tick", ROOT)?;
+        Ok(std::mem::take(&mut self.store.data_mut().trace))
+    }
+
+    /// Tells of a queue whose name has this in it, where there are messages; what crosses.
+    pub fn deliver(&mut self, name: &str) -> Result<Trace> {
+        self.store.data_mut().trace = Trace::default();
+        let queues = self.store.data().queues.iter();
+        let place = queues
+            .into_iter()
+            .position(|(known, messages)| known.contains(name) && !messages.is_empty());
+        let place = i32::try_from(place.with_context(|| format!("nothing in {name}"))?)?;
+        self.call::<_, ()>("proxy_on_queue_ready", (ROOT, place + 1))?;
+        Ok(std::mem::take(&mut self.store.data_mut().trace))
+    }
+
+    /// Begins a request that is held; what crosses.
+    pub fn ask(&mut self, request: &Request) -> Result<Trace> {
+        let action = self.begin(request)?;
+        ensure!(action == PAUSE && self.store.data().reply.is_none(), "it isn't held");
+        Ok(std::mem::take(&mut self.store.data_mut().trace))
+    }
+
+    /// What the module has answered to a request that it has held.
+    pub fn answered(&mut self) -> Option<LocalReply> {
+        self.store.data_mut().reply.take()
     }
 
     /// How much memory the VM has, in bytes.
@@ -147,6 +189,14 @@ impl Worker {
 
     /// Lets a request through, in the order in which Envoy calls a filter.
     pub fn serve(&mut self, request: &Request) -> Result<Served> {
+        let paused = self.begin(request)? == PAUSE;
+        let replied = self.store.data().reply.is_some();
+        ensure!(paused == replied, "the request hangs, or goes on although it is answered");
+        self.respond(self.streams, request)?;
+        self.end(self.streams)
+    }
+
+    fn begin(&mut self, request: &Request) -> Result<i32> {
         self.streams += 1;
         let stream = self.streams;
         let envoy = self.store.data_mut();
@@ -168,11 +218,7 @@ impl Worker {
             let size = i32::try_from(request.body.len())?;
             action = self.call("proxy_on_request_body", (stream, size, 1))?;
         }
-        let paused = action == PAUSE;
-        let replied = self.store.data().reply.is_some();
-        ensure!(paused == replied, "the request hangs, or goes on although it is answered");
-        self.respond(stream, request)?;
-        self.end(stream)
+        Ok(action)
     }
 
     fn respond(&mut self, stream: i32, request: &Request) -> Result<()> {
