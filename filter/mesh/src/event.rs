@@ -111,19 +111,25 @@ impl ProbeMethod {
 pub struct Place<'a> {
     /// Where it listens.
     pub address: Option<SocketAddr>,
-    /// `core.v3.Locality`: region, zone and sub-zone.
+    /// `core.v3.Locality`: region, zone and sub-zone; all empty where it isn't said.
     pub locality: [Cow<'a, str>; 3],
     /// Which instances come first: 0 before 1.
-    pub priority: u32,
+    pub priority: Option<u32>,
     /// Its share among those of its locality, from 1 to 128.
-    pub weight: u32,
+    pub weight: Option<u32>,
+}
+
+/// Whether the parts of a locality are no longer than names are.
+fn are_names(locality: &[Cow<'_, str>; 3]) -> bool {
+    locality.iter().all(|part| part.len() <= LONGEST_ID)
 }
 
 impl Place<'_> {
-    /// Whether its priority and its weight are such as Envoy takes.
+    /// Whether all of it is such as an event may have.
     pub fn is_within_limits(&self) -> bool {
-        (1..=HEAVIEST).contains(&u64::from(self.weight))
-            && u64::from(self.priority) <= LAST_PRIORITY
+        are_names(&self.locality)
+            && self.weight.is_none_or(|weight| (1..=HEAVIEST).contains(&u64::from(weight)))
+            && self.priority.is_none_or(|priority| u64::from(priority) <= LAST_PRIORITY)
     }
 }
 
@@ -218,12 +224,13 @@ impl<'a> Event<'a> {
                 Refused::new("address", "must be an address and a port, such as 10.1.0.5:8080")
             })
         });
-        let weight = raw.weight.unwrap_or(1);
-        if !(1..=HEAVIEST).contains(&weight) {
+        if !are_names(&raw.locality) {
+            return Err(Refused::new("locality", "its parts must have at most 128 bytes"));
+        }
+        if raw.weight.is_some_and(|weight| !(1..=HEAVIEST).contains(&weight)) {
             return Err(Refused::new("weight", "must be from 1 to 128"));
         }
-        let priority = raw.priority.unwrap_or(0);
-        if priority > LAST_PRIORITY {
+        if raw.priority.is_some_and(|priority| priority > LAST_PRIORITY) {
             return Err(Refused::new("priority", "must be from 0 to 128"));
         }
         Ok(Self {
@@ -235,8 +242,8 @@ impl<'a> Event<'a> {
             place: Place {
                 address: address.transpose()?,
                 locality: raw.locality,
-                priority: priority as u32,
-                weight: weight as u32,
+                priority: raw.priority.map(|priority| priority as u32),
+                weight: raw.weight.map(|weight| weight as u32),
             },
             ignored: raw.ignored,
         })

@@ -15,6 +15,8 @@ const LAYOUT: u8 = 1;
 
 const CLAIMS: [Claim; 5] =
     [Claim::Alive, Claim::Warn, Claim::Draining, Claim::Suspect, Claim::Dead];
+/// In the place of a number that the event leaves out.
+const UNSAID: u8 = u8::MAX;
 /// Set beside the claim where the event says where its instance is.
 const HAS_PLACE: u8 = 0x80;
 
@@ -74,15 +76,17 @@ fn write_place(bytes: &mut Packer, place: &Place<'_>) {
         bytes.address(address);
     }
     place.locality.iter().for_each(|part| bytes.text(part));
-    bytes.byte(place.priority.min(255) as u8);
-    bytes.byte(place.weight.min(255) as u8);
+    for number in [place.priority, place.weight] {
+        bytes.byte(number.map_or(UNSAID, |number| number.min(254) as u8));
+    }
 }
 
 fn read_place<'a>(bytes: &mut Unpacker<'a>) -> Option<Place<'a>> {
     let address = if bytes.byte()? == 0 { None } else { Some(bytes.address()?) };
     let mut part = || bytes.text().map(Cow::Borrowed);
     let locality = [part()?, part()?, part()?];
-    let (priority, weight) = (u32::from(bytes.byte()?), u32::from(bytes.byte()?));
+    let mut number = || Some(Some(bytes.byte()?).filter(|it| *it != UNSAID).map(u32::from));
+    let (priority, weight) = (number()?, number()?);
     Some(Place { address, locality, priority, weight })
 }
 
@@ -164,8 +168,8 @@ mod tests {
             let place = Place {
                 address: Some("10.0.0.1:80".parse().unwrap()),
                 locality: ["eu", "", "a"].map(Cow::Borrowed),
-                priority: 1,
-                weight: 128,
+                priority: None,
+                weight: Some(128),
             };
             let mut batch = Batch::begin("istio", Instant(7), events.len());
             for (service, id, claim, stamp, placed) in &events {

@@ -16,7 +16,7 @@ use last_report::Freshness;
 use others::Others;
 use service::Service;
 
-pub use rule::{LearnRule, Member, ServiceRule};
+pub use rule::{LearnRule, Member, ServiceRule, is_destination};
 
 mod instance;
 mod last_report;
@@ -35,6 +35,9 @@ const BEATS: u64 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceId(pub usize);
 
+/// Nobody's to say, where it isn't known who has said something.
+const NOBODY: SourceId = SourceId(usize::MAX);
+
 /// A service by its place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceId(pub usize);
@@ -46,7 +49,7 @@ pub enum Taken {
     Counted,
     /// The source has said this, or something newer, of the instance already.
     Old,
-    /// There is no such instance, and none is learnt.
+    /// There is no such instance, and none is learnt: none may be there, or another is.
     Unknown,
     /// There is no room for another instance.
     Full,
@@ -146,7 +149,7 @@ impl Table {
         if is_full && service.place(id).is_none() {
             return Taken::Full;
         }
-        let (place, mut changed) = match service.place_or_learn(id, place, now) {
+        let (place, mut changed) = match service.place_or_learn(id, place, source, now) {
             Ok(found) => found,
             Err(refused) => return refused,
         };
@@ -380,7 +383,8 @@ impl Table {
         service.members = snapshot.head.members + 1;
         for entry in snapshot.entries() {
             let place = entry.is_learnt.then(|| entry.location.as_place());
-            let Ok((place, _)) = service.place_or_learn(entry.view.id, place.as_ref(), now) else {
+            let Ok((place, _)) = service.place_or_learn(entry.view.id, place.as_ref(), NOBODY, now)
+            else {
                 continue;
             };
             let Some(instance) = service.instances.get_mut(place) else { continue };

@@ -94,7 +94,7 @@ impl Change<'_> {
         let address: SocketAddr = self.address.as_deref()?.parse().ok()?;
         let Locality { region, zone, sub_zone } = self.locality.take().unwrap_or_default();
         let locality = [region, zone, sub_zone].map(Cow::Owned);
-        let (priority, weight) = (self.priority, self.weight.max(1));
+        let (priority, weight) = (Some(self.priority), Some(self.weight.max(1)));
         Some(Place { address: Some(address), locality, priority, weight })
             .filter(Place::is_within_limits)
     }

@@ -4,7 +4,7 @@ use super::{Limits, keys, metadata};
 use crate::assignment::Endpoint;
 use crate::event::is_id;
 use crate::fusion::FusionRule;
-use crate::table::{LearnRule, Member, ServiceRule};
+use crate::table::{LearnRule, Member, ServiceRule, is_destination};
 use heartbeat_common::base::time::nanos;
 use heartbeat_common::base::units::parse_share;
 use heartbeat_common::clients::cidr::Cidr;
@@ -95,11 +95,17 @@ fn quorum(text: &str) -> Result<u16, String> {
 }
 
 fn refuse_same_ids(members: &[Reader<'_>]) {
-    let mut taken = HashSet::new();
+    let (mut taken, mut addresses) = (HashSet::new(), HashSet::new());
     for member in members {
         let Some(id) = member.member("id").and_then(|id| id.text()) else { continue };
         if !taken.insert(id) {
             member.error(format!("the id {id:?} is taken by an earlier member; keep one"));
+            continue;
+        }
+        let address = member.member("address").and_then(|address| address.text()).unwrap_or(id);
+        if socket_address(address).is_ok_and(|address| !addresses.insert(address)) {
+            member
+                .error(format!("the address {address:?} is taken by an earlier member; keep one"));
         }
     }
 }
@@ -133,7 +139,7 @@ pub(super) fn instance_id(text: &str) -> Result<String, String> {
 }
 
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
-    let address = text.parse().ok().filter(|address: &SocketAddr| address.port() > 0);
+    let address = text.parse().ok().filter(|address| is_destination(*address));
     address.ok_or_else(|| {
         r#"is not an address and a port; write it like "10.1.0.5:8080" or "[fd00::5]:8080""#
             .to_owned()

@@ -19,7 +19,8 @@ pub fn read(body: &[u8], most: usize) -> Result<Events<'_>, Unreadable> {
     Ok(events)
 }
 
-/// Reads an object a line. Blank lines are nothing.
+/// Reads an object a line. Blank lines are nothing, and one that can't be read is refused by
+/// itself: whoever writes lines passes on those of others.
 pub fn read_lines(body: &[u8], most: usize) -> Result<Events<'_>, Unreadable> {
     let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     let mut events = Vec::new();
@@ -27,8 +28,10 @@ pub fn read_lines(body: &[u8], most: usize) -> Result<Events<'_>, Unreadable> {
         if events.len() == most {
             return Err(Unreadable::TooMany);
         }
-        let raw: Raw<'_> = serde_json::from_slice(line).map_err(unreadable)?;
-        events.push(Event::check(raw));
+        events.push(match serde_json::from_slice::<Raw<'_>>(line) {
+            Ok(raw) => Event::check(raw),
+            Err(error) => Err(Refused::new("", error.to_string())),
+        });
     }
     Ok(events)
 }

@@ -1,7 +1,8 @@
 //! Events as protobuf: `heartbeat.mesh.v1`, in `envoy-config/schema/health-event.proto`.
 
 use super::{Event, Raw, Refused, Unreadable};
-use prost::Message;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
+use prost::{DecodeError, Message};
 use std::borrow::Cow;
 
 #[derive(Clone, PartialEq, Message)]
@@ -53,12 +54,27 @@ pub struct Locality {
 }
 
 pub fn read(body: &[u8], most: usize) -> Result<Vec<Result<Event<'_>, Refused>>, Unreadable> {
-    let batch = HealthEvents::decode(body);
-    let batch = batch.map_err(|error| Unreadable::Malformed(error.to_string()))?;
-    if batch.events.len() > most {
+    if count(body).map_err(unreadable)? > most {
         return Err(Unreadable::TooMany);
     }
+    let batch = HealthEvents::decode(body).map_err(unreadable)?;
     Ok(batch.events.into_iter().map(|event| Event::check(event.into())).collect())
+}
+
+/// How many events a body has. Two bytes of it may be one, which takes a hundred times that
+/// once it is decoded.
+fn count(mut body: &[u8]) -> Result<usize, DecodeError> {
+    let mut events = 0;
+    while !body.is_empty() {
+        let (tag, wire_type) = decode_key(&mut body)?;
+        skip_field(wire_type, tag, &mut body, DecodeContext::default())?;
+        events += usize::from(tag == 1);
+    }
+    Ok(events)
+}
+
+fn unreadable(error: DecodeError) -> Unreadable {
+    Unreadable::Malformed(error.to_string())
 }
 
 /// An empty string is one that isn't there, as proto3 has it.

@@ -50,7 +50,7 @@ fn a_full_event_is_read_as_it_is_written() {
     );
     assert_eq!(event.place.address, Some("10.1.0.5:8080".parse().unwrap()));
     assert_eq!(event.place.locality, ["eu", "a", ""]);
-    assert_eq!((event.place.priority, event.place.weight, event.ignored), (1, 3, 2));
+    assert_eq!((event.place.priority, event.place.weight, event.ignored), (Some(1), Some(3), 2));
 }
 
 #[test]
@@ -102,6 +102,10 @@ fn each_broken_rule_names_its_field() {
         (with(r#""status":"pass","locality":5"#), "locality"),
         (with(r#""status":"pass","locality":["eu"]"#), "locality"),
         (with(r#""status":"pass","locality":{"zone":7}"#), "locality"),
+        (
+            with(&format!(r#""status":"pass","locality":{{"zone":"{}"}}"#, "z".repeat(129))),
+            "locality",
+        ),
         (with(r#""colour":"red""#), ""),
         (with(r#""status":null,"http_status_code":null"#), ""),
     ] {
@@ -180,6 +184,25 @@ fn the_media_type_tells_the_form() {
         (Some("text/plain"), None),
     ] {
         assert_eq!(Form::of(value.map(str::as_bytes)), form, "{value:?}");
+    }
+}
+
+#[test]
+fn a_line_that_is_no_json_is_refused_by_itself() {
+    let good = with(r#""status":"pass""#).replace('\n', " ");
+    let body = format!("{good}\nnot json\n{}\n{good}\n", good.replace("1,", "1e999,"));
+    let events = read(body.as_bytes(), Form::Ndjson, MOST).unwrap();
+    let accepted: Vec<_> = events.iter().map(Result::is_ok).collect();
+    assert_eq!(accepted, [true, false, false, true]);
+}
+
+#[test]
+fn events_are_counted_before_any_takes_room() {
+    let many = [0x0a, 0x00].repeat(MOST + 1);
+    assert_eq!(read(&many, Form::Protobuf, MOST), Err(Unreadable::TooMany));
+    assert_eq!(read(&many[2..], Form::Protobuf, MOST).unwrap().len(), MOST);
+    for broken in [&b"\x0a\x05"[..], b"\x0b", b"\xff\xff", b"\x0a\x02\x08"] {
+        assert!(matches!(read(broken, Form::Protobuf, MOST), Err(Unreadable::Malformed(_))));
     }
 }
 

@@ -91,7 +91,7 @@ impl Hub {
 
     fn says_at(&mut self, source: &str, service: &str, id: &str, claim: Claim, stamp: u64) {
         let report = Report { stamp, claim, ..Report::default() };
-        let place = Place { weight: 1, ..Place::default() };
+        let place = Place::default();
         let mut batch = Batch::begin(source, self.now, 1);
         batch.push(service, id, &report, Some(&place));
         self.owner.on_message(&batch.finish(), self.now);

@@ -45,8 +45,8 @@ impl Location<'_> {
         Place {
             address: Some(self.address),
             locality: self.locality.map(Cow::Borrowed),
-            priority: self.priority,
-            weight: self.weight,
+            priority: Some(self.priority),
+            weight: Some(self.weight),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::recovery::{Deaths, RecoveryRule};
 use crate::snapshot::{Entry, Location, Said, View};
 use crate::source::{Manner, SourceRule};
 use heartbeat_common::base::time::Instant;
+use std::borrow::Cow;
 
 /// The vote of a source, and when it spoke.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,8 @@ pub struct Instance {
     pub endpoint: Endpoint,
     /// The rule that it was learnt by; `None` for a member.
     pub learnt: Option<usize>,
+    /// The source that has said where it is.
+    placed_by: Option<SourceId>,
     /// Of those sources that have said anything, in their order: few of all, where each
     /// instance is asked by sources of its own.
     said: Vec<(SourceId, LastReport)>,
@@ -48,11 +51,17 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub fn new(id: String, endpoint: Endpoint, learnt: Option<usize>, now: Instant) -> Self {
+    pub fn new(
+        id: String,
+        endpoint: Endpoint,
+        learnt: Option<(usize, SourceId)>,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             endpoint,
-            learnt,
+            learnt: learnt.map(|(rule, _)| rule),
+            placed_by: learnt.map(|(_, source)| source),
             said: Vec::new(),
             verdict: Verdict::Unknown,
             own: None,
@@ -224,22 +233,37 @@ impl Instance {
         self.change_to(self.before_silence, now)
     }
 
-    /// Whether it is where an event says it is, or where it is isn't the event's to say.
-    pub fn is_at(&self, place: Option<&Place<'_>>) -> bool {
+    /// Whether it is where an event says it is, as far as that is the event's source's to say:
+    /// a member is where it was configured, and what was learnt where the source says that it
+    /// was learnt from, as long as that speaks. Else two that disagree would move it to and fro.
+    pub fn is_at(&self, place: Option<&Place<'_>>, source: SourceId) -> bool {
         let known = &self.endpoint;
-        self.learnt.is_none()
-            || place.is_none_or(|place| {
-                place.address.is_none_or(|address| address == known.address)
-                    && place.locality.iter().eq(&known.locality)
-                    && (place.priority, place.weight) == (known.priority, known.weight)
-            })
+        let Some(place) = place.filter(|_| self.learnt.is_some() && self.is_placed_by(source))
+        else {
+            return true;
+        };
+        place.address.is_none_or(|address| address == known.address)
+            && (is_unsaid(&place.locality) || place.locality.iter().eq(&known.locality))
+            && place.priority.is_none_or(|priority| priority == known.priority)
+            && place.weight.is_none_or(|weight| weight == known.weight)
     }
 
-    /// Learns where it is now; says whether that is elsewhere.
-    pub fn move_to(&mut self, (rule, endpoint): (usize, Endpoint)) -> bool {
-        let moved = self.endpoint != endpoint;
-        (self.learnt, self.endpoint) = (Some(rule), endpoint);
-        moved
+    fn is_placed_by(&self, source: SourceId) -> bool {
+        let placed_by = self.said().find(|(known, _)| Some(*known) == self.placed_by);
+        Some(source) == self.placed_by
+            || placed_by.is_none_or(|(_, said)| said.freshness != Freshness::Fresh)
+    }
+
+    /// Learns where it is now; what isn't said stays as it was.
+    pub fn move_to(&mut self, rule: usize, found: Endpoint, place: &Place<'_>, by: SourceId) {
+        let known = &mut self.endpoint;
+        (known.address, known.metadata) = (found.address, found.metadata);
+        if !is_unsaid(&place.locality) {
+            known.locality = found.locality;
+        }
+        known.priority = place.priority.unwrap_or(known.priority);
+        known.weight = place.weight.unwrap_or(known.weight);
+        (self.learnt, self.placed_by) = (Some(rule), Some(by));
     }
 
     /// Nobody knows anything of it any more.
@@ -330,4 +354,8 @@ impl Instance {
         self.settled = false;
         self.named = self.named.max(said.at);
     }
+}
+
+fn is_unsaid(locality: &[Cow<'_, str>; 3]) -> bool {
+    locality.iter().all(|part| part.is_empty())
 }

@@ -5,7 +5,7 @@ use crate::event::Place;
 use crate::fusion::FusionRule;
 use heartbeat_common::base::time::Nanos;
 use heartbeat_common::clients::cidr::Cidr;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 /// A service as it is configured.
@@ -70,19 +70,46 @@ enum Scope {
 
 impl Scope {
     fn of(address: IpAddr) -> Self {
-        let address = address.to_canonical();
         let is_link_local = match address {
             IpAddr::V4(ip) => ip.is_link_local(),
             IpAddr::V6(ip) => ip.is_unicast_link_local(),
         };
-        match () {
-            () if address.is_unspecified() => Self::Nowhere,
-            () if address.is_loopback() => Self::Host,
-            () if is_link_local => Self::Link,
-            () if address.is_multicast() => Self::Multicast,
-            () => Self::Global,
+        match (address, embedded(address)) {
+            _ if address.is_unspecified() || is_reserved(address) => Self::Nowhere,
+            _ if address.is_loopback() => Self::Host,
+            _ if is_link_local => Self::Link,
+            _ if address.is_multicast() => Self::Multicast,
+            (_, Some(inner)) => Self::of(IpAddr::V4(inner)),
+            (_, None) => Self::Global,
         }
     }
+}
+
+/// 240.0.0.0/4 with the broadcast address (RFC 1112, section 4).
+fn is_reserved(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V4(ip) if ip.octets()[0] >= 240)
+}
+
+/// The IPv4 address to which one of IPv6 leads: mapped, compatible (RFC 4291, section 2.5.5),
+/// by NAT64 (RFC 6052) or by 6to4 (RFC 3056).
+fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(ip) = address else { return None };
+    let number = u128::from(ip);
+    let low = || Ipv4Addr::from(number as u32);
+    match (number >> 32, number >> 112) {
+        (0 | 0xffff, _) => Some(low()),
+        (0x0064_ff9b_0000_0000_0000_0000, _) => Some(low()),
+        (_, 0x2002) => Some(Ipv4Addr::from((number >> 80) as u32)),
+        _ => None,
+    }
+}
+
+/// Whether traffic can be sent there: a port, an address of one host, and no zone, which means
+/// nothing on another machine.
+pub fn is_destination(address: SocketAddr) -> bool {
+    let has_zone = matches!(address, SocketAddr::V6(it) if it.scope_id() != 0);
+    let scope = Scope::of(address.ip());
+    address.port() > 0 && !has_zone && !matches!(scope, Scope::Nowhere | Scope::Multicast)
 }
 
 impl ServiceRule {
@@ -94,6 +121,9 @@ impl ServiceRule {
     /// The rule by which it is, and where.
     fn rule_for(&self, id: &str, place: &Place<'_>) -> Option<(usize, SocketAddr)> {
         let address = place.address.or_else(|| id.parse::<SocketAddr>().ok())?;
+        if !is_destination(address) {
+            return None;
+        }
         let number = self.learn.iter().position(|rule| rule.admits(address.ip()))?;
         Some((number, address))
     }
@@ -104,8 +134,8 @@ impl ServiceRule {
         let endpoint = Endpoint {
             address,
             locality: place.locality.each_ref().map(|part| part.clone().into_owned()),
-            priority: place.priority,
-            weight: place.weight,
+            priority: place.priority.unwrap_or(0),
+            weight: place.weight.unwrap_or(1),
             metadata: Rc::clone(&self.learn.get(number)?.metadata),
         };
         Some((number, endpoint))

@@ -1,7 +1,7 @@
 //! The instances of a service.
 
 use super::instance::Instance;
-use super::{Member, ServiceRule, Taken};
+use super::{Member, ServiceRule, SourceId, Taken};
 use crate::event::Place;
 use heartbeat_common::base::time::Instant;
 use std::collections::HashMap;
@@ -36,27 +36,34 @@ impl Service {
         &mut self,
         id: &str,
         place: Option<&Place<'_>>,
+        source: SourceId,
         now: Instant,
     ) -> Result<(usize, bool), Taken> {
         let known = self.place(id);
         if let Some(known) = known
-            && self.instances.get(known).is_none_or(|it| it.is_at(place))
+            && self.instances.get(known).is_none_or(|it| it.is_at(place, source))
         {
             return Ok((known, false));
         }
-        let found = place.and_then(|place| self.rule.learns(id, place)).ok_or(Taken::Unknown)?;
-        if let Some(known) = known {
-            let moved = self.instances.get_mut(known).is_some_and(|it| it.move_to(found));
-            self.members += u64::from(moved);
-            return Ok((known, moved));
+        let place = place.ok_or(Taken::Unknown)?;
+        let (rule, endpoint) = self.rule.learns(id, place).ok_or(Taken::Unknown)?;
+        let is_taken = |it: &Instance| it.endpoint.address == endpoint.address && it.id != id;
+        if self.instances.iter().any(is_taken) {
+            return Err(Taken::Unknown);
         }
-        let (rule, endpoint) = found;
+        if let Some(known) = known {
+            let instance = self.instances.get_mut(known);
+            instance.into_iter().for_each(|it| it.move_to(rule, endpoint.clone(), place, source));
+            self.members += 1;
+            return Ok((known, true));
+        }
         let most = self.rule.learn.get(rule).map_or(0, |rule| rule.most);
         if self.instances.iter().filter(|it| it.learnt == Some(rule)).count() >= most {
             return Err(Taken::Full);
         }
         let place = self.instances.len();
-        self.instances.push(Instance::new(id.to_owned(), endpoint, Some(rule), now));
+        let learnt = Some((rule, source));
+        self.instances.push(Instance::new(id.to_owned(), endpoint, learnt, now));
         self.places.insert(id.to_owned(), place);
         self.members += 1;
         Ok((place, true))

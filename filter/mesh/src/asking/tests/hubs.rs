@@ -61,7 +61,7 @@ fn what_it_says_of_an_instance_says_also_where_that_is() {
     let place = place.as_ref().unwrap();
     assert_eq!(place.address, "10.1.0.5:8080".parse().ok());
     assert_eq!(place.locality, ["eu", "a", ""]);
-    assert_eq!((place.priority, place.weight), (1, 7));
+    assert_eq!((place.priority, place.weight), (Some(1), Some(7)));
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn what_this_hub_tells_its_followers_is_what_it_reads_of_others() {
     assert_eq!((report.latency_ms, report.error_rate), (Some(3.5), Some(0.25)));
     assert_eq!(place.address, "10.1.0.5:8080".parse().ok());
     assert_eq!(place.locality, ["eu", "a", ""]);
-    assert_eq!((place.priority, place.weight), (1, 7));
+    assert_eq!((place.priority, place.weight), (Some(1), Some(7)));
     let withdrawn = words.iter().filter_map(|word| match word {
         Word::Withdrawn { instance, .. } => Some(instance.as_str()),
         _ => None,

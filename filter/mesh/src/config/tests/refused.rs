@@ -242,6 +242,28 @@ fn a_source_that_is_asked_names_an_instance_of_a_service() {
 }
 
 #[test]
+fn two_members_are_not_in_one_place_and_each_is_where_traffic_can_be_sent() {
+    let with_members = |members: &str| {
+        format!(
+            r#"{{ "services": [ {{ "name": "payments", "members": [ {members} ] }} ],
+                 "sources": [ {{ "name": "istio", {ALLOW}, "stale": "5s" }} ] }}"#
+        )
+    };
+    let twice = r#"{ "id": "10.1.0.5:80" }, { "id": "pay-1", "address": "10.1.0.5:80" }"#;
+    assert_refused(&with_members(twice), "services[0].members[1]", "is taken by an earlier member");
+    for address in
+        ["0.0.0.0:80", "224.0.0.1:80", "255.255.255.255:80", "[ff02::1]:80", "[fe80::1%3]:80"]
+    {
+        let member = format!(r#"{{ "id": "pay-1", "address": "{address}" }}"#);
+        assert_refused(
+            &with_members(&member),
+            "services[0].members[0].address",
+            "address and a port",
+        );
+    }
+}
+
+#[test]
 fn trust_is_neither_nothing_nor_more_than_all() {
     let json = with_source(&format!(r#"{ALLOW},"stale":"5s","trust":0.09"#));
     assert_refused(&json, "sources[0].trust", "is too low");

@@ -16,7 +16,7 @@ fn learning(most: usize, addresses: &[&str]) -> Hub {
 
 fn at(zone: &'static str) -> Place<'static> {
     let locality = ["eu", zone, ""].map(Cow::Borrowed);
-    Place { address: None, locality, priority: 0, weight: 1 }
+    Place { address: None, locality, priority: None, weight: None }
 }
 
 impl Hub {
@@ -68,10 +68,28 @@ fn an_instance_is_learnt_only_where_a_rule_lets_it_be() {
         ("[::1]:80", None, Taken::Unknown),
         ("[fe80::1]:80", None, Taken::Unknown),
         ("[::ffff:127.0.0.1]:80", None, Taken::Unknown),
+        ("[::127.0.0.1]:80", None, Taken::Unknown),
+        ("[64:ff9b::7f00:1]:80", None, Taken::Unknown),
+        ("[2002:7f00:1::]:80", None, Taken::Unknown),
+        ("[2002:808:808::]:80", None, Taken::Counted),
+        ("[fd00::2%5]:80", None, Taken::Unknown),
+        ("[ff02::1]:80", None, Taken::Unknown),
+        ("10.1.0.9:0", None, Taken::Unknown),
+        ("pay-3", Some("10.1.0.9:0"), Taken::Unknown),
     ] {
         let place = Place { address: address.map(|it| it.parse().unwrap()), ..at("a") };
         assert_eq!(hub.learns(0, id, Alive, &place), expected, "{id}");
     }
+}
+
+#[test]
+fn where_another_instance_is_none_is_learnt() {
+    let mut hub = learning(9, &["10.0.0.0/8"]);
+    let place = Place { address: Some("10.0.0.1:80".parse().unwrap()), ..at("a") };
+    assert_eq!(hub.learns(0, "pay-1", Alive, &place), Taken::Counted);
+    assert_eq!(hub.learns(1, "10.0.0.1:80", Dead, &at("a")), Taken::Unknown);
+    assert_eq!(hub.learns(1, "pay-1", Alive, &place), Taken::Counted);
+    assert_eq!(hub.known().len(), 1);
 }
 
 #[test]
@@ -80,6 +98,7 @@ fn what_leads_to_the_clients_own_host_must_be_listed_as_such() {
         (&["0.0.0.0/0"][..], Taken::Unknown),
         (&["127.0.0.0/8"], Taken::Counted),
         (&["0.0.0.0/0", "127.0.0.1"], Taken::Counted),
+        (&["::/0", "0.0.0.0/0", "240.0.0.0/4"], Taken::Unknown),
     ] {
         let mut hub = learning(9, ranges);
         assert_eq!(hub.learns(0, "127.0.0.1:80", Alive, &at("a")), expected, "{ranges:?}");
@@ -87,17 +106,41 @@ fn what_leads_to_the_clients_own_host_must_be_listed_as_such() {
 }
 
 #[test]
-fn a_learnt_instance_is_where_it_last_said_it_was_and_a_member_where_it_was_configured() {
+fn a_learnt_instance_is_where_it_was_learnt_to_be_and_a_member_where_it_was_configured() {
     let mut hub = learning(9, &["10.0.0.0/8"]);
     hub.learns(0, "10.0.0.1:80", Alive, &at("a"));
     hub.table.take_changes();
     hub.learns(0, "10.0.0.1:80", Alive, &at("a"));
     assert!(!hub.table.has_changes());
-    hub.learns(1, "10.0.0.1:80", Alive, &at("b"));
+    hub.learns(0, "10.0.0.1:80", Alive, &at("b"));
     assert_eq!(hub.known(), ["10.0.0.1:80 b"]);
     assert!(hub.table.has_changes());
     let mut hub = Hub::new([posts(0.9)], 1);
     let elsewhere = Place { address: Some("10.9.9.9:1".parse().unwrap()), ..at("z") };
     assert_eq!(hub.learns(0, "0", Alive, &elsewhere), Taken::Counted);
     assert_eq!(hub.known(), ["10.0.0.1:80 "]);
+}
+
+#[test]
+fn what_an_event_leaves_out_stays_as_it_was() {
+    let mut hub = learning(9, &["10.0.0.0/8"]);
+    let full = Place { priority: Some(1), weight: Some(7), ..at("a") };
+    hub.learns(0, "10.0.0.1:80", Alive, &full);
+    hub.table.take_changes();
+    hub.learns(0, "10.0.0.1:80", Alive, &Place::default());
+    assert!(!hub.table.has_changes());
+    hub.learns(0, "10.0.0.1:80", Alive, &Place { weight: Some(8), ..Place::default() });
+    let endpoint = hub.table.endpoints(SERVICE, hub.now).next().unwrap().endpoint;
+    assert_eq!((endpoint.priority, endpoint.weight, &*endpoint.locality[1]), (1, 8, "a"));
+}
+
+#[test]
+fn two_that_disagree_where_an_instance_is_dont_move_it_to_and_fro() {
+    let mut hub = learning(9, &["10.0.0.0/8"]);
+    hub.learns(0, "10.0.0.1:80", Alive, &at("a"));
+    hub.learns(1, "10.0.0.1:80", Alive, &at("b"));
+    assert_eq!(hub.known(), ["10.0.0.1:80 a"], "it was learnt from the first");
+    hub.waits(6 * SECOND);
+    hub.learns(1, "10.0.0.1:80", Alive, &at("b"));
+    assert_eq!(hub.known(), ["10.0.0.1:80 b"], "which is silent by now");
 }
