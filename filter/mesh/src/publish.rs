@@ -60,11 +60,25 @@ const IN_VAIN: u32 = 3;
 /// How many clients are remembered. One that is forgotten is told once more.
 const REMEMBERED: usize = 4_096;
 
+/// A client that has no version yet may ask this often in a second: for several clusters of one
+/// service. One that refuses its first assignment asks again and again.
+const FIRST_TIMES: u32 = 20;
+const SECOND: Nanos = 1_000_000_000;
+
+/// How a client has asked of late.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    /// Its version; `None` where it has none yet.
+    version: Option<u64>,
+    /// How often in a row.
+    times: u32,
+    since: Instant,
+}
+
 /// Which clients don't take what they are told.
 #[derive(Debug, Default)]
 pub struct Refusals {
-    /// By client: the version that it asks with, and how often it has in a row.
-    asked: HashMap<u64, (u64, u32)>,
+    clients: HashMap<u64, Asked>,
     /// In the order in which they came to be known.
     order: VecDeque<u64>,
 }
@@ -77,30 +91,29 @@ impl Refusals {
         client: (&str, &str, u64),
         version: Option<&str>,
         present: &str,
+        now: Instant,
     ) -> Client {
         let key = fingerprint(&client);
-        let Some(version) = version.filter(|version| !version.is_empty()) else {
-            return Client::Behind;
-        };
-        if version == present {
-            if let Some((_, times)) = self.asked.get_mut(&key) {
-                *times = 0;
-            }
+        let version = version.filter(|version| !version.is_empty());
+        if version == Some(present) {
+            self.clients.get_mut(&key).into_iter().for_each(|asked| asked.times = 0);
             return Client::Current;
         }
-        let version = fingerprint(version);
-        if !self.asked.contains_key(&key) {
+        let version = version.map(fingerprint);
+        if !self.clients.contains_key(&key) {
             self.remember(key);
         }
-        let (known, times) = self.asked.entry(key).or_insert((version, 0));
-        if *known != version {
-            (*known, *times) = (version, 0);
+        let begins = Asked { version, times: 0, since: now };
+        let asked = self.clients.entry(key).or_insert(begins);
+        let is_first = version.is_none();
+        if asked.version != version || (is_first && now.since(asked.since) > SECOND) {
+            *asked = begins;
         }
-        *times = times.saturating_add(1);
-        match *times {
-            IN_VAIN => Client::Refuses { news: true },
-            more if more > IN_VAIN => Client::Refuses { news: false },
-            _ => Client::Behind,
+        asked.times = asked.times.saturating_add(1);
+        let in_vain = if is_first { FIRST_TIMES } else { IN_VAIN };
+        match asked.times {
+            times if times < in_vain => Client::Behind,
+            times => Client::Refuses { news: times == in_vain },
         }
     }
 
@@ -109,7 +122,7 @@ impl Refusals {
         if self.order.len() > REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
-            self.asked.remove(&oldest);
+            self.clients.remove(&oldest);
         }
     }
 }
@@ -137,7 +150,7 @@ mod tests {
     }
 
     fn ask(refusals: &mut Refusals, connection: u64, version: &str) -> Client {
-        refusals.ask(("gateway", "payments", connection), Some(version), "new")
+        refusals.ask(("gateway", "payments", connection), Some(version), "new", NOW)
     }
 
     #[test]
@@ -145,7 +158,7 @@ mod tests {
         let mut refusals = Refusals::default();
         assert_eq!(ask(&mut refusals, 1, "new"), Client::Current);
         assert_eq!(ask(&mut refusals, 1, "old"), Client::Behind);
-        let none = refusals.ask(("gateway", "payments", 1), None, "new");
+        let none = refusals.ask(("gateway", "payments", 1), None, "new", NOW);
         assert_eq!(none, Client::Behind);
     }
 
@@ -162,6 +175,28 @@ mod tests {
         assert_eq!(asks(1, "old"), Client::Behind, "it took ours in between");
     }
 
+    #[test]
+    fn whoever_refuses_the_first_assignment_is_one_too() {
+        let mut refusals = Refusals::default();
+        let mut asks = |millis: u64| {
+            let client = ("gateway", "payments", 1);
+            refusals.ask(client, None, "new", NOW + millis * 1_000_000)
+        };
+        for at in 0..19 {
+            assert_eq!(asks(at * 30), Client::Behind, "several clusters may begin at once");
+        }
+        assert_eq!(asks(600), Client::Refuses { news: true });
+        assert_eq!(asks(630), Client::Refuses { news: false });
+        assert_eq!(asks(26_000), Client::Behind, "it may take it by now");
+        for at in 0..100 {
+            assert_eq!(
+                asks(30_000 + at * 100),
+                Client::Behind,
+                "{at}: that is no more than ten a second"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn however_many_ask_the_memory_of_them_is_bounded(
@@ -171,7 +206,7 @@ mod tests {
             for connection in connections {
                 ask(&mut refusals, connection, "old");
             }
-            prop_assert!(refusals.asked.len() <= REMEMBERED);
+            prop_assert!(refusals.clients.len() <= REMEMBERED);
             prop_assert!(refusals.order.len() <= REMEMBERED + 1);
         }
     }

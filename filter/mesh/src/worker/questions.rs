@@ -31,7 +31,7 @@ impl Worker {
             return self.without_assignment(id, service, cx);
         };
         let client = (question.node.as_deref().unwrap_or_default(), &*question.service, connection);
-        match self.refusals.ask(client, question.version.as_deref(), present) {
+        match self.refusals.ask(client, question.version.as_deref(), present, cx.now) {
             Client::Behind => Step::Reply(json(200, document.to_vec())),
             Client::Current => {
                 let until = cx.now + self.rule.hold;
