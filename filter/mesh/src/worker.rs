@@ -33,6 +33,8 @@ const MOST_ON_ITS_WAY: u64 = 4 * 1_024 * 1_024;
 const BODY: Nanos = 10_000_000_000;
 /// How long a client waits that isn't told what it wants: it would else ask again at once.
 const REFUSED: Nanos = 1_000_000_000;
+/// How many may be put off at once by a worker: they are in nobody's way, but they take room.
+const MOST_REFUSED: usize = 1_000;
 /// How often what is held is looked through, and the other workers hear of it.
 const LOOK: Nanos = 200_000_000;
 

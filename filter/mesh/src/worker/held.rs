@@ -1,7 +1,7 @@
 //! How requests come to be held back, and what they are answered in the end.
 
 use super::waiting::Pending;
-use super::{REFUSED, Step, Worker, unchanged};
+use super::{MOST_REFUSED, REFUSED, Step, Worker, unchanged};
 use crate::api::{Problem, json};
 use heartbeat_common::base::time::Instant;
 use heartbeat_common::http::edits::Reply;
@@ -11,23 +11,29 @@ impl Worker {
     /// Answers a client that can't be told what it wants, but not at once.
     pub(super) fn refuse_later(&mut self, id: u32, problem: &Problem, now: Instant) -> Step {
         let refused = Pending::Refused { reply: problem.reply(), until: now + REFUSED };
-        self.hold_or_refuse(id, refused)
+        match self.hold(id, refused) {
+            Ok(()) => Step::Hold,
+            Err(_) => Step::Reply(problem.reply()),
+        }
     }
 
-    pub(super) fn hold_or_refuse(&mut self, id: u32, pending: Pending) -> Step {
+    /// Holds a client back, or tells it after a while that there is no room for it.
+    pub(super) fn hold_client(&mut self, id: u32, pending: Pending, now: Instant) -> Step {
         match self.hold(id, pending) {
             Ok(()) => Step::Hold,
-            Err(problem) => Step::Reply(problem.reply()),
+            Err(problem) => self.refuse_later(id, &problem, now),
         }
     }
 
     /// Holds a request back, where there is room.
     pub(super) fn hold(&mut self, id: u32, pending: Pending) -> Result<(), Problem> {
-        let most = self.rule.limits.waiters;
-        // However many wait, whoever brings news is heard.
-        let as_many = match pending {
-            Pending::Events { .. } | Pending::Question { .. } => self.waiting.bodies(),
-            _ => self.waiting.held().all() + self.others.all(),
+        let waiters = self.rule.limits.waiters;
+        // However many wait, whoever brings news is heard; and however many are refused, those
+        // who may wait do.
+        let (as_many, most) = match pending {
+            Pending::Events { .. } | Pending::Question { .. } => (self.waiting.bodies(), waiters),
+            Pending::Refused { .. } => (self.waiting.refused(), MOST_REFUSED),
+            _ => (self.waiting.held().all() + self.others.all(), waiters),
         };
         if as_many >= most {
             return Err(Problem::new(503, "as many requests wait as may (\"limits.waiters\")"));

@@ -36,12 +36,12 @@ impl Worker {
             Client::Current => {
                 let until = cx.now + self.rule.hold;
                 let version = present.to_owned();
-                self.hold_or_refuse(id, Pending::Assignment { service, version, until })
+                self.hold_client(id, Pending::Assignment { service, version, until }, cx.now)
             }
             Client::Refuses { news } => {
                 self.note_refusal(&question, news);
                 let until = cx.now + self.rule.hold;
-                self.hold_or_refuse(id, Pending::Refusing { service, until })
+                self.hold_client(id, Pending::Refusing { service, until }, cx.now)
             }
         }
     }
@@ -58,7 +58,7 @@ impl Worker {
             return self.refuse_later(id, &Problem::new(503, words), cx.now);
         }
         let (version, until) = (String::new(), cx.now + self.rule.hold);
-        self.hold_or_refuse(id, Pending::Assignment { service, version, until })
+        self.hold_client(id, Pending::Assignment { service, version, until }, cx.now)
     }
 
     pub(super) fn note_refusal(&mut self, question: &DiscoveryRequest, news: bool) {

@@ -502,10 +502,27 @@ fn one_more_than_may_wait_is_refused_and_those_who_go_make_room() {
     let present = version(&reply(hub.wants("payments", None).1));
     let held: Vec<_> = (0..4).map(|_| hub.wants("payments", Some(&present))).collect();
     assert!(held.iter().all(|it| it.1 == Step::Hold));
-    assert_eq!(reply(hub.wants("payments", Some(&present)).1).status, 503);
+    assert_eq!(reply(hub.get("/mesh/v1/health/subscribe?index=1&wait=1s")).status, 200);
+    let (fifth, step) = hub.wants("payments", Some(&present));
+    assert_eq!(step, Step::Hold, "else it would ask again at once");
+    let answered = hub.waits(1_500 * MS);
+    assert_eq!(answered.iter().map(|it| (it.0, it.1.status)).collect::<Vec<_>>(), [(fifth, 503)]);
     hub.worker.on_end(held[0].0);
     assert_eq!(hub.wants("payments", Some(&present)).1, Step::Hold);
     hub.says("10.1.0.1:80", "fail");
+    assert_eq!(hub.answered().len(), 4);
+}
+
+#[test]
+fn those_who_are_refused_take_no_room_from_those_who_may_wait() {
+    let mut hub = Hub::new();
+    let stranger = FakeRequest::new("POST", EDS).with("source.address", "10.0.0.1:5");
+    for _ in 0..MOST_REFUSED {
+        assert_eq!(hub.asks(&stranger, Some(b"{}")).1, Step::Hold);
+    }
+    assert_eq!(reply(hub.asks(&stranger, Some(b"{}")).1).status, 403, "no more than so many");
+    let present = version(&reply(hub.wants("payments", None).1));
+    assert_eq!(hub.wants("payments", Some(&present)).1, Step::Hold);
 }
 
 #[test]

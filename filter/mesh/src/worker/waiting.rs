@@ -76,6 +76,7 @@ pub struct Waiting {
     pending: HashMap<u32, Pending>,
     held: Held,
     bodies: usize,
+    refused: usize,
 }
 
 impl Waiting {
@@ -90,7 +91,8 @@ impl Waiting {
         match pending {
             Pending::Subscription { .. } => &mut self.held.subscriptions,
             Pending::Events { .. } | Pending::Question { .. } => &mut self.bodies,
-            _ => &mut self.held.assignments,
+            Pending::Refused { .. } => &mut self.refused,
+            Pending::Assignment { .. } | Pending::Refusing { .. } => &mut self.held.assignments,
         }
     }
 
@@ -110,6 +112,11 @@ impl Waiting {
     /// Of how many the body is still to come.
     pub fn bodies(&self) -> usize {
         self.bodies
+    }
+
+    /// How many are only put off.
+    pub fn refused(&self) -> usize {
+        self.refused
     }
 
     /// How many of the others there are, of each kind.
