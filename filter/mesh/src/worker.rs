@@ -33,6 +33,9 @@ const MOST_ON_ITS_WAY: u64 = 4 * 1_024 * 1_024;
 const BODY: Nanos = 10_000_000_000;
 /// How long a client waits that isn't told what it wants: it would else ask again at once.
 const REFUSED: Nanos = 1_000_000_000;
+/// How much of bodies may have come that are still to end, in bytes: those of honest senders
+/// are whole within a moment.
+const MOST_UNFINISHED: usize = 32 * 1_024 * 1_024;
 /// How many may be put off at once by a worker: they are in nobody's way, but they take room.
 const MOST_REFUSED: usize = 1_000;
 /// How often what is held is looked through, and the other workers hear of it.
@@ -195,7 +198,9 @@ impl Worker {
                 let words = "a DiscoveryRequest isn't as large as that";
                 self.refuse_later(stream.id, &Problem::new(413, words), cx.now)
             }
-            Some(Pending::Events { .. } | Pending::Question { .. }) if !stream.ends => Step::Body,
+            Some(Pending::Events { .. } | Pending::Question { .. }) if !stream.ends => {
+                self.wait_for_more(stream.id, size, cx.now)
+            }
             Some(Pending::Events { post, .. }) => {
                 let post = *post;
                 self.waiting.forget(stream.id);
@@ -237,6 +242,20 @@ impl Worker {
         let index = subscription.index;
         self.hold(id, Pending::Subscription { service, index, until })?;
         Ok(Step::Hold)
+    }
+
+    /// The body isn't whole yet. Those that take their time are not to fill the memory.
+    fn wait_for_more(&mut self, id: u32, size: usize, now: Instant) -> Step {
+        if self.waiting.note_bytes(id, size) <= MOST_UNFINISHED {
+            return Step::Body;
+        }
+        let is_question = matches!(self.waiting.get(id), Some(Pending::Question { .. }));
+        self.waiting.forget(id);
+        let problem = Problem::new(503, "too many bodies are under way that don't end");
+        match is_question {
+            true => self.refuse_later(id, &problem, now),
+            false => Step::Reply(problem.reply()),
+        }
     }
 
     /// The owner has handed something out.

@@ -542,6 +542,25 @@ fn a_body_that_never_ends_is_given_up() {
     assert_eq!(reply(step).status, 413);
 }
 
+#[test]
+fn bodies_that_dont_end_fill_no_memory() {
+    let mut hub = Hub::new();
+    let question = FakeRequest::new("POST", EDS).with("source.address", "10.9.0.1:5");
+    let mut rule = Rc::try_unwrap(rule()).unwrap_or_else(|_| panic!("it is nobody else's"));
+    rule.limits.waiters = 1_000;
+    hub.worker.rule = Rc::new(rule);
+    let sends = |hub: &mut Hub, id: u32| {
+        let (stream, cx) = (Stream { id, ends: false }, Context::at(&hub.store, hub.now));
+        assert_eq!(hub.worker.on_request(stream, &question, cx), Step::Body);
+        hub.worker.on_body(stream, api::LARGEST_QUESTION, || 1, |_, _| Vec::new(), cx)
+    };
+    let fit = (MOST_UNFINISHED / api::LARGEST_QUESTION) as u32;
+    assert!((0..fit).all(|id| sends(&mut hub, id) == Step::Body));
+    assert_eq!(sends(&mut hub, fit), Step::Hold, "it is refused after a second");
+    hub.worker.on_end(0);
+    assert_eq!(sends(&mut hub, fit + 1), Step::Body, "there is room again");
+}
+
 proptest! {
     #[test]
     fn nothing_that_is_sent_traps(

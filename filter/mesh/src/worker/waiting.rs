@@ -76,6 +76,9 @@ pub struct Waiting {
     pending: HashMap<u32, Pending>,
     held: Held,
     bodies: usize,
+    /// How much of each body has come that is still to end, in bytes; and of all together.
+    come: HashMap<u32, usize>,
+    bytes: usize,
     refused: usize,
 }
 
@@ -106,7 +109,18 @@ impl Waiting {
         if let Some(pending) = self.pending.remove(&id) {
             let counter = self.counter(&pending);
             *counter = counter.saturating_sub(1);
+            self.note_bytes(id, 0);
         }
+    }
+
+    /// So much of a body has come; tells how much there is of all that are still to end.
+    pub fn note_bytes(&mut self, id: u32, bytes: usize) -> usize {
+        let before = match bytes {
+            0 => self.come.remove(&id),
+            bytes => self.come.insert(id, bytes),
+        };
+        self.bytes = self.bytes.saturating_sub(before.unwrap_or_default()).saturating_add(bytes);
+        self.bytes
     }
 
     /// Of how many the body is still to come.
