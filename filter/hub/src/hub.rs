@@ -1,5 +1,6 @@
 //! A hub at work in one VM.
 
+use crate::body_access::BodyAccess;
 use crate::owned::Owned;
 use crate::setup::Setup;
 use heartbeat_common::base::time::{Instant, nanos};
@@ -29,6 +30,7 @@ pub struct Hub {
     vm_id: Vec<u8>,
     candidate: RefCell<Candidate>,
     worker: RefCell<Worker>,
+    pub(crate) bodies: BodyAccess,
     /// What it does while it owns the table.
     owned: RefCell<Option<Owned>>,
     /// The queue that it is woken by. The VM that tries a configuration out must not have it,
@@ -55,6 +57,7 @@ impl Hub {
             vm_id: host::vm_id(),
             candidate: RefCell::new(candidate),
             worker: RefCell::new(worker),
+            bodies: BodyAccess::default(),
             owned: RefCell::default(),
             wakes: Cell::default(),
             events: Cell::default(),
@@ -78,6 +81,7 @@ impl Hub {
         self.with_owned(|owned| owned.on_time(cx));
         if !calls {
             self.answer_those_who_wait(cx);
+            self.answer_the_unread(cx.now);
         }
         self.tick_at.set(Instant::NEVER);
         self.tick_in_time(cx.now);
@@ -136,13 +140,24 @@ impl Hub {
         }
     }
 
+    /// Answers some of those whose bodies Envoy doesn't show.
+    fn answer_the_unread(&self, now: Instant) {
+        for _ in 0..BATCH {
+            let Some(stream) = self.bodies.take_hidden(self.root, now) else { return };
+            self.with_worker(|worker| worker.on_end(stream.0));
+            host::on_behalf_of(stream, self.root, || host::reply(&BodyAccess::problem().reply()));
+        }
+    }
+
     /// Has the next tick come when something is due. One that comes sooner is left as it is:
     /// set anew with every message, it would never come.
     fn tick_in_time(&self, now: Instant) {
         let worker = self.worker.try_borrow().ok().map(|worker| worker.next());
         let candidate = self.candidate.try_borrow().ok().map(|candidate| candidate.next());
         let owned = self.with_owned(|owned| owned.next(now));
-        let next = worker.into_iter().chain(candidate).chain(owned).min().unwrap_or(now);
+        let bodies = self.bodies.next();
+        let all = worker.into_iter().chain(candidate).chain(owned).chain(bodies);
+        let next = all.min().unwrap_or(now);
         let next = next.max(now + nanos(SOON));
         let is_late = self.tick_at.get() < now;
         if next < self.tick_at.get() || is_late {

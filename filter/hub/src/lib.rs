@@ -6,6 +6,7 @@
 //! The ABI: <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>.
 #![allow(unsafe_code)] // A name that the host finds a function by is one that the linker can't check.
 
+mod body_access;
 mod dispatch;
 mod hub;
 mod owned;

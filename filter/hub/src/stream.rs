@@ -30,6 +30,7 @@ pub fn find(id: StreamId) -> Option<Stream> {
 pub fn forget(id: StreamId) {
     if let Some(stream) = STREAMS.with(|streams| streams.forget(id)) {
         stream.hub.with_worker(|worker| worker.on_end(id.0));
+        stream.hub.bodies.forget(id);
     }
 }
 
@@ -39,9 +40,12 @@ pub fn on_request_headers(id: StreamId, hub: Rc<Hub>, end_of_stream: bool) -> Ac
     if !worker::concerns(&head) {
         return Action::Continue;
     }
-    let of = worker::Stream { id: id.0, ends: end_of_stream };
-    let step = stream.hub.with_worker(|worker| worker.on_request(of, &head, host::shared()));
+    let (of, cx) = (worker::Stream { id: id.0, ends: end_of_stream }, host::shared());
+    let step = stream.hub.with_worker(|worker| worker.on_request(of, &head, cx));
     let Some(step) = step else { return Action::Continue };
+    if step == Step::Body {
+        stream.hub.bodies.on_head(id, cx.now);
+    }
     STREAMS.with(|streams| streams.keep(id, stream.clone()));
     stream.take(step)
 }
@@ -63,6 +67,7 @@ impl Stream {
     }
 
     fn read(&self, size: usize, ends: bool, part: impl Fn(usize, usize) -> Vec<u8>) -> Action {
+        self.hub.bodies.on_shown();
         let step = self.hub.with_worker(|worker| {
             let of = worker::Stream { id: self.id.0, ends };
             let connection = || host::connection_id().unwrap_or_default();

@@ -122,6 +122,7 @@ pub const fn details(status: u16) -> &'static str {
         413 => "heartbeat_mesh_too_large",
         415 => "heartbeat_mesh_media_type",
         429 => "heartbeat_mesh_limited",
+        500 => "heartbeat_mesh_hidden",
         _ => "heartbeat_mesh_unavailable",
     }
 }
