@@ -32,6 +32,11 @@ impl Child {
         Ok(Self { process })
     }
 
+    /// Its standard input, once, if the command piped it.
+    pub fn take_stdin(&mut self) -> Option<std::process::ChildStdin> {
+        self.process.stdin.take()
+    }
+
     /// Its standard output, once, if the command piped it.
     pub fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.process.stdout.take()

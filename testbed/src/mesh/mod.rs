@@ -9,6 +9,7 @@ mod authority;
 mod client;
 mod discovery;
 mod events;
+mod grpc_server;
 mod hub;
 mod instances;
 
@@ -16,5 +17,6 @@ pub use self::authority::authority;
 pub use self::client::{Client, Sampler};
 pub use self::discovery::{ASSIGNMENT, discovery, discovery_of, health_of, version_of};
 pub use self::events::{Source, event};
+pub use self::grpc_server::GrpcServer;
 pub use self::hub::{Hub, Place, envoy_of_hub};
 pub use self::instances::Instances;

@@ -2,13 +2,21 @@
 //! Envoys that follow it.
 
 mod asked;
+mod bodies;
 mod credentials;
 mod dead_hubs;
+mod each_other;
 mod following;
 mod garbage;
 mod hubs;
 mod ownership;
+mod plugins;
+mod polls;
+mod refused;
 mod stack;
+mod updates;
+mod verdicts;
+mod watches;
 
 use std::process::ExitCode;
 
@@ -29,6 +37,13 @@ fn main() -> ExitCode {
         asked::trials(),
         credentials::trials(),
         garbage::trials(),
+        bodies::trials(),
+        polls::trials(),
+        watches::trials(),
+        each_other::trials(),
+        updates::trials(),
+        plugins::trials(),
+        refused::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
