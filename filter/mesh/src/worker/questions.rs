@@ -28,7 +28,7 @@ impl Worker {
         };
         let Some((present, document)) = self.copies.assignment(service, &self.rule, &self.keys, cx)
         else {
-            return self.without_assignment(id, service, cx);
+            return self.without_assignment(id, service, question.version, cx);
         };
         let client = (question.node.as_deref().unwrap_or_default(), &*question.service, connection);
         match self.refusals.ask(client, question.version.as_deref(), present, cx.now) {
@@ -51,13 +51,15 @@ impl Worker {
         &mut self,
         id: u32,
         service: ServiceId,
+        version: Option<String>,
         cx: Context<'_, impl SharedStore>,
     ) -> Step {
         if self.copies.changes(&self.keys, cx).is_some() {
             let words = "no instance of this service is known";
             return self.refuse_later(id, &Problem::new(503, words), cx.now);
         }
-        let (version, until) = (String::new(), cx.now + self.rule.hold);
+        // Whoever followed this hub before it restarted may have what it will say.
+        let (version, until) = (version.unwrap_or_default(), cx.now + self.rule.hold);
         self.hold_client(id, Pending::Assignment { service, version, until }, cx.now)
     }
 

@@ -468,6 +468,18 @@ fn a_client_that_asks_too_soon_is_held_until_the_hub_has_listened() {
 }
 
 #[test]
+fn a_hub_that_begins_moves_nobody_who_has_what_it_then_says() {
+    let version = version(&reply(Hub::new().wants("payments", None).1));
+    let mut hub = Hub::silent();
+    let (current, _) = hub.wants("payments", Some(&version));
+    let (behind, _) = hub.wants("payments", Some("another"));
+    let answered = hub.waits(SECOND);
+    assert_eq!(answered.iter().map(|it| (it.0, it.1.status)).collect::<Vec<_>>(), [(behind, 200)]);
+    let answered = hub.waits(25 * SECOND);
+    assert_eq!(answered.iter().map(|it| (it.0, it.1.status)).collect::<Vec<_>>(), [(current, 304)]);
+}
+
+#[test]
 fn a_subscriber_begins_with_all_and_then_hears_of_changes() {
     let mut hub = Hub::new();
     let subscribe = "/mesh/v1/health/subscribe";
