@@ -187,7 +187,8 @@ fn subscription(query: &[u8]) -> Result<Subscription, Problem> {
     for pair in query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
         let (name, value) = (pair.get(..at).unwrap_or_default(), pair.get(at + 1..));
-        let value = decoded(value.unwrap_or_default()).unwrap_or_default();
+        let value = decoded(value.unwrap_or_default())
+            .ok_or_else(|| Problem::new(400, "the query isn't UTF-8"))?;
         match name {
             b"service" => read.service = value,
             b"index" => {

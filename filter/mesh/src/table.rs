@@ -16,7 +16,7 @@ use last_report::Freshness;
 use others::Others;
 use service::Service;
 
-pub use rule::{LearnRule, Member, ServiceRule, is_destination};
+pub use rule::{LearnRule, Member, ServiceRule, canonical, is_destination};
 
 mod instance;
 mod last_report;

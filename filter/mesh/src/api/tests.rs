@@ -34,6 +34,7 @@ fn a_slash_in_a_name_is_escaped() {
     assert_eq!(instance("/mesh/v1/health/a/east%2fone%"), "east/one%");
     assert_eq!(status("GET", "/mesh/v1/health/a/east/one"), 404);
     assert_eq!(status("GET", "/mesh/v1/health/a/%ff"), 400);
+    assert_eq!(status("GET", "/mesh/v1/health/subscribe?service=%ff"), 400);
 }
 
 #[test]

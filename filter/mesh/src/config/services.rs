@@ -4,7 +4,7 @@ use super::{Limits, keys, metadata};
 use crate::assignment::Endpoint;
 use crate::event::is_id;
 use crate::fusion::FusionRule;
-use crate::table::{LearnRule, Member, ServiceRule, is_destination};
+use crate::table::{LearnRule, Member, ServiceRule, canonical, is_destination};
 use heartbeat_common::base::time::nanos;
 use heartbeat_common::base::units::parse_share;
 use heartbeat_common::clients::cidr::Cidr;
@@ -139,7 +139,7 @@ pub(super) fn instance_id(text: &str) -> Result<String, String> {
 }
 
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
-    let address = text.parse().ok().filter(|address| is_destination(*address));
+    let address = text.parse().ok().map(canonical).filter(|address| is_destination(*address));
     address.ok_or_else(|| {
         r#"is not an address and a port; write it like "10.1.0.5:8080" or "[fd00::5]:8080""#
             .to_owned()

@@ -1,6 +1,7 @@
 //! One instance: what the sources say of it, and the verdict.
 
 use super::last_report::{Freshness, LastReport};
+use super::rule::canonical;
 use super::{Source, SourceId};
 use crate::assignment::Endpoint;
 use crate::event::Place;
@@ -242,7 +243,7 @@ impl Instance {
         else {
             return true;
         };
-        place.address.is_none_or(|address| address == known.address)
+        place.address.is_none_or(|address| canonical(address) == known.address)
             && (is_unsaid(&place.locality) || place.locality.iter().eq(&known.locality))
             && place.priority.is_none_or(|priority| priority == known.priority)
             && place.weight.is_none_or(|weight| weight == known.weight)

@@ -104,6 +104,15 @@ fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
     }
 }
 
+/// The same place by the one name that it has among others: an address of IPv4 that is mapped
+/// into IPv6 as itself.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip if ip == address.ip() => address,
+        ip => SocketAddr::new(ip, address.port()),
+    }
+}
+
 /// Whether traffic can be sent there: a port, an address of one host, and no zone, which means
 /// nothing on another machine.
 pub fn is_destination(address: SocketAddr) -> bool {
@@ -121,6 +130,7 @@ impl ServiceRule {
     /// The rule by which it is, and where.
     fn rule_for(&self, id: &str, place: &Place<'_>) -> Option<(usize, SocketAddr)> {
         let address = place.address.or_else(|| id.parse::<SocketAddr>().ok())?;
+        let address = canonical(address);
         if !is_destination(address) {
             return None;
         }

@@ -30,7 +30,7 @@ impl Worker {
         let post = Post::begin(source, content_type.as_deref(), cx.now)?;
         let announced = head.header(CONTENT_LENGTH);
         let announced = announced.and_then(|it| std::str::from_utf8(&it).ok()?.parse().ok());
-        if announced.is_some_and(|size: usize| size > self.rule.limits.body) {
+        if announced.is_some_and(|size: u64| size > self.rule.limits.body as u64) {
             return Err(self.too_large());
         }
         if stream.ends {

@@ -114,6 +114,7 @@ pub async fn killed(bench: &mut Bench<'_>) -> Result<()> {
     let hub = Hub::start(builder).await?;
     let both = [hub.mesh, Place::choose()?.mesh()];
     let client = Client::start(Client::envoy(bench.tools, &authority, "gateway-1", both)?).await?;
+    client.reaches("membership_total", 4, TIMEOUT).await?;
     let mut sampler = client.sampler();
     let mut times = Vec::new();
     for _ in 0..bench.rounds.div_ceil(4) {

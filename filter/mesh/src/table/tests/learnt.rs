@@ -89,7 +89,9 @@ fn where_another_instance_is_none_is_learnt() {
     assert_eq!(hub.learns(0, "pay-1", Alive, &place), Taken::Counted);
     assert_eq!(hub.learns(1, "10.0.0.1:80", Dead, &at("a")), Taken::Unknown);
     assert_eq!(hub.learns(1, "pay-1", Alive, &place), Taken::Counted);
-    assert_eq!(hub.known().len(), 1);
+    assert_eq!(hub.learns(1, "[::ffff:10.0.0.1]:80", Dead, &at("a")), Taken::Unknown);
+    assert_eq!(hub.learns(1, "[::ffff:10.0.0.2]:80", Alive, &at("a")), Taken::Counted);
+    assert_eq!(hub.known(), ["10.0.0.1:80 a", "10.0.0.2:80 a"]);
 }
 
 #[test]
