@@ -13,7 +13,7 @@ use crate::table::{ServiceId, SourceId, Table, Taken};
 use heartbeat_common::base::metric::Measurement;
 use heartbeat_common::base::time::{Instant, Nanos, WallClock, WallTime};
 use heartbeat_common::state::{Change, Context, SharedStore, Version, update};
-use rules::warm_up;
+use rules::{WarmUp, warm_up};
 use std::rc::Rc;
 
 pub use rules::OwnerRule;
@@ -29,9 +29,6 @@ const REFRESH: Nanos = 1_000_000_000;
 /// What is known of an instance takes a third of a microsecond to be handed over, and this
 /// is to take no more than a twentieth of the time.
 const PER_INSTANCE: Nanos = 6_000;
-
-/// How often as long as it would listen an owner listens to sources that all are silent.
-const LONGEST_SILENCE: u64 = 5;
 
 /// What goes out of a service.
 #[derive(Debug)]
@@ -56,10 +53,11 @@ pub struct Owner {
     services: Vec<Publication>,
     changes: Changes,
     clock: WallClock,
-    /// Until then nothing is published, nor until `silent_until` where nobody has spoken yet:
-    /// clients do better with what they have than with nothing.
-    warm_at: Instant,
-    silent_until: Instant,
+    /// How long it listens before it publishes anything.
+    warm_up: WarmUp,
+    begun: Instant,
+    /// When it heard the first word.
+    first_word: Option<Instant>,
     look_at: Instant,
     refresh_at: Instant,
     /// What was taken out of the queue since that was last said, in bytes.
@@ -97,7 +95,7 @@ impl Owner {
                 known = true;
             });
         }
-        let warm_up = if known { 0 } else { warm_up(&rule.sources) };
+        let warm_up = if known { WarmUp::default() } else { warm_up(&rule.sources) };
         let services = rule.services.iter().map(|service| {
             let mut assignment = Pace::new(rule.publish_every);
             assignment.note();
@@ -112,8 +110,9 @@ impl Owner {
         });
         Self {
             services: services.collect(),
-            warm_at: now + warm_up,
-            silent_until: now + warm_up.saturating_mul(LONGEST_SILENCE),
+            warm_up,
+            begun: now,
+            first_word: None,
             rule: Rc::clone(rule),
             keys: Rc::clone(keys),
             metrics: Rc::clone(metrics),
@@ -222,12 +221,17 @@ impl Owner {
 
     /// When it is to say something.
     fn warm_at(&self) -> Instant {
-        if self.table.has_words() { self.warm_at } else { self.silent_until.max(self.warm_at) }
+        let WarmUp { least, beat, most } = self.warm_up;
+        let all_spoken = self.first_word.map_or(Instant::NEVER, |first| first + beat);
+        all_spoken.min(self.begun + most).max(self.begun + least)
     }
 
     /// Hands out what is due, and says who is to be woken for what.
     pub fn publish(&mut self, cx: Context<'_, impl SharedStore>) -> Vec<(u32, Vec<u8>)> {
         self.count_taken(cx);
+        if self.first_word.is_none() && self.table.has_words() {
+            self.first_word = Some(cx.now);
+        }
         if self.warm_at() > cx.now {
             return Vec::new();
         }

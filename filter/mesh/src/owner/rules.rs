@@ -57,13 +57,36 @@ impl OwnerRule {
 /// trip, and a connection before it.
 const FIRST_WORD: Nanos = 2_000_000_000;
 
+/// How long an owner that knows nothing listens before it says anything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WarmUp {
+    /// In any case.
+    pub least: Nanos,
+    /// From the first word on: until then all others have spoken, too.
+    pub beat: Nanos,
+    /// Where nobody says anything: clients do better with what they have than with nothing.
+    pub most: Nanos,
+}
+
+/// How often as long as it would listen an owner listens to sources that beat or are asked, and
+/// are all silent.
+const LONGEST_SILENCE: Nanos = 5;
+
 /// How long an owner that knows nothing listens before it says anything: two of the longest
 /// beats, so that every source that beats, is asked or streams has spoken.
-pub fn warm_up(sources: &[SourceRule]) -> Nanos {
-    let listened = sources.iter().filter_map(|source| match source.manner {
-        Manner::Posts { beat, .. } => Some(beat?.saturating_mul(2)),
-        Manner::IsAsked { interval, .. } => Some(interval.saturating_mul(2)),
-        Manner::Streams | Manner::Follows => Some(FIRST_WORD),
+pub fn warm_up(sources: &[SourceRule]) -> WarmUp {
+    let longest = |of: fn(Manner) -> Option<Nanos>| {
+        sources.iter().filter_map(|source| of(source.manner)).max().unwrap_or_default()
+    };
+    let beats = longest(|manner| match manner {
+        Manner::Posts { beat, .. } => beat,
+        Manner::IsAsked { interval, .. } => Some(interval),
+        Manner::Streams | Manner::Follows => None,
     });
-    listened.max().unwrap_or_default()
+    let streams = longest(|manner| match manner {
+        Manner::Streams | Manner::Follows => Some(FIRST_WORD),
+        Manner::Posts { .. } | Manner::IsAsked { .. } => None,
+    });
+    let least = beats.saturating_mul(2).max(streams);
+    WarmUp { least, beat: beats, most: least.max(beats.saturating_mul(2 * LONGEST_SILENCE)) }
 }

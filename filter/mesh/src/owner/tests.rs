@@ -187,7 +187,6 @@ fn an_owner_that_knows_nothing_listens_for_two_beats_before_it_says_anything() {
 fn an_owner_that_follows_streams_waits_for_their_first_word() {
     let watch = SourceRule { manner: Manner::Streams, ..posts("watch") };
     let mut hub = Hub::new(vec![watch]);
-    hub.says("watch", "payments", "10.1.0.1:80", Claim::Alive);
     hub.waits(2 * SECOND - 2 * MS);
     assert_eq!(hub.assignment("payments"), None);
     hub.waits(4 * MS);
@@ -196,13 +195,16 @@ fn an_owner_that_follows_streams_waits_for_their_first_word() {
 
 #[test]
 fn where_all_are_silent_it_waits_longer_but_not_for_ever() {
-    let watch = SourceRule { manner: Manner::Streams, ..posts("watch") };
-    let mut hub = Hub::new(vec![watch.clone()]);
+    let manner = Manner::Posts { stale: 5 * SECOND, beat: Some(SECOND) };
+    let beats = SourceRule { manner, ..posts("edge") };
+    let mut hub = Hub::new(vec![beats.clone()]);
     hub.waits(5 * SECOND);
     assert_eq!(hub.assignment("payments"), None);
-    hub.says("watch", "payments", "10.1.0.1:80", Claim::Alive);
-    assert!(hub.assignment("payments").is_some(), "at the first word");
-    let mut hub = Hub::new(vec![watch]);
+    hub.says("edge", "payments", "10.1.0.1:80", Claim::Alive);
+    assert_eq!(hub.assignment("payments"), None, "the others are still to speak");
+    hub.waits(SECOND + MS);
+    assert!(hub.assignment("payments").is_some());
+    let mut hub = Hub::new(vec![beats]);
     hub.waits(10 * SECOND + 10 * MS);
     assert!(hub.assignment("payments").is_some());
 }
