@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use heartbeat_mesh::config::HubConfig;
+use heartbeat_mesh::metrics::Metrics;
+use heartbeat_mesh::plan::Plan;
 use libtest_mimic::Trial;
 use regex::Regex;
 use serde_json::{Value, json};
@@ -101,14 +104,30 @@ async fn names_stay_readable() -> Result<()> {
 
 /// Whatever ships a list of tags has one for each label of the filter's metrics, and of
 /// the counters in the same file; Istio's, which has none, of the shipped ones.
+/// The labels in the names of the hub's metrics.
+fn labels_of_hub() -> Result<BTreeSet<String>> {
+    let least = json!({
+        "services": [{ "name": "payments", "members": [{ "id": "10.1.0.5:8080" }] }],
+        "sources": [{ "name": "istio", "allow": { "cidrs": ["10.9.0.0/16"] }, "stale": "5s" }],
+    });
+    let config = HubConfig::from_bytes(least.to_string().as_bytes())?;
+    let owner = Plan::of(config).owner;
+    let (_, metrics) = Metrics::define(&owner.sources, &owner.services);
+    let labels = metrics.iter().flat_map(|metric| metric.name.split(";.;"));
+    Ok(labels.filter_map(|label| Some(label.split_once("=.=")?.0.to_owned())).collect())
+}
+
 fn every_list_is_complete() -> Result<()> {
     let of_filter = catalogue::labels(&catalogue::of_reference()?);
+    let of_hub = labels_of_hub()?;
     let of_example = catalogue::labels(&catalogue::of_counters(&stack::plugin_config()?));
     let mut faults = Vec::new();
     let (mut regexes, mut annotations) = (0, 0);
     for path in yaml_files(&tools::envoy_configs())? {
+        let is_hubs = path.ends_with("mesh/hub.yaml");
+        let of_module = if is_hubs { &of_hub } else { &of_filter };
         let mut compare = |list: Vec<String>, of_counters: &BTreeSet<String>| {
-            let labels: Vec<_> = of_filter.union(of_counters).cloned().collect();
+            let labels: Vec<_> = of_module.union(of_counters).cloned().collect();
             let mut sorted = list.clone();
             sorted.sort();
             if sorted != labels {
