@@ -1,4 +1,4 @@
-//! What a root context is told of its plugin, and when it ticks.
+//! what a root context knows of its plugin, and when it ticks.
 #![allow(unsafe_code)] // Calling the host is what this file is for.
 
 use crate::abi::BufferType;

@@ -1,7 +1,7 @@
 //! Envoy's shared queues: messages from any VM of the process to one of them.
 //!
 //! A queue is known by its name and by the `vm_id` of the VM that registered it. The last VM
-//! to register it is told of its messages, by `proxy_on_queue_ready`; those that nobody has
+//! to register it is called for its messages, by `proxy_on_queue_ready`; those that nobody has
 //! taken stay, also when that VM is gone. It has no bound of its own: whoever puts messages
 //! in must know how many are in it.
 //! <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#shared-queue>
@@ -18,7 +18,7 @@ pub struct Queue(QueueId);
 
 impl Queue {
     /// Makes it, or takes it over with what is in it: from now on the present root context
-    /// is told of its messages.
+    /// is called for its messages.
     pub fn register(name: &str) -> Option<Self> {
         let mut id = 0;
         // SAFETY: the slice and the output outlive the call.

@@ -23,6 +23,11 @@ pub enum Claim {
     Dead,
 }
 
+impl Claim {
+    /// All of them, the best first. They are handed from VM to VM by their places.
+    pub const ALL: [Self; 5] = [Self::Alive, Self::Warn, Self::Draining, Self::Suspect, Self::Dead];
+}
+
 /// What one source says, which is still to be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vote {
@@ -68,6 +73,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them, the best first. They are handed from VM to VM by their places.
+    pub const ALL: [Self; 6] =
+        [Self::Unknown, Self::Alive, Self::Degraded, Self::Suspected, Self::Draining, Self::Dead];
+
     /// Its word in documents and metrics.
     pub const fn word(self) -> &'static str {
         match self {

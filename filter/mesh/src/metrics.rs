@@ -61,15 +61,6 @@ impl LabelValue for EventResult {
     }
 }
 
-const VERDICTS: [Verdict; 6] = [
-    Verdict::Unknown,
-    Verdict::Alive,
-    Verdict::Degraded,
-    Verdict::Suspected,
-    Verdict::Draining,
-    Verdict::Dead,
-];
-
 #[derive(Debug)]
 struct OfSource {
     events: CountersBy<EventResult>,
@@ -113,7 +104,7 @@ impl Metrics {
         let sources = sources.iter().map(of_source).collect();
         let of_service = |service: &ServiceRule| {
             let mut labelled = registry.labelled("service", &service.name);
-            let instances = VERDICTS.map(|verdict| {
+            let instances = Verdict::ALL.map(|verdict| {
                 labelled.labelled("verdict", verdict.word()).gauge("heartbeat_mesh_instances")
             });
             OfService { instances, published: labelled.counter("heartbeat_mesh_publish_total") }
@@ -193,7 +184,7 @@ impl Metrics {
         for (number, of_service) in self.services.iter().enumerate() {
             let mut counts = [0_u64; 6];
             for verdict in table.verdicts(ServiceId(number)) {
-                let place = VERDICTS.iter().position(|known| *known == verdict);
+                let place = Verdict::ALL.iter().position(|known| *known == verdict);
                 place.and_then(|place| counts.get_mut(place)).into_iter().for_each(|it| *it += 1);
             }
             let counts = of_service.instances.iter().zip(counts);

@@ -13,8 +13,6 @@ use std::borrow::Cow;
 /// How an event is written; another number means another module's.
 const LAYOUT: u8 = 1;
 
-const CLAIMS: [Claim; 5] =
-    [Claim::Alive, Claim::Warn, Claim::Draining, Claim::Suspect, Claim::Dead];
 /// In the place of a number that the event leaves out.
 const UNSAID: u8 = u8::MAX;
 /// Set beside the claim where the event says where its instance is.
@@ -47,7 +45,7 @@ impl<'a> Batch<'a> {
             self.bytes.text(service);
             self.services.push(service);
         }
-        let claim = CLAIMS.iter().position(|claim| *claim == report.claim).unwrap_or_default();
+        let claim = Claim::ALL.iter().position(|claim| *claim == report.claim).unwrap_or_default();
         self.bytes.byte(claim as u8 | if place.is_some() { HAS_PLACE } else { 0 });
         self.bytes.text(id);
         self.bytes.number(report.stamp);
@@ -132,7 +130,7 @@ impl<'a> Records<'a> {
         }
         let service = *self.services.get(number)?;
         let kind = self.bytes.byte()?;
-        let claim = *CLAIMS.get(usize::from(kind & !HAS_PLACE))?;
+        let claim = *Claim::ALL.get(usize::from(kind & !HAS_PLACE))?;
         let instance = self.bytes.text()?;
         let stamp = self.bytes.number()?;
         let (latency_ms, error_rate) = (self.bytes.measure()?, self.bytes.measure()?);
@@ -156,7 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn report(claim: usize, stamp: u64) -> Report {
-        Report { stamp, claim: CLAIMS[claim], latency_ms: Some(1.5), error_rate: None }
+        Report { stamp, claim: Claim::ALL[claim], latency_ms: Some(1.5), error_rate: None }
     }
 
     proptest! {

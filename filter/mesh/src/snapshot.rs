@@ -15,16 +15,6 @@ mod view;
 /// How a snapshot is written; another number means another module's.
 const LAYOUT: u8 = 2;
 
-const VERDICTS: [Verdict; 6] = [
-    Verdict::Unknown,
-    Verdict::Alive,
-    Verdict::Degraded,
-    Verdict::Suspected,
-    Verdict::Draining,
-    Verdict::Dead,
-];
-const CLAIMS: [Claim; 5] =
-    [Claim::Alive, Claim::Warn, Claim::Draining, Claim::Suspect, Claim::Dead];
 /// In the place of a verdict: there is none.
 const NONE: u8 = u8::MAX;
 
@@ -86,8 +76,8 @@ fn place_of<T: PartialEq>(all: &[T], one: &T) -> u8 {
 fn write_entry(bytes: &mut Packer, entry: &Entry<'_>) {
     let Entry { view, location, .. } = entry;
     bytes.text(view.id);
-    bytes.byte(place_of(&VERDICTS, &view.verdict));
-    bytes.byte(view.own.map_or(NONE, |own| place_of(&VERDICTS, &own)));
+    bytes.byte(place_of(&Verdict::ALL, &view.verdict));
+    bytes.byte(view.own.map_or(NONE, |own| place_of(&Verdict::ALL, &own)));
     bytes.byte(u8::from(entry.is_learnt));
     bytes.instant(view.since);
     bytes.measure(view.latency_ms);
@@ -102,7 +92,7 @@ fn write_entry(bytes: &mut Packer, entry: &Entry<'_>) {
     bytes.short(entry.said.len());
     for said in &entry.said {
         bytes.short(said.source);
-        bytes.byte(place_of(&CLAIMS, &said.claim));
+        bytes.byte(place_of(&Claim::ALL, &said.claim));
         bytes.byte(u8::from(said.counts));
         bytes.instant(said.at);
         bytes.number(said.stamp);
@@ -113,8 +103,8 @@ fn write_entry(bytes: &mut Packer, entry: &Entry<'_>) {
 
 fn read_entry<'a>(bytes: &mut Unpacker<'a>) -> Option<Entry<'a>> {
     let id = bytes.text()?;
-    let verdict = *VERDICTS.get(usize::from(bytes.byte()?))?;
-    let own = VERDICTS.get(usize::from(bytes.byte()?)).copied();
+    let verdict = *Verdict::ALL.get(usize::from(bytes.byte()?))?;
+    let own = Verdict::ALL.get(usize::from(bytes.byte()?)).copied();
     let is_learnt = bytes.byte()? != 0;
     let since = bytes.instant()?;
     let (latency_ms, error_rate) = (bytes.measure()?, bytes.measure()?);
@@ -133,7 +123,7 @@ fn read_entry<'a>(bytes: &mut Unpacker<'a>) -> Option<Entry<'a>> {
 fn read_said(bytes: &mut Unpacker<'_>) -> Option<Said> {
     Some(Said {
         source: bytes.short()?,
-        claim: *CLAIMS.get(usize::from(bytes.byte()?))?,
+        claim: *Claim::ALL.get(usize::from(bytes.byte()?))?,
         counts: bytes.byte()? != 0,
         at: bytes.instant()?,
         stamp: bytes.number()?,

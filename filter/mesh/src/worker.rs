@@ -36,7 +36,7 @@ const REFUSED: Nanos = 1_000_000_000;
 /// How much of bodies may have come that are still to end, in bytes: those of honest senders
 /// are whole within a moment.
 const MOST_UNFINISHED: usize = 32 * 1_024 * 1_024;
-/// How many may be put off at once by a worker: they are in nobody's way, but they take room.
+/// How many may be put off at once by a worker: they count for no limit of those who wait, but they take room.
 const MOST_REFUSED: usize = 1_000;
 /// How often what is held is looked through, and the other workers hear of it.
 const LOOK: Nanos = 200_000_000;

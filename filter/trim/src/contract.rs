@@ -87,7 +87,7 @@ const FILTER_EXPORTS: [&str; 4] = [
     "proxy_on_log",
 ];
 
-/// A VM of the hub is told of messages from others.
+/// Calls a VM of the hub for messages of others.
 const HUB_EXPORTS: [&str; 1] = ["proxy_on_queue_ready"];
 
 /// What both modules may call.

@@ -278,8 +278,6 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn no_sequence_of_events_ever_publishes_an_empty_assignment(steps in steps()) {
-        const CLAIMS: [Claim; 5] =
-            [Claim::Alive, Claim::Warn, Claim::Draining, Claim::Suspect, Claim::Dead];
         let manner = Manner::Posts { stale: 2 * SECOND, beat: Some(SECOND) };
         let down = SourceRule { manner, silence: Silence::Down, ..posts("edge") };
         let follows = SourceRule { manner: Manner::Follows, ..posts("west") };
@@ -292,7 +290,7 @@ proptest! {
                     let service = ["payments", "orders", "unknown"][service];
                     let net = if service == "payments" { 1 } else { 2 };
                     let id = format!("10.{net}.0.{instance}:80");
-                    hub.says_at(source, service, &id, CLAIMS[claim], stamp);
+                    hub.says_at(source, service, &id, Claim::ALL[claim], stamp);
                 }
                 Step::Waits(time) => hub.waits(time),
                 Step::TakesOver => hub.takes_over(),

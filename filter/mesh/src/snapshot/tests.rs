@@ -16,7 +16,7 @@ fn head() -> Head<'static> {
 fn entry(id: &str, verdict: usize, said: usize) -> Entry<'_> {
     let view = View {
         id,
-        verdict: VERDICTS[verdict],
+        verdict: Verdict::ALL[verdict],
         own: (verdict != 2).then_some(Verdict::Alive),
         since: AT - 7,
         latency_ms: Some(1.25),
@@ -25,7 +25,7 @@ fn entry(id: &str, verdict: usize, said: usize) -> Entry<'_> {
     };
     let said = (0..said).map(|source| Said {
         source,
-        claim: CLAIMS[source % 5],
+        claim: Claim::ALL[source % 5],
         counts: source % 2 == 0,
         at: AT - 9,
         stamp: u64::MAX,
