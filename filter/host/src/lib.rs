@@ -31,7 +31,7 @@ pub use contexts::{Contexts, Streams};
 pub use heads::{CompletedStream, Request, Response};
 pub use marks::declare_marks;
 pub use memory::allocate;
-pub use metrics::{MetricId, define, increment, record};
+pub use metrics::{DefinedMetrics, define, increment};
 pub use plugin::{plugin_configuration, plugin_name, service_cluster, tick_every, vm_id};
 pub use queue::Queue;
 pub use shared::{SharedData, shared};

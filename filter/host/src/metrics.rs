@@ -3,7 +3,7 @@
 
 use crate::abi::{MetricType, Status};
 use crate::imports::*;
-use heartbeat_common::base::metric::{Metric, MetricKind};
+use heartbeat_common::base::metric::{Measurement, Metric, MetricKind};
 
 /// A metric that Envoy knows.
 #[derive(Clone, Copy)]
@@ -30,7 +30,29 @@ pub fn increment(counter: MetricId, value: u64) {
 }
 
 /// Sets a gauge to a value, or has a histogram count it.
-pub fn record(metric: MetricId, value: u64) {
+fn record(metric: MetricId, value: u64) {
     // SAFETY: passes plain numbers.
     unsafe { proxy_record_metric(metric.0, value) };
+}
+
+/// The metrics of a configuration, as Envoy knows them.
+pub struct DefinedMetrics {
+    /// In the order in which they were defined; `None` where Envoy refused one.
+    ids: Vec<Option<MetricId>>,
+}
+
+impl DefinedMetrics {
+    /// Defines all of them.
+    pub fn define(metrics: &[Metric]) -> Self {
+        Self { ids: metrics.iter().map(define).collect() }
+    }
+
+    /// Has one of them take a value.
+    pub fn record(&self, measurement: Measurement) {
+        let Some(Some(id)) = self.ids.get(measurement.metric()) else { return };
+        match measurement {
+            Measurement::Add(_, value) => increment(*id, value),
+            Measurement::Set(_, value) | Measurement::Observe(_, value) => record(*id, value),
+        }
+    }
 }

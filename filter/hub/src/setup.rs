@@ -1,7 +1,7 @@
 //! What follows from a configuration, for all that a VM does by it.
 
 use heartbeat_common::base::metric::Measurement;
-use heartbeat_host::{self as host, MetricId};
+use heartbeat_host::{self as host, DefinedMetrics};
 use heartbeat_mesh::config::{ConfigErrors, HubConfig};
 use heartbeat_mesh::metrics::Metrics;
 use heartbeat_mesh::plan::Plan;
@@ -17,8 +17,8 @@ pub struct Setup {
     pub keys: Rc<Keys>,
     /// What is shown of it.
     pub metrics: Rc<Metrics>,
-    /// The ids of the metrics, in their order; `None` where Envoy refused one.
-    metric_ids: Vec<Option<MetricId>>,
+    /// The same, as Envoy knows them.
+    defined: DefinedMetrics,
     /// Tells this VM from all others of the process.
     pub token: u64,
 }
@@ -29,7 +29,7 @@ impl Setup {
         let plan = Plan::of(HubConfig::from_bytes(&host::plugin_configuration())?);
         let (metrics, list) = Metrics::define(&plan.owner.sources, &plan.owner.services);
         Ok(Self {
-            metric_ids: list.iter().map(host::define).collect(),
+            defined: DefinedMetrics::define(&list),
             metrics: Rc::new(metrics),
             keys: Rc::new(Keys::of(&host::plugin_name())),
             token: RandomState::new().hash_one(host::now()),
@@ -39,10 +39,6 @@ impl Setup {
 
     /// Has a metric take a value.
     pub fn record(&self, measurement: Measurement) {
-        let Some(Some(id)) = self.metric_ids.get(measurement.metric()) else { return };
-        match measurement {
-            Measurement::Add(_, value) => host::increment(*id, value),
-            Measurement::Set(_, value) | Measurement::Observe(_, value) => host::record(*id, value),
-        }
+        self.defined.record(measurement);
     }
 }

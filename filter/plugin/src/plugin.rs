@@ -12,7 +12,7 @@ use heartbeat_core::policy::loads::{LoadResult, Seen, refusals};
 use heartbeat_core::state::Context;
 use heartbeat_core::{Environment, Exchange, Policy, Signals};
 use heartbeat_host::ids::{RootId, StreamId};
-use heartbeat_host::{self as host, Clusters, MetricId, SharedData};
+use heartbeat_host::{self as host, Clusters, DefinedMetrics, SharedData};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -44,8 +44,8 @@ pub struct Plugin {
     background: RefCell<Background>,
     /// Whether the last tick was for it.
     called: Cell<bool>,
-    /// The ids of the policy's metrics, in its order; `None` where Envoy refused one.
-    metrics: Vec<Option<MetricId>>,
+    /// The policy's metrics.
+    metrics: DefinedMetrics,
     /// The next token. The first is random, so that those of other workers differ.
     token: Cell<u64>,
 }
@@ -84,7 +84,7 @@ impl Plugin {
         };
         let policy = Policy::from_bytes(&host::plugin_configuration(), &environment)
             .inspect_err(|_| count_refusal())?;
-        let metrics = policy.metrics().iter().map(host::define).collect();
+        let metrics = DefinedMetrics::define(policy.metrics());
         let cx = host::shared();
         for note in policy.notes(cx) {
             log::warn!("heartbeat-filter: {note}");
@@ -225,11 +225,7 @@ impl Plugin {
 
     /// Has a metric take a value.
     pub fn record(&self, measurement: Measurement) {
-        let Some(Some(id)) = self.metrics.get(measurement.metric()) else { return };
-        match measurement {
-            Measurement::Add(_, value) => host::increment(*id, value),
-            Measurement::Set(_, value) | Measurement::Observe(_, value) => host::record(*id, value),
-        }
+        self.metrics.record(measurement);
     }
 
     /// Shows what an exchange has to show since the last time.
