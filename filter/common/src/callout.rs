@@ -14,7 +14,7 @@ use crate::http::headers::{STATUS_CODE, UPSTREAM_SERVICE_TIME};
 use crate::http::request::ResponseHead;
 use std::time::Duration;
 
-/// A call over HTTP: a GET without a body, or a unary gRPC call.
+/// A call over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCall {
     /// The Envoy cluster.
@@ -23,35 +23,64 @@ pub struct HttpCall {
     pub host: String,
     /// `:path`.
     pub path: String,
-    /// The message of a gRPC call, in its frame; `None` for a GET.
-    pub grpc: Option<Vec<u8>>,
+    /// What it brings.
+    pub payload: Payload,
     /// The rule of the probe that it is made for; `None` for a background check.
     pub probe: Option<String>,
     /// When Envoy gives up.
     pub timeout: Duration,
 }
 
+/// What a call brings, and so what kind of call it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Nothing: a GET.
+    Nothing,
+    /// The message of a unary gRPC call, in its frame.
+    Grpc(Vec<u8>),
+    /// A document that is posted.
+    Json(Vec<u8>),
+}
+
+impl Payload {
+    /// The call's `:method`.
+    pub const fn method(&self) -> &'static str {
+        match self {
+            Self::Nothing => "GET",
+            Self::Grpc(_) | Self::Json(_) => "POST",
+        }
+    }
+
+    /// The call's body.
+    pub fn body(&self) -> &[u8] {
+        match self {
+            Self::Nothing => &[],
+            Self::Grpc(body) | Self::Json(body) => body,
+        }
+    }
+}
+
 impl HttpCall {
     /// A GET of the proxy's own.
     pub fn get(cluster: &str, host: &str, path: &str, timeout: Duration) -> Self {
-        Self::new(cluster, host, path, None, timeout)
+        Self::new(cluster, host, path, Payload::Nothing, timeout)
+    }
+
+    /// A POST of a document that is yet to be written.
+    pub fn post(cluster: &str, host: &str, path: &str, timeout: Duration) -> Self {
+        Self::new(cluster, host, path, Payload::Json(Vec::new()), timeout)
     }
 
     /// A Check of a service, with this `:authority`.
     pub fn check(cluster: &str, authority: &str, service: &str, timeout: Duration) -> Self {
-        Self::new(cluster, authority, CHECK_PATH, Some(framed(&request(service))), timeout)
+        let message = Payload::Grpc(framed(&request(service)));
+        Self::new(cluster, authority, CHECK_PATH, message, timeout)
     }
 
     #[inline(never)]
-    fn new(
-        cluster: &str,
-        host: &str,
-        path: &str,
-        grpc: Option<Vec<u8>>,
-        timeout: Duration,
-    ) -> Self {
+    fn new(cluster: &str, host: &str, path: &str, payload: Payload, timeout: Duration) -> Self {
         let [cluster, host, path] = [cluster, host, path].map(str::to_owned);
-        Self { cluster, host, path, grpc, probe: None, timeout }
+        Self { cluster, host, path, payload, probe: None, timeout }
     }
 }
 

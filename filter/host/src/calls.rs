@@ -4,7 +4,7 @@
 use crate::abi::{BufferType, MapType, Status};
 use crate::imports::*;
 use crate::values::{buffer, header, value_of};
-use heartbeat_common::callout::{CallAnswer, CallRefusal, CallToken, Caller, HttpCall};
+use heartbeat_common::callout::{CallAnswer, CallRefusal, CallToken, Caller, HttpCall, Payload};
 use heartbeat_common::callout::{StreamToken, WatchCall};
 use heartbeat_common::grpc::LONGEST_MESSAGE;
 use heartbeat_common::http::header_map;
@@ -40,9 +40,8 @@ pub struct Clusters {
 
 impl Caller for Clusters {
     fn http_call(&self, call: &HttpCall) -> Result<CallToken, CallRefusal> {
-        let method = if call.grpc.is_some() { "POST" } else { "GET" };
         let mut headers = vec![
-            (METHOD, method.into()),
+            (METHOD, call.payload.method().into()),
             (PATH, call.path.as_bytes().to_vec()),
             (AUTHORITY, call.host.as_bytes().to_vec()),
             (USER_AGENT, self.user_agent.into()),
@@ -51,11 +50,15 @@ impl Caller for Clusters {
             headers.push((PROBE, probe.as_bytes().to_vec()));
             headers.push((UPSTREAM_HEALTH_CHECK, "true".into()));
         }
-        if call.grpc.is_some() {
-            headers.extend([(CONTENT_TYPE, "application/grpc".into()), (TE, "trailers".into())]);
+        match &call.payload {
+            Payload::Nothing => {}
+            Payload::Json(_) => headers.push((CONTENT_TYPE, "application/json".into())),
+            Payload::Grpc(_) => {
+                headers.extend([(CONTENT_TYPE, "application/grpc".into()), (TE, "trailers".into())])
+            }
         }
         let (headers, trailers) = (header_map::serialize(&headers), header_map::serialize(&[]));
-        let body = call.grpc.as_deref().unwrap_or_default();
+        let body = call.payload.body();
         let mut token = 0;
         // SAFETY: all slices and the token outlive the call.
         let status = calling(|| unsafe {

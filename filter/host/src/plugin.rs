@@ -25,6 +25,12 @@ pub fn plugin_name() -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// A variable of the VM's environment; `None` where it isn't set. What is no UTF-8 in it is
+/// shown as U+FFFD.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
 /// The `vm_id` of the plugin's `vm_config`, which the names of its [queues](crate::Queue)
 /// belong to; empty where it has none.
 pub fn vm_id() -> Vec<u8> {

@@ -3,7 +3,7 @@
 use crate::body_access::BodyAccess;
 use crate::waiting::{Cause, Looked, Waiting};
 use heartbeat_core::background::Background;
-use heartbeat_core::base::environment::Build;
+use heartbeat_core::base::environment::{Build, Variables};
 use heartbeat_core::base::metric::Measurement;
 use heartbeat_core::base::time::Instant;
 use heartbeat_core::callout::{CallToken, StreamToken};
@@ -81,6 +81,7 @@ impl Plugin {
             service_cluster: host::service_cluster(),
             plugin: host::plugin_name(),
             build: BUILD,
+            variables: Variables(host::variable),
         };
         let policy = Policy::from_bytes(&host::plugin_configuration(), &environment)
             .inspect_err(|_| count_refusal())?;

@@ -10,6 +10,20 @@ pub struct Environment {
     pub plugin: String,
     /// The module.
     pub build: Build,
+    /// What the configuration may refer to.
+    pub variables: Variables,
+}
+
+/// The variables of the VM's environment, by their names: in Envoy `environment_variables` of
+/// its `vm_config`, in Istio `vmConfig.env`.
+#[derive(Clone, Copy, Debug)]
+pub struct Variables(pub fn(&str) -> Option<String>);
+
+/// There are none.
+impl Default for Variables {
+    fn default() -> Self {
+        Self(|_| None)
+    }
 }
 
 /// Which module it is.

@@ -1,6 +1,6 @@
 //! A call that is made again and again, one at a time.
 
-use super::{CallAnswer, CallRefusal, CallToken, Caller, CheckResponse, HttpCall};
+use super::{CallAnswer, CallRefusal, CallToken, Caller, CheckResponse, HttpCall, Payload};
 use crate::base::jitter::Jitter;
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::state::{Cell, Context, Round, SharedStore};
@@ -76,6 +76,11 @@ impl PeriodicCall {
     /// Has it made for another path.
     pub fn set_path(&mut self, path: String) {
         self.call.path = path;
+    }
+
+    /// Has it bring another document.
+    pub fn set_document(&mut self, document: Vec<u8>) {
+        self.call.payload = Payload::Json(document);
     }
 
     /// Whether there is a call without an answer yet.

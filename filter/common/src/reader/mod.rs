@@ -7,7 +7,9 @@ pub mod object;
 mod spelling;
 pub mod tree;
 pub mod values;
+mod variables;
 
+use crate::base::environment::Variables;
 use errors::{ConfigError, ConfigErrors};
 use keys::{Items, Words};
 use std::cell::RefCell;
@@ -16,13 +18,20 @@ use tree::Json;
 /// A tree that is read, and what was found to be wrong with it.
 pub struct Notes<'a> {
     root: &'a Json,
+    variables: Variables,
     errors: RefCell<ConfigErrors>,
 }
 
 impl<'a> Notes<'a> {
     /// Nothing was read yet.
     pub fn new(root: &'a Json) -> Self {
-        Self { root, errors: RefCell::default() }
+        Self { root, variables: Variables::default(), errors: RefCell::default() }
+    }
+
+    /// The same where texts may refer to these variables.
+    #[must_use]
+    pub fn with(self, variables: Variables) -> Self {
+        Self { variables, ..self }
     }
 
     /// Every mistake, in the order in which they were noted.
@@ -172,6 +181,34 @@ impl<'a> Reader<'a> {
                 self.not_understood(problem);
                 None
             }
+        }
+    }
+
+    /// A string that `parse` understands once variables stand in their places: `${NAME}`.
+    pub fn expanded<T>(&self, parse: fn(&str) -> Result<T, String>) -> Option<T> {
+        let value = self.expand()?;
+        match parse(&value) {
+            Ok(parsed) => Some(parsed),
+            Err(problem) => {
+                self.not_understood_as(&value, problem);
+                None
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn expand(&self) -> Option<String> {
+        let expanded = variables::expand(self.string()?, self.notes.variables);
+        expanded.map_err(|problem| self.not_understood(problem)).ok()
+    }
+
+    #[inline(never)]
+    fn not_understood_as(&self, value: &str, problem: String) {
+        match self.text() {
+            Some(text) if text != value => {
+                self.error(format!("{text:?} is {value:?} here, and that {problem}"));
+            }
+            _ => self.not_understood(problem),
         }
     }
 

@@ -99,6 +99,16 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A string that `parse` understands once variables stand in their places; nothing where
+    /// there is none.
+    #[inline(never)]
+    pub fn expanded<T>(&self, name: &str, parse: fn(&str) -> Result<T, String>) -> Option<T> {
+        match self.find(name).0 {
+            Found::Written(reader) => reader.expanded(parse),
+            Found::Default(_) | Found::Nothing => None,
+        }
+    }
+
     /// A string that `parse` understands; of a key that is required or has a default.
     #[inline(never)]
     pub fn value<T: Default>(&self, name: &str, parse: fn(&str) -> Result<T, String>) -> T {

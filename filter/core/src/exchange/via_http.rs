@@ -12,7 +12,7 @@ use super::phase::Phase;
 use super::translation::Translation;
 use crate::base::outcome::Outcome;
 use crate::base::time::Instant;
-use crate::callout::{CallAnswer, CheckResponse, HttpCall};
+use crate::callout::{CallAnswer, CheckResponse, HttpCall, Payload};
 use crate::exchange::decision::Decision;
 use crate::grpc::{GrpcMethod, check_answer, code, is_grpc};
 use crate::guards::cache::CachedResponse;
@@ -53,7 +53,7 @@ impl Exchange {
             cluster: String::from_utf8(request.cluster()?).ok()?,
             host: String::from_utf8(request.header(AUTHORITY)?.into_owned()).ok()?,
             path,
-            grpc: None,
+            payload: Payload::Nothing,
             probe: Some(self.probe.name.clone()),
             timeout: timeout?,
         })

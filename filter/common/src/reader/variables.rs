@@ -1,0 +1,83 @@
+//! Values that come from the environment: one configuration serves many proxies.
+
+use crate::base::environment::Variables;
+
+/// Puts variables where `${NAME}` stands.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub(super) fn expand(text: &str, variables: Variables) -> Result<String, String> {
+    let Variables(variable) = variables;
+    let (mut expanded, mut rest) = (String::new(), text);
+    while let Some((before, behind)) = rest.split_once("${") {
+        let named = behind.split_once('}').filter(|(name, _)| is_name(name));
+        let Some((name, behind)) = named else {
+            return Err(
+                r#"has a "${" that names no variable; write it like "${INSTANCE_IP}:8080""#
+                    .to_owned(),
+            );
+        };
+        let Some(value) = variable(name).filter(|value| !value.is_empty()) else {
+            return Err([
+                "needs ",
+                name,
+                ", which isn't set in the VM's environment; add it to \"vmConfig.env\" in Istio, to \"vm_config.environment_variables\" in Envoy",
+            ]
+            .concat());
+        };
+        expanded.push_str(before);
+        expanded.push_str(&value);
+        rest = behind;
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const SOME: Variables = Variables(|name| match name {
+        "IP" => Some("10.1.0.5".to_owned()),
+        "NESTED" => Some("${IP}".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    });
+
+    #[test]
+    fn variables_stand_in_their_places_and_all_else_stays() {
+        for (text, expanded) in [
+            ("", ""),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+            ("${IP}:8080", "10.1.0.5:8080"),
+            ("a-${IP}-${IP}", "a-10.1.0.5-10.1.0.5"),
+            ("$IP {IP} }", "$IP {IP} }"),
+            ("${NESTED}", "${IP}"),
+        ] {
+            assert_eq!(expand(text, SOME).as_deref(), Ok(expanded), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_isnt_set_or_is_empty_is_named_with_the_mend() {
+        for text in ["${IP}${MISSING}", "${EMPTY}"] {
+            let problem = expand(text, SOME).unwrap_err();
+            let name = if text.contains("EMPTY") { "EMPTY" } else { "MISSING" };
+            assert!(problem.starts_with(&format!("needs {name}, which isn't set")), "{problem}");
+            assert!(problem.contains("vmConfig.env"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_variable_is_an_error() {
+        for text in ["${", "${IP", "${}", "${a b}", "${${IP}}", "${é}"] {
+            assert!(expand(text, SOME).unwrap_err().contains("names no variable"), "{text}");
+        }
+    }
+}
