@@ -29,6 +29,10 @@ const REFRESH: Nanos = 1_000_000_000;
 /// What is known of an instance takes a third of a microsecond to be handed over, and this
 /// is to take no more than a twentieth of the time.
 const PER_INSTANCE: Nanos = 6_000;
+/// After how many bytes, or how long, the workers hear what was taken out of the queue: well
+/// within what may be in it.
+const COUNT_AT: u64 = 256 * 1_024;
+const COUNT: Nanos = 100_000_000;
 
 /// What goes out of a service.
 #[derive(Debug)]
@@ -62,6 +66,8 @@ pub struct Owner {
     refresh_at: Instant,
     /// What was taken out of the queue since that was last said, in bytes.
     taken: u64,
+    /// When it is to be said at the latest.
+    count_at: Instant,
     /// The queue was found empty while something was said to be in it.
     missing: Option<(Instant, u64)>,
     measurements: Vec<Measurement>,
@@ -122,6 +128,7 @@ impl Owner {
             look_at: now,
             refresh_at: now,
             taken: 0,
+            count_at: Instant::ZERO,
             missing: None,
             measurements: Vec::new(),
         }
@@ -312,11 +319,13 @@ impl Owner {
         changed
     }
 
-    /// Says how much it has taken out of the queue.
+    /// Says how much it has taken out of the queue, where that is much or was long ago.
     fn count_taken(&mut self, cx: Context<'_, impl SharedStore>) {
-        if self.taken == 0 {
+        let is_due = self.taken >= COUNT_AT || self.count_at <= cx.now;
+        if self.taken == 0 || !is_due {
             return;
         }
+        self.count_at = cx.now + COUNT;
         let taken = std::mem::take(&mut self.taken);
         let waits = update::<Traffic, _>(cx, &self.keys.traffic, |traffic| {
             traffic.taken = traffic.taken.saturating_add(taken).min(traffic.put);
@@ -350,7 +359,8 @@ impl Owner {
             it.snapshot_at + self.table.instances_of(ServiceId(number)) as u64 * PER_INSTANCE
         });
         let work = paces.chain(snapshots).min().unwrap_or(Instant::NEVER).max(self.warm_at());
-        work.min(self.look_at).min(self.refresh_at.max(self.warm_at())).max(now)
+        let count_at = if self.taken == 0 { Instant::NEVER } else { self.count_at };
+        work.min(count_at).min(self.look_at).min(self.refresh_at.max(self.warm_at())).max(now)
     }
 
     /// What is to be shown to people, since the last call.

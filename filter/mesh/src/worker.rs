@@ -6,18 +6,20 @@ use crate::assignment::DiscoveryRequest;
 use crate::metrics::Metrics;
 use crate::publish::Refusals;
 use crate::shared::{Held, Keys, Ownership, Wake, Workers};
+use admission::Admission;
 use copies::Copies;
 use heartbeat_common::base::metric::Measurement;
 use heartbeat_common::base::time::{Instant, Nanos};
 use heartbeat_common::http::edits::Reply;
 use heartbeat_common::http::request::RequestHead;
-use heartbeat_common::state::{Cell, Change, Context, SharedStore, update};
+use heartbeat_common::state::{Change, Context, SharedStore, update};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use waiting::{Pending, Waiting};
 
 pub use rule::{Limits, Sender, WorkerRule};
 
+mod admission;
 mod copies;
 mod held;
 mod posted;
@@ -27,8 +29,6 @@ mod reads;
 mod rule;
 mod waiting;
 
-/// How much may be on its way to the owner, in bytes: more than it takes in a second.
-const MOST_ON_ITS_WAY: u64 = 4 * 1_024 * 1_024;
 /// How long a body may take to come.
 const BODY: Nanos = 10_000_000_000;
 /// How long a client waits that isn't told what it wants: it would else ask again at once.
@@ -82,8 +82,7 @@ pub struct Worker {
     metrics: Rc<Metrics>,
     /// Tells it from all others of the process.
     token: u64,
-    /// The cells by which the sources' requests are counted.
-    rates: Vec<Cell>,
+    admission: Admission,
     copies: Copies,
     waiting: Waiting,
     refusals: Refusals,
@@ -98,14 +97,14 @@ pub struct Worker {
 impl Worker {
     /// A worker that holds nothing yet.
     pub fn new(rule: &Rc<WorkerRule>, keys: &Rc<Keys>, metrics: &Rc<Metrics>, token: u64) -> Self {
-        let rates = rule.owner.sources.iter().map(|source| keys.rate(&source.name)).collect();
+        let sources = rule.owner.sources.iter().map(|source| &*source.name);
         Self {
+            admission: Admission::new(keys, rule.limits.rate, sources),
             copies: Copies::new(rule.owner.services.len()),
             rule: Rc::clone(rule),
             keys: Rc::clone(keys),
             metrics: Rc::clone(metrics),
             token,
-            rates,
             waiting: Waiting::default(),
             refusals: Refusals::default(),
             ready: VecDeque::new(),
@@ -167,7 +166,7 @@ impl Worker {
     fn ready_or_not(&mut self, cx: Context<'_, impl SharedStore>) -> Result<Reply, Problem> {
         let owner: Ownership = self.keys.owner.read(cx.store);
         if !owner.is_held(cx.now) {
-            return Err(Problem::new(503, "nobody owns the table just now"));
+            return Err(admission::unowned());
         }
         if self.copies.changes(&self.keys, cx).is_none() {
             return Err(Problem::new(

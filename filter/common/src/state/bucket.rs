@@ -44,6 +44,23 @@ impl Bucket {
         self.full_at = full_at;
         Ok(())
     }
+
+    /// Takes some tokens at once, of a bucket that holds as many as come within the rate's
+    /// time: one where few are left, and up to [`AHEAD`](Self::AHEAD) where there are plenty.
+    /// Tells how many; 0 where there is none.
+    pub fn take_ahead(&mut self, rate: Rate, now: Instant) -> u32 {
+        let interval = interval(rate);
+        let latest = now + interval.saturating_mul(u64::from(rate.count));
+        let left = latest.since(self.full_at.max(now)) / interval;
+        let taken = (left / Self::PLENTY).clamp(1, u64::from(Self::AHEAD)).min(left);
+        self.full_at = self.full_at.max(now) + interval.saturating_mul(taken);
+        taken as u32
+    }
+
+    /// How many tokens may be taken ahead.
+    pub const AHEAD: u32 = 8;
+    /// Of how many that are left one may be.
+    const PLENTY: u64 = 32;
 }
 
 /// Nanoseconds per token.
@@ -71,6 +88,20 @@ mod tests {
         let mut bucket = Bucket::default();
         let passed = (0..100).filter(|_| bucket.take(rate(50), 10, NOW).is_ok()).count();
         assert_eq!(passed, 10);
+    }
+
+    #[test]
+    fn tokens_are_taken_ahead_only_where_there_are_plenty() {
+        let mut bucket = Bucket::default();
+        assert_eq!(bucket.take_ahead(rate(500), NOW), Bucket::AHEAD);
+        let mut taken: Vec<_> =
+            std::iter::from_fn(|| Some(bucket.take_ahead(rate(500), NOW)).filter(|it| *it > 0))
+                .collect();
+        assert_eq!(taken.iter().sum::<u32>(), 500 - Bucket::AHEAD, "all are there to be taken");
+        assert!(taken.is_sorted_by(|before, after| before >= after));
+        assert_eq!(taken.split_off(taken.len() - 32), [1; 32], "the last one by one");
+        assert_eq!(bucket.take_ahead(rate(500), NOW + SECOND / 500), 1);
+        assert_eq!(Bucket::default().take_ahead(rate(0), NOW), 0);
     }
 
     #[test]

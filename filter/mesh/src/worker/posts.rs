@@ -2,15 +2,14 @@
 
 use super::posted::{Post, Posted};
 use super::waiting::Pending;
-use super::{BODY, MOST_ON_ITS_WAY, Step, Stream, Worker};
+use super::{BODY, Step, Stream, Worker, admission};
 use crate::api::{Problem, json};
 use crate::metrics::EventResult;
-use crate::shared::{Ownership, Traffic};
 use crate::table::SourceId;
 use heartbeat_common::http::edits::Reply;
 use heartbeat_common::http::headers::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use heartbeat_common::http::request::RequestHead;
-use heartbeat_common::state::{Bucket, Change, Context, SharedStore, update};
+use heartbeat_common::state::{Context, SharedStore};
 
 impl Worker {
     /// Somebody posts events.
@@ -36,7 +35,10 @@ impl Worker {
         if stream.ends {
             return Err(Problem::new(400, "there is no body"));
         }
-        self.admit(source, cx)?;
+        if let Err(problem) = self.admission.admit(source, cx) {
+            self.count(source, EventResult::Limited, 1);
+            return Err(problem);
+        }
         self.hold(stream.id, Pending::Events { post, until: cx.now + BODY })?;
         Ok(Step::Body)
     }
@@ -49,37 +51,6 @@ impl Worker {
                 "a body has {limit} bytes at most (\"limits.body\"): post more often, or fewer events"
             ),
         )
-    }
-
-    /// Whether there is room for a source's request, and somebody to take it.
-    pub(super) fn admit(
-        &mut self,
-        source: SourceId,
-        cx: Context<'_, impl SharedStore>,
-    ) -> Result<(), Problem> {
-        let limits = &self.rule.limits;
-        let taken = self.rates.get(source.0).map(|cell| {
-            update::<Bucket, _>(cx, cell, |bucket| {
-                let taken = bucket.take(limits.rate, limits.rate.count, cx.now);
-                Change::write_if(taken.is_ok(), taken)
-            })
-        });
-        let refused = if let Some(Ok(Err(_))) = taken {
-            Some(Problem::new(
-                429,
-                "too many requests of this source (\"limits.rate\"): put more events into each",
-            ))
-        } else if !self.keys.owner.read::<Ownership>(cx.store).is_held(cx.now) {
-            Some(Problem::new(503, "nobody owns the table just now"))
-        } else if self.keys.traffic.read::<Traffic>(cx.store).waits() > MOST_ON_ITS_WAY {
-            Some(Problem::new(503, "more has come than the hub can take in"))
-        } else {
-            None
-        };
-        if refused.is_some() {
-            self.count(source, EventResult::Limited, 1);
-        }
-        refused.map_or(Ok(()), Err)
     }
 
     pub(super) fn count(&mut self, source: SourceId, result: EventResult, count: usize) {
@@ -105,18 +76,17 @@ impl Worker {
         self.measurements.extend(self.metrics.ignored_fields(post.source, posted.ignored_fields));
         let Posted { message, answer, .. } = posted;
         let Some(message) = message else { return Step::Reply(json(202, answer)) };
-        let put = update::<Traffic, _>(cx, &self.keys.traffic, |traffic| {
-            traffic.put = traffic.put.saturating_add(message.len() as u64);
-            Change::Write(())
-        });
-        match put {
+        match self.admission.put(message.len(), cx) {
             Ok(()) => Step::HandOver(message, json(202, answer)),
-            Err(_) => Step::Reply(Self::lost()),
+            Err(problem) => {
+                self.count(post.source, EventResult::Limited, 1);
+                Step::Reply(problem.reply())
+            }
         }
     }
 
     /// The answer where the owner can't be reached.
     pub fn lost() -> Reply {
-        Problem::new(503, "nobody owns the table just now").reply()
+        admission::unowned().reply()
     }
 }

@@ -1,3 +1,4 @@
+use super::admission::MOST_ON_ITS_WAY;
 use super::*;
 use crate::assignment::Endpoint;
 use crate::fusion::{Claim, FusionRule};
@@ -314,6 +315,21 @@ fn what_the_owner_has_no_room_for_is_refused() {
     .unwrap();
     let one = event(r#""instance_id":"10.1.0.1:80","service":"payments""#);
     assert_eq!(hub.post("10.0.0.1:5", &one).status, 503);
+}
+
+#[test]
+fn what_is_put_is_held_to_the_limit_however_lately_there_was_room() {
+    let mut hub = Hub::new();
+    let one = event(r#""instance_id":"10.1.0.1:80","service":"payments""#);
+    assert_eq!(hub.post("10.0.0.1:5", &one).status, 202);
+    update::<Traffic, _>(Context::at(&hub.store, hub.now), &hub.keys.traffic, |traffic| {
+        traffic.put = 2 * MOST_ON_ITS_WAY;
+        Change::Write(())
+    })
+    .unwrap();
+    assert_eq!(hub.post("10.0.0.1:5", &one).status, 503);
+    let traffic: Traffic = hub.keys.traffic.read(&hub.store);
+    assert_eq!(traffic.put, 2 * MOST_ON_ITS_WAY, "and isn't counted");
 }
 
 #[test]
