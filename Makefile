@@ -9,6 +9,7 @@ export HEARTBEAT_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
 export HEARTBEAT_GRPC_HEALTH_PROBE ?= $(CURDIR)/.tools/bin/grpc_health_probe
 export HEARTBEAT_PROMETHEUS ?= $(CURDIR)/.tools/bin
 export HEARTBEAT_CLOCK ?= $(CURDIR)/.tools/lib/clock.so
+export HEARTBEAT_ADMISSION ?= $(CURDIR)/.tools/bin/admission
 export HEARTBEAT_REGISTRY ?= $(CURDIR)/.tools/bin/docker-registry
 
 # Every call selects all crates and then picks targets: a smaller selection would ask for
@@ -22,7 +23,7 @@ TESTBED := $(or $(CARGO_TARGET_DIR),target)/debug/testbed
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## compile the filter and the hub to dist/heartbeat_filter.wasm, dist/heartbeat_hub.wasm
@@ -76,6 +77,10 @@ test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds ## 
 test-image: image envoy registry ## what is released: packed alike anywhere, pushed to a real registry and back
 	@echo "==> test the image"
 	@cargo test $(NATIVE) --test image
+
+.PHONY: test-admission
+test-admission: ## what a Kubernetes API server says of the shipped resources, by the real CRDs (needs Go)
+	@scripts/controlplanes.sh admission
 
 # The other scenarios have just run in the same Envoy.
 .PHONY: test-testbed

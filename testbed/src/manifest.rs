@@ -61,7 +61,7 @@ impl Manifest {
         format!("{} {}", self.kind(), self.value["metadata"]["name"].as_str().unwrap_or_default())
     }
 
-    /// The schema of its kind, where `scripts/crds.sh` has put it, or of our own.
+    /// The schema of its kind, where `scripts/crds.sh` has put it.
     pub fn schema(&self) -> Result<ResourceSchema> {
         let version = self.value["apiVersion"].as_str().unwrap_or_default().replace('/', "_");
         ResourceSchema::read(&format!("{version}.{}.json", self.kind()))
@@ -132,8 +132,7 @@ pub struct ResourceSchema {
 
 impl ResourceSchema {
     fn read(name: &str) -> Result<Self> {
-        let own = tools::schemas().join(name);
-        let path = if own.exists() { own } else { crds().join(name) };
+        let path = crds().join(name);
         ensure!(
             path.exists(),
             "no schema at {}: run scripts/crds.sh, which must know this kind",

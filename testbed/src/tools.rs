@@ -20,13 +20,15 @@ pub struct Tools {
     hub_module: PathBuf,
     prometheus: PathBuf,
     clock: PathBuf,
+    admission: PathBuf,
+    istiod: PathBuf,
 }
 
 impl Tools {
     /// The tools named by `HEARTBEAT_ENVOY`, `HEARTBEAT_PYTHON`,
     /// `HEARTBEAT_GRPC_HEALTH_PROBE`, `HEARTBEAT_MODULE`, `HEARTBEAT_HUB_MODULE`,
-    /// `HEARTBEAT_CLOCK` and `HEARTBEAT_PROMETHEUS` (a folder), or else where `make` puts
-    /// them. `testbed` is this crate's own binary, which runs the application.
+    /// `HEARTBEAT_CLOCK`, `HEARTBEAT_ADMISSION`, `HEARTBEAT_ISTIOD` and
+    /// `HEARTBEAT_PROMETHEUS` (a folder), or else where `make` puts them. `testbed` is this crate's own binary, which runs the application.
     pub fn from_env(testbed: impl Into<PathBuf>) -> Self {
         Self {
             testbed: testbed.into(),
@@ -40,6 +42,8 @@ impl Tools {
             hub_module: locate("HEARTBEAT_HUB_MODULE", "dist/heartbeat_hub.wasm"),
             prometheus: locate("HEARTBEAT_PROMETHEUS", ".tools/bin"),
             clock: locate("HEARTBEAT_CLOCK", ".tools/lib/clock.so"),
+            admission: locate("HEARTBEAT_ADMISSION", ".tools/bin/admission"),
+            istiod: locate("HEARTBEAT_ISTIOD", ".tools/bin/istiod"),
         }
     }
 
@@ -85,6 +89,16 @@ impl Tools {
     /// The library with which a process's clock can be set.
     pub fn clock(&self) -> Result<&Path> {
         existing(&self.clock, "settable clock", "HEARTBEAT_CLOCK")
+    }
+
+    /// What says what an API server admits (testbed/controlplanes/admission).
+    pub fn admission(&self) -> Result<&Path> {
+        existing(&self.admission, "admission", "HEARTBEAT_ADMISSION")
+    }
+
+    /// Istio's istiod (testbed/controlplanes/istio).
+    pub fn istiod(&self) -> Result<&Path> {
+        existing(&self.istiod, "istiod", "HEARTBEAT_ISTIOD")
     }
 
     /// This crate's own binary.
