@@ -1,7 +1,9 @@
 use super::*;
 use proptest::prelude::*;
 
+mod as_serde;
 mod schema;
+mod visitor;
 
 const MOST: usize = 500;
 
