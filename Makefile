@@ -53,7 +53,7 @@ test: test-unit test-growth test-module test-wasm test-envoy test-image test-tes
 .PHONY: test-unit
 test-unit: ## unit tests of the core and the testbed, on this machine, and who may import whom
 	@echo "==> test the native crates"
-	@cargo test $(NATIVE) --lib --bins --test layers --test modules --test schema
+	@cargo test $(NATIVE) --lib --bins --test layers --test modules --test schema --test heat_map
 
 .PHONY: test-module
 test-module: build ## the built modules: their size, their imports, their exports, what requests cost in host calls
@@ -69,7 +69,7 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 	@scripts/test-wasm.sh
 
 .PHONY: test-envoy
-test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
+test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds chromium ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
 	@echo "==> test the filter in Envoy"
 	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test istiod --test mesh
 
@@ -128,6 +128,10 @@ grpc-health-probe: envoy
 .PHONY: prometheus
 prometheus:
 	@scripts/prometheus.sh
+
+.PHONY: chromium
+chromium: envoy
+	@scripts/chromium.sh
 
 .PHONY: clock
 clock:

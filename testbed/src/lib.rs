@@ -16,6 +16,7 @@
 
 pub mod app;
 pub mod bench;
+pub mod browser;
 pub mod child;
 pub mod client;
 mod clock;

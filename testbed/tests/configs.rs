@@ -14,6 +14,7 @@ use serde_json::Value;
 use testbed::client::tls::Authority;
 use testbed::envoy::{EnvoyBuilder, PluginConfig};
 use testbed::manifest::Manifest;
+use testbed::mesh;
 use testbed::tools::{self, OLDER_ENVOYS, Tools};
 
 fn main() -> ExitCode {
@@ -136,7 +137,8 @@ fn stock() -> PathBuf {
     tools::envoy_configs().join("static/envoy.yaml")
 }
 
-/// It names files below /etc/envoy/tls that any certificate can stand for here.
+/// It names files below /etc/envoy/tls that any certificate can stand for here, and that of the
+/// hub's page.
 fn validate(path: &Path, tools: &Tools) -> Result<()> {
     let authority = Authority::new()?;
     let files = [("ca", "ca"), ("cert", "server.cert"), ("key", "server.key")];
@@ -144,7 +146,7 @@ fn validate(path: &Path, tools: &Tools) -> Result<()> {
     let builder = files.iter().fold(builder, |builder, (named, file)| {
         builder.file(&format!("/etc/envoy/tls/{named}.pem"), &authority.path(file))
     });
-    builder.validate()
+    builder.file(mesh::PAGE, &mesh::heat_map()).validate()
 }
 
 fn validate_in_envoy(path: &Path, tools: &Tools) -> Result<()> {

@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 6] = [
     &["mesh", "prometheus", "report"],
     &["envoy"],
     &["app"],
-    &["client", "hosts", "manifest", "metrics"],
+    &["browser", "client", "hosts", "manifest", "metrics"],
     &["child", "clock", "grpc_list", "latin1", "open_files", "page", "size", "tools"],
 ];
 

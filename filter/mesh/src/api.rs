@@ -29,6 +29,8 @@ pub enum Route {
     Subscribe(Subscription),
     /// `GET /mesh/v1/topology`.
     Topology,
+    /// `GET /mesh/`: the heat map, which the listener's routes serve to those who may read.
+    Page,
     /// `GET /mesh/v1/ready`: whether the hub has something to say.
     Ready,
     /// `POST /v3/discovery:endpoints`.
@@ -155,6 +157,9 @@ pub fn route(method: &[u8], target: &[u8]) -> Result<Route, Problem> {
     }
     if path == b"/mesh/v1/topology" {
         return allows("GET", Route::Topology);
+    }
+    if path == b"/mesh/" {
+        return allows("GET", Route::Page);
     }
     let below = path.strip_prefix(HEALTH.as_bytes()).ok_or_else(unknown)?;
     if below.is_empty() || below == b"/" {

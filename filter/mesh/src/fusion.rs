@@ -26,6 +26,18 @@ pub enum Claim {
 impl Claim {
     /// All of them, the best first. They are handed from VM to VM by their places.
     pub const ALL: [Self; 5] = [Self::Alive, Self::Warn, Self::Draining, Self::Suspect, Self::Dead];
+
+    /// The word for it in documents: that of the verdict that it would be by itself.
+    pub const fn word(self) -> &'static str {
+        let verdict = match self {
+            Self::Alive => Verdict::Alive,
+            Self::Warn => Verdict::Degraded,
+            Self::Draining => Verdict::Draining,
+            Self::Suspect => Verdict::Suspected,
+            Self::Dead => Verdict::Dead,
+        };
+        verdict.word()
+    }
 }
 
 /// What one source says, which is still to be relied on.

@@ -53,7 +53,7 @@ pub fn concerns(head: &impl RequestHead) -> bool {
 /// What becomes of a request.
 #[derive(Debug, PartialEq)]
 pub enum Step {
-    /// It isn't for the hub.
+    /// The listener's routes answer it.
     Pass,
     /// It is answered.
     Reply(Reply),
@@ -153,6 +153,7 @@ impl Worker {
         let etag = head.header("if-none-match");
         match route {
             Route::Subscribe(subscription) => self.subscribe(stream.id, subscription, cx),
+            Route::Page => Ok(Step::Pass),
             Route::Assignment if stream.ends => Err(Problem::new(400, "there is no body")),
             Route::Assignment => {
                 self.hold(stream.id, Pending::Question { until: cx.now + BODY })?;

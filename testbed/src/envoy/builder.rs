@@ -186,6 +186,15 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Has this listener be the first, which is where [`prefer`](Self::prefer) says.
+    pub fn first_listener(mut self, name: &str) -> Self {
+        let listeners = self.config.pointer_mut("/static_resources/listeners");
+        if let Some(listeners) = listeners.and_then(Value::as_array_mut) {
+            listeners.sort_by_key(|listener| listener["name"] != name);
+        }
+        self
+    }
+
     /// Starts it and waits until it serves; fails with its log if it doesn't.
     pub async fn start(self) -> Result<Envoy> {
         let home = home()?;

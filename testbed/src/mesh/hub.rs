@@ -1,6 +1,7 @@
 //! Hubs.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::Value;
@@ -29,11 +30,20 @@ impl Place {
     }
 }
 
+/// Where the shipped hub has its page for people.
+pub const PAGE: &str = "/etc/envoy/heat-map.html";
+
+/// That page.
+pub fn heat_map() -> PathBuf {
+    tools::envoy_configs().join("mesh/heat-map.html")
+}
+
 /// The shipped hub with another configuration of the module.
 pub fn envoy_of_hub(tools: &Tools, authority: &Authority, config: &Value) -> Result<EnvoyBuilder> {
     let path = tools::envoy_configs().join("mesh/hub.yaml");
     let builder = EnvoyBuilder::new(tools, &path)?;
-    Ok(certified(builder, authority, "hub").plugin_config(PluginConfig::Text(config.to_string())))
+    let builder = certified(builder, authority, "hub").file(PAGE, &heat_map());
+    Ok(builder.plugin_config(PluginConfig::Text(config.to_string())))
 }
 
 /// A running hub; it dies when this is dropped.

@@ -18,5 +18,5 @@ pub use self::client::{Client, Sampler};
 pub use self::discovery::{ASSIGNMENT, discovery, discovery_of, health_of, version_of};
 pub use self::events::{Source, event};
 pub use self::grpc_server::GrpcServer;
-pub use self::hub::{Hub, Place, envoy_of_hub};
+pub use self::hub::{Hub, PAGE, Place, envoy_of_hub, heat_map};
 pub use self::instances::Instances;

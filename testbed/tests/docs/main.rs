@@ -19,7 +19,7 @@ use serde_json::Value;
 use testbed::envoy::{EnvoyBuilder, PluginConfig};
 use testbed::example::Example;
 use testbed::manifest::Manifest;
-use testbed::mesh::{authority, envoy_of_hub};
+use testbed::mesh::{PAGE, authority, envoy_of_hub, heat_map};
 use testbed::page::{self, Block};
 use testbed::tools::{self, OLDER_ENVOYS, Tools};
 
@@ -260,9 +260,11 @@ fn check_events(json: &str) -> Result<()> {
 
 /// Every Envoy that is supported loads it.
 fn validate(envoy: &Value, tools: &Tools) -> Result<()> {
-    EnvoyBuilder::from_config(tools, envoy.clone()).validate()?;
+    let with_page =
+        |tools: &Tools| EnvoyBuilder::from_config(tools, envoy.clone()).file(PAGE, &heat_map());
+    with_page(tools).validate()?;
     OLDER_ENVOYS.iter().try_for_each(|version| {
-        let older = EnvoyBuilder::from_config(&tools.with_envoy(version), envoy.clone());
+        let older = with_page(&tools.with_envoy(version));
         older.validate().with_context(|| format!("Envoy {version}"))
     })
 }

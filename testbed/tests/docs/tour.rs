@@ -29,7 +29,7 @@ const MODULE: &str = "dist/heartbeat_hub.wasm";
 /// For so long an answer may be behind.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What differs from one run to the next in a document.
-const VARIES: [&str; 4] = ["since_ns", "age_ms", "index", "version_info"];
+const VARIES: [&str; 5] = ["since_ns", "now_ns", "age_ms", "index", "version_info"];
 /// In a text of several lines: whatever stands here.
 const ELLIPSIS: &str = "…";
 

@@ -8,6 +8,7 @@ mod dead_hubs;
 mod each_other;
 mod following;
 mod garbage;
+mod heat_map;
 mod hubs;
 mod ownership;
 mod plugins;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         asked::trials(),
         credentials::trials(),
         garbage::trials(),
+        heat_map::trials(),
         bodies::trials(),
         polls::trials(),
         watches::trials(),

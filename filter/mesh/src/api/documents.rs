@@ -18,12 +18,15 @@ struct Instance<'a> {
     error_rate: Option<f32>,
     confidence: f32,
     since_ns: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locality: Option<Locality<'a>>,
     sources: Vec<Source<'a>>,
 }
 
 #[derive(Serialize)]
 struct Source<'a> {
     name: &'a str,
+    says: &'static str,
     alive: bool,
     fresh: bool,
     age_ms: u64,
@@ -39,6 +42,22 @@ struct Service<'a> {
 #[derive(Serialize)]
 struct Services<'a> {
     services: Vec<Service<'a>>,
+}
+
+/// All that a picture of the mesh needs.
+#[derive(Serialize)]
+struct Topology<'a> {
+    index: u64,
+    now_ns: u64,
+    sources: Vec<Trusted<'a>>,
+    services: Vec<Service<'a>>,
+}
+
+/// A source, whether it has spoken or not.
+#[derive(Serialize)]
+struct Trusted<'a> {
+    name: &'a str,
+    trust: f32,
 }
 
 /// What a follower is told.
@@ -89,6 +108,7 @@ impl<'a> Instance<'a> {
             let (name, trust) = head.sources.get(said.source)?;
             Some(Source {
                 name,
+                says: said.claim.word(),
                 alive: said.claim < Claim::Draining,
                 fresh: said.counts,
                 age_ms: now.since(said.at) / 1_000_000,
@@ -103,15 +123,30 @@ impl<'a> Instance<'a> {
             error_rate: view.error_rate,
             confidence: share(view.confidence),
             since_ns: head.wall(view.since).0,
+            locality: None,
             sources: sources.collect(),
         }
     }
+
+    fn with_locality(entry: &Entry<'a>, head: &Head<'a>, now: Instant) -> Self {
+        let locality = Some(Locality::of(entry.location.locality));
+        Self { locality, ..Self::of(entry, head, now) }
+    }
 }
 
+impl<'a> Locality<'a> {
+    fn of([region, zone, sub_zone]: [&'a str; 3]) -> Self {
+        Self { region, zone, sub_zone }
+    }
+}
+
+/// How an instance is written.
+type Written<'a> = fn(&Entry<'a>, &Head<'a>, Instant) -> Instance<'a>;
+
 impl<'a> Service<'a> {
-    fn of(snapshot: &Snapshot<'a>, now: Instant) -> Self {
+    fn of(snapshot: &Snapshot<'a>, instance: Written<'a>, now: Instant) -> Self {
         let head = &snapshot.head;
-        let instances = snapshot.entries().map(|entry| Instance::of(&entry, head, now));
+        let instances = snapshot.entries().map(|entry| instance(&entry, head, now));
         Self { service: head.service, instances: instances.collect() }
     }
 }
@@ -123,13 +158,29 @@ pub fn instance(entry: &Entry<'_>, head: &Head<'_>, now: Instant) -> Vec<u8> {
 
 /// `GET /mesh/v1/health/{service}`.
 pub fn service(snapshot: &Snapshot<'_>, now: Instant) -> Vec<u8> {
-    written(&Service::of(snapshot, now))
+    written(&Service::of(snapshot, Instance::of, now))
 }
 
-/// `GET /mesh/v1/health`, and `GET /mesh/v1/topology`: service × source × instance.
-pub fn services<'a>(snapshots: impl Iterator<Item = Snapshot<'a>>, now: Instant) -> Vec<u8> {
-    let services = snapshots.map(|snapshot| Service::of(&snapshot, now)).collect();
+/// `GET /mesh/v1/health`.
+pub fn services(snapshots: &[Snapshot<'_>], now: Instant) -> Vec<u8> {
+    let services = snapshots.iter().map(|it| Service::of(it, Instance::of, now)).collect();
     written(&Services { services })
+}
+
+/// `GET /mesh/v1/topology`: service × source × instance, and the index to follow from.
+pub fn topology(index: u64, snapshots: &[Snapshot<'_>], now: Instant) -> Vec<u8> {
+    // All snapshots name all sources.
+    let head = snapshots.first().map(|snapshot| &snapshot.head);
+    let sources = head.map_or(&[][..], |head| &head.sources).iter();
+    written(&Topology {
+        index,
+        now_ns: head.map_or(0, |head| head.wall(now).0),
+        sources: sources.map(|(name, trust)| Trusted { name, trust: share(*trust) }).collect(),
+        services: snapshots
+            .iter()
+            .map(|it| Service::of(it, Instance::with_locality, now))
+            .collect(),
+    })
 }
 
 /// `GET /mesh/v1/health/subscribe`: what is known of each instance that has changed; `None`
@@ -150,15 +201,14 @@ pub fn news<'a>(
 
 impl<'a> Known<'a> {
     fn of(entry: &Entry<'a>) -> Self {
-        let Location { address, locality: [region, zone, sub_zone], priority, weight } =
-            entry.location;
+        let Location { address, locality, priority, weight } = entry.location;
         Self {
             own: entry.view.own.map(Verdict::word),
             alive: entry.view.verdict.is_alive(),
             latency_ms: entry.view.latency_ms,
             error_rate: entry.view.error_rate,
             address,
-            locality: Locality { region, zone, sub_zone },
+            locality: Locality::of(locality),
             priority,
             weight,
         }

@@ -16,6 +16,7 @@ fn each_path_leads_to_its_own() {
     assert_eq!(get("/mesh/v1/health"), Ok(Route::Health));
     assert_eq!(get("/mesh/v1/health/"), Ok(Route::Health));
     assert_eq!(get("/mesh/v1/topology?x=y"), Ok(Route::Topology));
+    assert_eq!(get("/mesh/?x=y"), Ok(Route::Page));
     assert_eq!(get("/mesh/v1/health/payments"), Ok(Route::Service("payments".into())));
     assert_eq!(
         get("/mesh/v1/health/payments/10.1.0.5:8080"),

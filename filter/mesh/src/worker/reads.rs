@@ -47,9 +47,14 @@ impl Worker {
                 for service in 0..self.rule.owner.services.len() {
                     self.look(ServiceId(service), cx);
                 }
-                let all = || self.copies.read_snapshots();
-                let tags: Vec<u64> = all().map(|snapshot| tag_of(&snapshot)).collect();
-                let body = || documents::services(all(), now);
+                let all: Vec<_> = self.copies.read_snapshots().collect();
+                let tags: Vec<u64> = all.iter().map(tag_of).collect();
+                let body = || match (route, self.copies.read_changes()) {
+                    (Route::Topology, Some(changes)) => {
+                        documents::topology(changes.index(), &all, now)
+                    }
+                    _ => documents::services(&all, now),
+                };
                 Ok(tagged(fingerprint(tags.as_slice()), etag, 200, body))
             }
         }

@@ -379,6 +379,35 @@ fn an_instance_answers_for_itself() {
 }
 
 #[test]
+fn the_topology_names_all_sources_and_where_to_follow_from() {
+    let mut hub = Hub::new();
+    hub.says("10.1.0.1:80", "warn");
+    hub.waits(100 * MS);
+    let topology = document(&reply(hub.get("/mesh/v1/topology")));
+    let names: Vec<_> =
+        topology["sources"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
+    assert_eq!(names, ["istio", "edge"], "edge hasn't spoken");
+    assert_eq!(topology["sources"][1]["trust"], 0.9);
+    let instance = &topology["services"][0]["instances"][0];
+    assert_eq!(instance["sources"][0]["says"], "degraded");
+    assert_eq!(instance["locality"], json!({ "region": "", "zone": "", "sub_zone": "" }));
+    assert_eq!(topology["now_ns"], 6_100_000_000_u64, "as people read it");
+    let index = topology["index"].as_u64().unwrap();
+    let follow = format!("/mesh/v1/health/subscribe?index={index}");
+    assert_eq!(hub.get(&follow), Step::Hold, "nothing has changed since");
+}
+
+#[test]
+fn the_page_is_left_to_the_routes_for_those_who_may_read() {
+    let mut hub = Hub::new();
+    assert_eq!(hub.get("/mesh/"), Step::Pass);
+    let stranger = FakeRequest::new("GET", "/mesh/").with("source.address", "10.8.0.1:5");
+    assert_eq!(reply(hub.asks(&stranger, None).1).status, 403);
+    let posted = FakeRequest::new("POST", "/mesh/").with("source.address", "10.9.0.1:5");
+    assert_eq!(reply(hub.asks(&posted, None).1).status, 405);
+}
+
+#[test]
 fn whoever_has_what_is_said_gets_304_until_something_else_is() {
     let mut hub = Hub::new();
     hub.says("10.1.0.1:80", "pass");
