@@ -82,6 +82,13 @@ impl Manifest {
         }
     }
 
+    /// The variables that its plugin is given.
+    pub fn variables(&self) -> Vec<String> {
+        let list = self.value.pointer("/spec/vmConfig/env").and_then(Value::as_array);
+        let names = list.into_iter().flatten().filter_map(|it| it["name"].as_str());
+        names.map(str::to_owned).collect()
+    }
+
     /// Itself with one key misspelt, for every key that a schema knows; each with
     /// the place of the key.
     pub fn misspelt(&self) -> Vec<(String, Value)> {

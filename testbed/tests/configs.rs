@@ -71,7 +71,8 @@ fn of_manifest(manifest: Manifest, tools: &Arc<Tools>) -> Vec<Trial> {
     let mut trials = Vec::new();
     for config in manifest.plugin_configs() {
         let (name, tools) = (format!("{title}::plugin_config"), tools.clone());
-        trials.push(trial(name, move || validate_plugin(config.as_ref(), &tools)));
+        let variables = manifest.variables();
+        trials.push(trial(name, move || validate_plugin(config.as_ref(), &variables, &tools)));
     }
     // No package but Envoy Gateway's own module has the CRD of this one.
     if manifest.kind() == "EnvoyExtensionPolicy" {
@@ -153,9 +154,12 @@ fn validate_in_envoy(path: &Path, tools: &Tools) -> Result<()> {
     EnvoyBuilder::new(tools, &stock())?.istio(path)?.validate()
 }
 
-fn validate_plugin(config: Option<&Value>, tools: &Tools) -> Result<()> {
+/// Every variable is an address here.
+fn validate_plugin(config: Option<&Value>, variables: &[String], tools: &Tools) -> Result<()> {
     let config = config.map_or(PluginConfig::Absent, |json| PluginConfig::Text(json.to_string()));
-    EnvoyBuilder::new(tools, &stock())?.plugin_config(config).validate()
+    let builder = EnvoyBuilder::new(tools, &stock())?.plugin_config(config);
+    let set = |builder: EnvoyBuilder, name: &String| builder.variable(name, "10.1.0.5");
+    variables.iter().fold(builder, set).validate()
 }
 
 /// A label that one of them lacks would stay in the names of metrics there.

@@ -23,6 +23,7 @@ pub mod format;
 pub mod guards;
 pub mod policy;
 pub mod probe;
+pub mod publish;
 pub mod score;
 
 pub use heartbeat_common::{base, callout, clients, grpc, http, matching, reader, state};

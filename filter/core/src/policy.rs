@@ -5,6 +5,7 @@ mod conditions;
 mod evidence;
 pub mod loads;
 mod notes;
+mod publish;
 
 use crate::base::environment::Environment;
 use crate::base::metric::{Measurement, Metric};
@@ -17,11 +18,12 @@ use crate::http::completed::Completed;
 use crate::http::headers::{PROBE, UPSTREAM_HEALTH_CHECK};
 use crate::http::request::{Ending, RequestHead, without_query};
 use crate::probe::{Matched, Router};
+use crate::publish::Publisher;
 use crate::state::{
     Cell as StateCell, Change, Context, Lease, Notice, SharedStore, fingerprint, update,
 };
 use loads::{ConfigLoads, LoadMetrics};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 /// Everything that the filter knows, ready to use: made once per configuration,
@@ -40,6 +42,7 @@ pub struct Policy {
     noted: StateCell,
     /// Says that calls in gRPC-Web go by unread.
     grpc_web: (Notice, StateCell),
+    publishers: RefCell<Vec<Publisher>>,
     loads: Rc<ConfigLoads>,
     load_metrics: LoadMetrics,
 }
@@ -50,7 +53,8 @@ impl Policy {
     /// # Errors
     /// Every mistake of the configuration.
     pub fn from_bytes(bytes: &[u8], environment: &Environment) -> Result<Self, ConfigErrors> {
-        let mut policy = Self::compile(Config::parse(bytes)?, fingerprint(bytes), environment);
+        let config = Config::parse_with(bytes, environment.variables)?;
+        let mut policy = Self::compile(config, fingerprint(bytes), environment);
         if bytes.trim_ascii().is_empty() {
             // A `pluginConfig` that slipped out of its place in YAML comes as no bytes.
             policy.summary.insert_str(0, "no configuration; ");
@@ -135,6 +139,11 @@ impl Policy {
     /// What the answers of `respond` rest on.
     pub fn evidence(&self) -> &Rc<Evidence> {
         &self.context.evidence
+    }
+
+    /// The VM's part in what is published, for whoever does it.
+    pub fn take_publishers(&self) -> Vec<Publisher> {
+        self.publishers.take()
     }
 
     /// Whether there are custom counters.

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 12] = [
     &["policy"],
     &["exchange", "config"],
     &["probe"],
-    &["format"],
+    &["format", "publish"],
     &["evidence"],
     &["score"],
     &["facts", "counters"],

@@ -101,8 +101,7 @@ impl Plugin {
             log::info!("heartbeat-filter: version {}, revision {}", BUILD.version, BUILD.revision);
         }
         let token = RandomState::new().hash_one(cx.now);
-        let background =
-            Background::new(Rc::clone(policy.evidence()), Rc::clone(policy.loads()), token);
+        let background = Background::new(&policy, token);
         host::tick_every(background.next_tick(Instant::ZERO));
         let background = RefCell::new(background);
         host::declare_marks();
@@ -139,6 +138,9 @@ impl Plugin {
         let calls = is_due && (!self.called.get() || self.waiting.is_empty());
         self.called.set(calls);
         let waiting = if calls {
+            if background.publishes() {
+                self.policy.evidence().clock.keep(cx.now, host::wall_time);
+            }
             background.on_tick(&CLUSTERS, cx);
             self.show(background.take_signals());
             self.waiting.soon()
@@ -169,13 +171,16 @@ impl Plugin {
         let cx = host::shared();
         background.on_answer(token, answer, cx);
         self.show(background.take_signals());
+        hurry(&background, cx.now);
     }
 
     /// A Watch of the background's has something to say.
     pub fn on_watch_message(&self, stream: StreamToken, message: &[u8]) {
         let Ok(mut background) = self.background.try_borrow_mut() else { return };
-        background.on_message(stream, message, host::shared());
+        let cx = host::shared();
+        background.on_message(stream, message, cx);
         self.show(background.take_signals());
+        hurry(&background, cx.now);
     }
 
     /// A Watch of the background's is closed.
@@ -239,5 +244,13 @@ impl Plugin {
     fn show(&self, signals: Signals) {
         signals.measurements().for_each(|measurement| self.record(measurement));
         signals.log.iter().for_each(|line| log::warn!("heartbeat-filter: {line}"));
+    }
+}
+
+/// What is published goes out in a tick: the next one may come too late for a change. It is
+/// set anew in that tick, which knows who waits.
+fn hurry(background: &Background, now: Instant) {
+    if background.publishes() && background.next_tick(now) == Some(Duration::ZERO) {
+        host::tick_every(Some(Duration::ZERO));
     }
 }

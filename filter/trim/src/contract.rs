@@ -24,7 +24,7 @@ pub const FILTER: Contract = Contract {
     name: "filter",
     exports: [&EXPORTS, &FILTER_EXPORTS],
     imports: [&IMPORTS, &FILTER_IMPORTS],
-    max_bytes: 448 * 1024,
+    max_bytes: 432 * 1024,
 };
 
 /// The hub; the aim is 300 KiB.

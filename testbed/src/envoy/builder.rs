@@ -135,6 +135,12 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Sets a variable of every VM's environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        config::set_variable(&mut self.config, name, value);
+        self
+    }
+
     /// Worker threads; two otherwise.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;

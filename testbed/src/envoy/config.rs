@@ -67,6 +67,13 @@ pub fn set_plugin_config(config: &mut Value, plugin_config: &PluginConfig) {
     });
 }
 
+/// Sets a variable of every VM's environment.
+pub fn set_variable(config: &mut Value, name: &str, value: &str) {
+    each_plugin(config, &mut |plugin| {
+        plugin["vm_config"]["environment_variables"]["key_values"][name] = json!(value);
+    });
+}
+
 /// Merges `patch` into every HTTP connection manager.
 pub fn merge_hcm(config: &mut Value, patch: &Value) {
     each_hcm(config, &mut |hcm| merge(hcm, patch));

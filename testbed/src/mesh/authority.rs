@@ -9,13 +9,14 @@ use crate::envoy::EnvoyBuilder;
 const HUB: [&str; 2] = ["heartbeat-hub.east.example", "heartbeat-hub.west.example"];
 const INSTANCES: &str = "payments.east.example";
 
-/// An authority that has certified a hub (`hub`), a client (`client`) and the instances
-/// that speak TLS (`instances`).
+/// An authority that has certified a hub (`hub`), a client (`client`), a sidecar
+/// (`sidecar`) and the instances that speak TLS (`instances`).
 pub fn authority() -> Result<Authority> {
     let authority = Authority::new()?;
     let [east, west] = HUB;
     authority.certify("hub", &[east, west, SERVER, "spiffe://west/hub"])?;
     authority.certify("client", &["spiffe://east/ns/shop/sa/gateway"])?;
+    authority.certify("sidecar", &["spiffe://east/ns/shop/sa/payments"])?;
     authority.certify("instances", &[INSTANCES])?;
     Ok(authority)
 }

@@ -15,7 +15,7 @@ use crate::tools::{self, Tools};
 /// Where a hub is, before it runs and between two runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
-    ports: Ports,
+    pub(super) ports: Ports,
 }
 
 impl Place {

@@ -12,6 +12,7 @@ mod events;
 mod grpc_server;
 mod hub;
 mod instances;
+mod sidecar;
 
 pub use self::authority::authority;
 pub use self::client::{Client, Sampler};
@@ -20,3 +21,4 @@ pub use self::events::{Source, event};
 pub use self::grpc_server::GrpcServer;
 pub use self::hub::{Hub, PAGE, Place, envoy_of_hub, heat_map};
 pub use self::instances::Instances;
+pub use self::sidecar::envoy_of_sidecar;

@@ -13,6 +13,7 @@ mod hubs;
 mod ownership;
 mod plugins;
 mod polls;
+mod publish;
 mod refused;
 mod stack;
 mod updates;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         heat_map::trials(),
         bodies::trials(),
         polls::trials(),
+        publish::trials(),
         watches::trials(),
         each_other::trials(),
         updates::trials(),

@@ -117,6 +117,8 @@ pub fn plugin_config() -> Result<Value> {
             { "name": "ledger", "http": { "cluster": "app", "path": "/livez" },
               "interval": "500ms", "timeout": "100ms" },
         ],
+        // Nothing there takes events in.
+        "publish": { "cluster": "app", "instance": "a", "when": [{ "server": "live" }] },
         "admin": { "cluster": "envoy_admin" },
         "score": { "clusters": ["app"] },
     });

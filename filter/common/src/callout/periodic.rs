@@ -73,6 +73,11 @@ impl PeriodicCall {
         self.interval
     }
 
+    /// The Envoy cluster that it goes to.
+    pub fn cluster(&self) -> &str {
+        &self.call.cluster
+    }
+
     /// Has it made for another path.
     pub fn set_path(&mut self, path: String) {
         self.call.path = path;

@@ -39,6 +39,8 @@ pub enum Kind {
     List(&'static Items),
     /// An object with these keys.
     Object(&'static [Key]),
+    /// One such object, or a list of them.
+    OneOrMore(&'static Items),
     /// One of these words, or an object with these keys.
     WordOrObject(&'static (Words, &'static [Key])),
     /// An object whose keys are called as people like, each with such an object.
@@ -74,6 +76,8 @@ pub enum Form {
     Cluster,
     /// A time: `250ms`, `3s`; `0s` too.
     Duration,
+    /// What a hub calls anything, in which `${NAME}` stands for a variable.
+    Expanded,
     /// A condition's value for a header: not empty.
     Filled,
     /// A status of gRPC, by its name.

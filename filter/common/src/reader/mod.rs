@@ -186,11 +186,10 @@ impl<'a> Reader<'a> {
 
     /// A string that `parse` understands once variables stand in their places: `${NAME}`.
     pub fn expanded<T>(&self, parse: fn(&str) -> Result<T, String>) -> Option<T> {
-        let value = self.expand()?;
-        match parse(&value) {
-            Ok(parsed) => Some(parsed),
+        match parse(&self.expand()?) {
+            Ok(value) => Some(value),
             Err(problem) => {
-                self.not_understood_as(&value, problem);
+                self.not_understood(problem);
                 None
             }
         }
@@ -200,16 +199,6 @@ impl<'a> Reader<'a> {
     fn expand(&self) -> Option<String> {
         let expanded = variables::expand(self.string()?, self.notes.variables);
         expanded.map_err(|problem| self.not_understood(problem)).ok()
-    }
-
-    #[inline(never)]
-    fn not_understood_as(&self, value: &str, problem: String) {
-        match self.text() {
-            Some(text) if text != value => {
-                self.error(format!("{text:?} is {value:?} here, and that {problem}"));
-            }
-            _ => self.not_understood(problem),
-        }
     }
 
     /// A number without quotes lacks a unit, mostly: what reads the string knows which.
@@ -279,6 +268,16 @@ impl<'a> Reader<'a> {
     /// Whether it is an object.
     pub fn is_object(&self) -> bool {
         matches!(self.json, Json::Object(_))
+    }
+
+    /// Whether it is a list.
+    pub fn is_list(&self) -> bool {
+        matches!(self.json, Json::Array(_))
+    }
+
+    /// Its items, if it is a list, or else itself.
+    pub fn items_or_self(&self) -> Vec<Reader<'a>> {
+        if self.is_list() { self.items() } else { vec![*self] }
     }
 
     /// Its items, if it is a list.

@@ -178,13 +178,17 @@ impl<'a> Object<'a> {
         self.has(name).then(|| read(&self.object(name)))
     }
 
-    /// The items of a list; none where it isn't written.
+    /// The items of a list, or the only one without a list; none where it isn't written.
     #[inline(never)]
     pub fn items(&self, name: &str) -> Vec<Reader<'a>> {
         if self.reader.is_none() {
             return Vec::new();
         }
         match self.find(name) {
+            (Found::Written(reader), Some(Kind::OneOrMore(rule))) if reader.is_list() => {
+                reader.list(rule)
+            }
+            (Found::Written(reader), Some(Kind::OneOrMore(_))) => vec![reader],
             (Found::Written(reader), Some(Kind::List(rule))) => reader.list(rule),
             _ => Vec::new(),
         }

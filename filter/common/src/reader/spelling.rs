@@ -1,7 +1,7 @@
 //! Unknown keys, and the known ones that were meant.
 
 /// What the same is called in Envoy's health checks and in Kubernetes' probes.
-const CALLED_ELSEWHERE: [(&str, &str); 9] = [
+const CALLED_ELSEWHERE: [(&str, &str); 10] = [
     ("unhealthy_threshold", "fall"),
     ("failureThreshold", "fall"),
     ("healthy_threshold", "rise"),
@@ -11,6 +11,7 @@ const CALLED_ELSEWHERE: [(&str, &str); 9] = [
     ("timeoutSeconds", "timeout"),
     ("service_name", "service"),
     ("expected_statuses", "expect"),
+    ("authority", "host"),
 ];
 
 /// What an error says of a key that isn't among the `known`.

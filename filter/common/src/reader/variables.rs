@@ -6,31 +6,30 @@ use crate::base::environment::Variables;
 ///
 /// # Errors
 /// What is wrong and what to write instead.
-pub(super) fn expand(text: &str, variables: Variables) -> Result<String, String> {
-    let Variables(variable) = variables;
+#[inline(never)]
+pub(super) fn expand(text: &str, Variables(variable): Variables) -> Result<String, String> {
     let (mut expanded, mut rest) = (String::new(), text);
-    while let Some((before, behind)) = rest.split_once("${") {
-        let named = behind.split_once('}').filter(|(name, _)| is_name(name));
-        let Some((name, behind)) = named else {
-            return Err(
-                r#"has a "${" that names no variable; write it like "${INSTANCE_IP}:8080""#
-                    .to_owned(),
-            );
+    while let Some(at) = place_of(b'$', rest) {
+        let end = place_of(b'}', rest).unwrap_or_default();
+        let name = rest.get(at + 1..end).and_then(|named| named.strip_prefix('{'));
+        let (Some(before), Some(name)) = (rest.get(..at), name.filter(|name| is_name(name))) else {
+            return Err(NO_NAME.to_owned());
         };
-        let Some(value) = variable(name).filter(|value| !value.is_empty()) else {
-            return Err([
-                "needs ",
-                name,
-                ", which isn't set in the VM's environment; add it to \"vmConfig.env\" in Istio, to \"vm_config.environment_variables\" in Envoy",
-            ]
-            .concat());
-        };
-        expanded.push_str(before);
-        expanded.push_str(&value);
-        rest = behind;
+        let value = variable(name).filter(|value| !value.is_empty());
+        let Some(value) = value else { return Err(["needs ", name, NOT_SET].concat()) };
+        expanded = [&*expanded, before, &value].concat();
+        rest = rest.get(end + 1..).unwrap_or_default();
     }
-    expanded.push_str(rest);
-    Ok(expanded)
+    Ok([&*expanded, rest].concat())
+}
+
+const NO_NAME: &str = r#"has a "$" that names no variable; write it like "${INSTANCE_IP}:8080""#;
+const NOT_SET: &str =
+    ", which isn't set for the VM; add it to vmConfig.env (Istio) or environment_variables (Envoy)";
+
+#[inline(never)]
+fn place_of(byte: u8, text: &str) -> Option<usize> {
+    text.bytes().position(|it| it == byte)
 }
 
 fn is_name(name: &str) -> bool {
@@ -57,7 +56,8 @@ mod tests {
             ("10.0.0.1:80", "10.0.0.1:80"),
             ("${IP}:8080", "10.1.0.5:8080"),
             ("a-${IP}-${IP}", "a-10.1.0.5-10.1.0.5"),
-            ("$IP {IP} }", "$IP {IP} }"),
+            ("{IP} }", "{IP} }"),
+            ("${IP}}", "10.1.0.5}"),
             ("${NESTED}", "${IP}"),
         ] {
             assert_eq!(expand(text, SOME).as_deref(), Ok(expanded), "{text}");
@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn what_names_no_variable_is_an_error() {
-        for text in ["${", "${IP", "${}", "${a b}", "${${IP}}", "${é}"] {
+        for text in ["$", "$IP", "a$$", "${", "${IP", "${}", "${a b}", "${${IP}}", "${é}", "$éIP}"]
+        {
             assert!(expand(text, SOME).unwrap_err().contains("names no variable"), "{text}");
         }
     }

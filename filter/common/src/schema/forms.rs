@@ -55,6 +55,7 @@ pub fn of(form: Form) -> Json {
         Form::CheckName => but(NAME, object([("enum", words(&["server", "traffic", "score"]))])),
         Form::Cluster => pattern(r"^[^\x00-\x1f\x7f-\x9f]+$"),
         Form::Duration => pattern(DURATION),
+        Form::Expanded => pattern(r"^([A-Za-z0-9._:/@\[\]-]|\$\{[A-Za-z0-9_]+\})+$"),
         Form::Filled => string([("minLength", number(1))]),
         Form::GrpcStatus => object([("enum", list((0..=16).map(|it| text(code::name(it)))))]),
         Form::HeaderName => pattern("^(:authority|[A-Za-z0-9!#$%&'*+.^_`|~-]+)$"),

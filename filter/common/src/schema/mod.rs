@@ -113,6 +113,9 @@ impl Schema {
             Kind::Text(form) => forms::of(*form),
             Kind::List(items) => self.of_list(items),
             Kind::Object(keys) => self.of_object(keys),
+            Kind::OneOrMore(items) => {
+                object([("anyOf", list([self.of_kind(&items.of), self.of_list(items)]))])
+            }
             Kind::WordOrObject((all, keys)) => {
                 object([("anyOf", list([object([("enum", words(all))]), self.of_object(keys)]))])
             }

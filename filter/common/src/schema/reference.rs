@@ -24,7 +24,7 @@ fn keys_below(root: &'static [Key], name: &str) -> BTreeMap<String, &'static Key
         let (keys, place) = match kind {
             Kind::Object(keys) | Kind::WordOrObject((_, keys)) => (*keys, place.to_owned()),
             Kind::Map(keys) => (*keys, format!("{place}.*")),
-            Kind::List(items) => return collect(&items.of, place, found),
+            Kind::List(items) | Kind::OneOrMore(items) => return collect(&items.of, place, found),
             _ => return,
         };
         for key in keys {

@@ -35,4 +35,18 @@ impl Notice {
         });
         claimed == Ok(true)
     }
+
+    /// Whether the caller is to say that something is as `now` says, which it wasn't when any
+    /// worker said so last; before that, it is 0.
+    #[inline(never)]
+    pub fn of_change(cell: &StateCell, now: u64, cx: Context<'_, impl SharedStore>) -> bool {
+        let changed = update::<Lease, _>(cx, cell, |told| {
+            let first = !told.is_held(cx.now) && now == 0;
+            let changed = !first && !told.belongs_to(now);
+            told.grant(now, cx.now, Nanos::MAX);
+            Change::write_if(changed, changed)
+        });
+        // Where it can't be written nobody would know it for the first.
+        changed == Ok(true)
+    }
 }

@@ -9,6 +9,7 @@ mod admin;
 mod check;
 mod poll;
 mod polling;
+mod publish;
 mod score;
 mod verdicts;
 mod watches;
@@ -18,7 +19,9 @@ use crate::base::signals::Signals;
 use crate::base::time::{Instant, Nanos, nanos};
 use crate::callout::{Answered, CallAnswer, CallToken, Caller, CheckResponse, Lateness, Watch};
 use crate::evidence::Evidence;
+use crate::policy::Policy;
 use crate::policy::loads::ConfigLoads;
+use crate::publish::Publisher;
 use crate::state::{Context, LeaseKeeper, SharedStore};
 use poll::Poll;
 use polling::{Effect, Polling};
@@ -30,12 +33,15 @@ use std::time::Duration;
 pub struct Background {
     evidence: Rc<Evidence>,
     polls: Vec<Poll>,
+    publishers: Vec<Publisher>,
     /// Whoever has it asks.
     lease: LeaseKeeper,
     share_at: Instant,
     score_at: Instant,
     /// When the verdicts of the rules are looked at again.
     judge_at: Instant,
+    /// When it is looked again what there is to be published.
+    look_at: Instant,
     loads: Rc<ConfigLoads>,
     /// The poll that is sent first where several are due.
     turn: usize,
@@ -48,22 +54,26 @@ const LONGEST_LEASE: Nanos = 5_000_000_000;
 const LONGEST_WATCHED_LEASE: Nanos = 500_000_000;
 
 impl Background {
-    /// The background work for some evidence. `token` must differ from that of
-    /// every other VM of the process.
-    pub fn new(evidence: Rc<Evidence>, loads: Rc<ConfigLoads>, token: u64) -> Self {
-        let polls = Poll::all(&evidence);
+    /// The background work for a policy. `token` must differ from that of every other VM of
+    /// the process.
+    pub fn new(policy: &Policy, token: u64) -> Self {
+        let (evidence, loads) = (Rc::clone(policy.evidence()), Rc::clone(policy.loads()));
+        let (polls, publishers) = (Poll::all(&evidence), policy.take_publishers());
         // Another VM must notice within two rounds that this one is gone.
-        let shortest = polls.iter().map(|poll| poll.call.interval()).min();
+        let intervals = polls.iter().map(|poll| poll.call.interval());
+        let shortest = intervals.chain(publishers.iter().map(Publisher::interval)).min();
         // While a Watch changes hands nobody hears it.
         let watches = polls.iter().any(|poll| poll.watch().is_some());
         let longest = if watches { LONGEST_WATCHED_LEASE } else { LONGEST_LEASE };
         let lease_for = shortest.map_or(0, |it| (it / 2).clamp(SHORTEST_LEASE, longest));
         Self {
             polls,
+            publishers,
             lease: LeaseKeeper::new(token, lease_for),
             share_at: Instant::ZERO,
             score_at: Instant::ZERO,
             judge_at: Instant::ZERO,
+            look_at: Instant::ZERO,
             loads,
             turn: 0,
             jitter: Jitter::new(token),
@@ -81,31 +91,45 @@ impl Background {
             self.share_at = cx.now + period;
         }
         self.keep_score(cx);
-        if self.polls.is_empty() {
+        if !self.takes_turns() {
             self.judge(cx);
             return;
         }
         self.give_up_late_calls(cx);
         self.lease.look(&self.evidence.gatherer, &mut self.jitter, cx);
         self.judge(cx);
+        self.look(cx);
         // One call in each callback: Envoy keeps what comes of it at once until the end
         // of the callback, and never gets over that where another call then leads back
         // into the module, as a filter of the cluster that is called.
-        if !self.ask_one(caller, cx) {
+        if !self.ask_one(caller, cx) && !self.publish_one(caller, cx) {
             self.tend_watches(caller, cx.now);
         }
     }
 
+    /// Whether one VM does something for all, and so holds the lease.
+    fn takes_turns(&self) -> bool {
+        !self.polls.is_empty() || !self.publishers.is_empty()
+    }
+
     /// How long nothing is due; zero where something is left to be done; `None` for ever.
     pub fn next_tick(&self, now: Instant) -> Option<Duration> {
-        let sharing = self.evidence.counts_traffic().then_some(self.share_at);
-        let score = self.evidence.score.as_ref().map(|_| self.score_at);
-        let lease = (!self.polls.is_empty()).then_some(self.lease.look_at());
-        let polls = self.polls.iter().filter_map(|poll| poll.call.next(self.lease.is_held()));
-        let watches = self.polls.iter().filter(|_| self.lease.is_held()).filter_map(Poll::watch);
-        let next = sharing.into_iter().chain(score).chain(lease).chain(self.next_judging());
-        let next = next.chain(polls).chain(watches.filter_map(Watch::due)).min()?;
-        Some(Duration::from_nanos(next.since(now)))
+        let mut next = Instant::NEVER;
+        let mut also = |at: Option<Instant>| next = next.min(at.unwrap_or(Instant::NEVER));
+        let is_held = self.lease.is_held();
+        also(self.evidence.counts_traffic().then_some(self.share_at));
+        also(self.evidence.score.as_ref().map(|_| self.score_at));
+        also(self.takes_turns().then_some(self.lease.look_at()));
+        also(self.next_judging());
+        also((is_held && self.publishes()).then_some(self.look_at));
+        for poll in &self.polls {
+            also(poll.call.next(is_held));
+            also(poll.watch().filter(|_| is_held).and_then(Watch::due));
+        }
+        for publisher in &self.publishers {
+            also(publisher.next());
+        }
+        (next < Instant::NEVER).then(|| Duration::from_nanos(next.since(now)))
     }
 
     /// What is to be shown to people, since the last call.
@@ -146,6 +170,9 @@ impl Background {
             }
         }
         self.note(effects, cx.now);
+        for publisher in &mut self.publishers {
+            publisher.give_up(&mut self.signals, cx);
+        }
     }
 
     /// The answer to a call is there, or Envoy's own in its place.
@@ -157,7 +184,10 @@ impl Background {
     ) {
         let mut polls = self.polls.iter_mut();
         let answered = polls.find_map(|poll| Some((poll.on_answer(token, answer, cx.now)?, poll)));
-        let Some((Answered { response, took, lateness }, poll)) = answered else { return };
+        let Some((Answered { response, took, lateness }, poll)) = answered else {
+            self.on_published(token, answer, cx);
+            return;
+        };
         let effect = match lateness {
             Lateness::InTime => {
                 let body = if poll.needs_body(&response) { answer.body() } else { Vec::new() };
@@ -183,6 +213,7 @@ impl Background {
     fn note(&mut self, effect: Effect, now: Instant) {
         if effect.changes_verdicts {
             self.judge_at = now;
+            self.look_at = now;
         }
     }
 }

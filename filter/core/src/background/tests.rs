@@ -1,5 +1,6 @@
 //! Several VMs of one process, and what they ask.
 
+mod publish;
 mod turns;
 mod watch;
 
@@ -44,6 +45,11 @@ struct Process {
     now: Instant,
     manner: Manner,
     admin: &'static str,
+    /// How the hub behaves, and what it says.
+    hub: Manner,
+    hub_says: &'static str,
+    /// What the hub was sent, and when.
+    posts: RefCell<Vec<(Instant, String)>>,
     /// When each call was begun.
     asked: RefCell<Vec<Instant>>,
     log: Vec<String>,
@@ -110,7 +116,14 @@ struct Taker<'a> {
 
 impl Caller for Taker<'_> {
     fn http_call(&self, call: &HttpCall) -> Result<CallToken, CallRefusal> {
-        let Process { now, manner, .. } = *self.process;
+        let Process { now, mut manner, .. } = *self.process;
+        let mut says = self.process.admin;
+        let is_post = call.cluster == "hub";
+        if is_post {
+            (manner, says) = (self.process.hub, self.process.hub_says);
+            let body = String::from_utf8(call.payload.body().to_vec()).unwrap();
+            self.process.posts.borrow_mut().push((now, body));
+        }
         let own = |status, body: &str| Answer { status, body: body.into(), envoys: true };
         let (after, answer) = match manner {
             Manner::Refused(refusal) => return Err(refusal),
@@ -118,7 +131,7 @@ impl Caller for Taker<'_> {
                 (nanos(call.timeout), own("504", "upstream request timeout"))
             }
             Manner::Answers(status, after) => {
-                (after, Answer { status, body: self.process.admin.into(), envoys: false })
+                (after, Answer { status, body: says.into(), envoys: false })
             }
             Manner::Hangs => (nanos(call.timeout), own("504", "upstream request timeout")),
             Manner::Closed => {
@@ -128,7 +141,9 @@ impl Caller for Taker<'_> {
                 (MS, own("503", reason))
             }
         };
-        self.process.asked.borrow_mut().push(now);
+        if !is_post {
+            self.process.asked.borrow_mut().push(now);
+        }
         let token = CallToken(self.process.next_call.get());
         self.process.next_call.set(token.0 + 1);
         self.begun.borrow_mut().push((now + after, token, answer));
@@ -158,6 +173,9 @@ impl Process {
             now: START,
             manner: Manner::Answers("200", 3 * MS),
             admin: "",
+            hub: Manner::Answers("202", MS),
+            hub_says: r#"{"accepted":1,"refused":[]}"#,
+            posts: RefCell::default(),
             asked: RefCell::default(),
             log: Vec::new(),
             gauges: Vec::new(),
@@ -176,8 +194,7 @@ impl Process {
         let policy = Policy::from_bytes(self.policy_text.as_bytes(), &environment).unwrap();
         policy.loads().register("hb", &mut Seen::default(), Context::at(&self.store, self.now));
         let token = 7_919 * (self.vms.len() as u64 + 1);
-        let background =
-            Background::new(Rc::clone(policy.evidence()), Rc::clone(policy.loads()), token);
+        let background = Background::new(&policy, token);
         let ticks_at = background.next_tick(Instant::ZERO).map(|_| self.now);
         self.vms.push(Some(Vm { background, ticks_at, coming: Vec::new() }));
     }
@@ -202,6 +219,10 @@ impl Process {
         let due: Vec<_> = due;
         for (_, token, answer) in due {
             vm.background.on_answer(token, &answer, Context::at(&self.store, now));
+            // As the plugin does.
+            if vm.background.publishes() && vm.background.next_tick(now) == Some(Duration::ZERO) {
+                vm.ticks_at = Some(now + MS);
+            }
         }
         if vm.ticks_at.is_some_and(|at| at <= now) {
             let taker = Taker { process: self, begun: RefCell::default() };
@@ -430,7 +451,7 @@ fn ordinary_requests_are_shared_by_every_vm_on_its_tick() {
     );
     let config = crate::config::Config::parse(text.as_bytes()).unwrap();
     let evidence = policy.unwrap().evidence().clone();
-    let items = evidence.items(&config.probes[0], &config);
+    let items = evidence.items_of(&config.probes[0], &config);
     let report = evidence.report(&items, Detail::Full, Context::at(&process.store, process.now));
     assert_eq!(report.findings[0].output, "100 of 100 requests failed in 10.0 s: 100 %");
 }

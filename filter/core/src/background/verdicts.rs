@@ -6,7 +6,7 @@ use crate::base::outcome::Verdict;
 use crate::base::time::{Instant, Nanos};
 use crate::evidence::Detail;
 use crate::evidence::report::{Finding, Report};
-use crate::state::{Change, Context, Lease, Round, SharedStore, update};
+use crate::state::{Context, Notice, Round, SharedStore};
 use std::rc::Rc;
 
 /// How often they are looked at; a check that changes and the admin interface have them
@@ -18,7 +18,7 @@ const MOST_REASONS: usize = 3;
 impl Background {
     /// When they are looked at next; `None` where there are none, or another VM does it.
     pub(super) fn next_judging(&self) -> Option<Instant> {
-        let judges = self.polls.is_empty() || self.lease.is_held();
+        let judges = !self.takes_turns() || self.lease.is_held();
         (judges && !self.evidence.rules.is_empty()).then_some(self.judge_at)
     }
 
@@ -29,7 +29,7 @@ impl Background {
             return;
         }
         self.judge_at = cx.now + EVERY;
-        if self.polls.is_empty() {
+        if !self.takes_turns() {
             let claimed = Round::claim_of_all(&self.evidence.verdict_round, EVERY, 0, cx);
             let (claimed, due) = claimed.unwrap_or((false, self.judge_at));
             self.judge_at = due;
@@ -56,16 +56,8 @@ impl Background {
             if pending {
                 continue;
             }
-            // The verdict that was told last has it for good; before that, the rule passes.
-            let number = verdict as u64;
-            let changed = update::<Lease, _>(cx, &rule.told, |told| {
-                let first = !told.is_held(cx.now) && verdict == Verdict::Pass;
-                let changed = !first && !told.belongs_to(number);
-                told.grant(number, cx.now, Nanos::MAX);
-                Change::write_if(changed, changed)
-            });
-            // Where it can't be written nobody would know it for the first.
-            if changed == Ok(true) {
+            // Before any was told, the rule passes.
+            if Notice::of_change(&rule.told, verdict as u64, cx) {
                 let report = evidence.report(&rule.items, Detail::Full, cx);
                 self.signals.log.push(tell(&rule.name, &report.findings));
             }

@@ -31,7 +31,8 @@ fn read_details(rule: &Object<'_>) -> Details {
     rule.word("details", Details::Never, &[Details::Allowed, Details::Always])
 }
 
-fn read_when(rule: &Object<'_>) -> Vec<Condition> {
+/// Reads `when`.
+pub(super) fn read_when(rule: &Object<'_>) -> Vec<Condition> {
     let items = rule.items("when");
     let conditions: Vec<_> = items.iter().map(|item| item.sound(read_condition)).collect();
     for (index, (item, condition)) in items.iter().zip(&conditions).enumerate() {

@@ -9,14 +9,16 @@ pub(super) mod checks;
 pub(super) mod counters;
 pub(super) mod evidence;
 pub(super) mod probes;
+pub(super) mod publish;
 mod score;
 
-use crate::reader::keys::{Form, Key, Kind, Presence, Scope, Variant, key, list};
-use Kind::{List, Object, Text};
+use crate::reader::keys::{Form, Key, Kind, Presence, Scope, Variant, filled, key, list};
+use Kind::{List, Object, OneOrMore, Text};
 use Presence::{Default, Optional, Required};
 use checks::{ADMIN, CHECK};
 use counters::COUNTER;
 use probes::PROBE;
+use publish::PUBLISH;
 use score::SCORE;
 
 /// What probes are told apart by that keys take effect on.
@@ -91,6 +93,13 @@ pub(super) const ROOT: &[Key] = &[
         &List(&list(Object(COUNTER))),
         &Default("[]"),
         "Metrics of your own, of ordinary requests and their answers",
+    ),
+    key(
+        "publish",
+        &OneOrMore(&filled(Object(PUBLISH)).most(16)),
+        &Optional,
+        "A hub that is told how an instance is, at once when that changes and as a beat; or a \
+         list of them",
     ),
 ];
 

@@ -12,15 +12,18 @@ mod keys;
 mod matchers;
 mod matching;
 mod probes;
+mod publish;
 mod score;
 mod statuses;
 
 pub use crate::reader::errors::{ConfigError, ConfigErrors};
 
+use crate::base::environment::Variables;
 use crate::counters::rule::CounterRule;
 use crate::facts::admin::AdminRule;
 use crate::facts::check::CheckRule;
 use crate::probe::ProbeRule;
+use crate::publish::rule::PublishRule;
 use crate::reader::object::Object;
 use crate::reader::tree::Json;
 use crate::reader::values::exact_path;
@@ -49,6 +52,8 @@ pub struct Config {
     pub score: Option<ScoreRule>,
     /// Custom counters.
     pub counters: Vec<CounterRule>,
+    /// Hubs that are told how an instance is.
+    pub publish: Vec<PublishRule>,
 }
 
 impl Config {
@@ -59,9 +64,17 @@ impl Config {
     /// # Errors
     /// Every mistake, in the order of the text, each with its place and mend.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigErrors> {
+        Self::parse_with(bytes, Variables::default())
+    }
+
+    /// The same where it may refer to these variables.
+    ///
+    /// # Errors
+    /// As [`Config::parse`].
+    pub fn parse_with(bytes: &[u8], variables: Variables) -> Result<Self, ConfigErrors> {
         let text = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
         let json = Json::read(text)?;
-        let notes = Notes::new(&json);
+        let notes = Notes::new(&json).with(variables);
         let config = Self::read(&Reader::root(&notes).object(keys::ROOT));
         let errors = notes.into_errors();
         if errors.0.is_empty() { Ok(config) } else { Err(errors) }
@@ -69,8 +82,10 @@ impl Config {
 
     fn read(root: &Object<'_>) -> Self {
         let default_probes = !root.has("probes");
+        let probes = if default_probes { read_default_probes() } else { probes::read(root) };
         let config = Self {
-            probes: if default_probes { read_default_probes() } else { probes::read(root) },
+            publish: publish::read(root, &probes),
+            probes,
             default_probes,
             checks: checks::read(root),
             admin: root.optional_object("admin", checks::read_admin),
@@ -90,7 +105,8 @@ fn refuse_dangling(root: &Object<'_>) {
     let items = |key| root.get(key).map(|list| list.items()).unwrap_or_default();
     let checks = items("checks");
     let names: Vec<_> = checks.iter().filter_map(|check| check.member("name")?.text()).collect();
-    for rule in items("probes") {
+    let publishers = root.get("publish").map(|it| it.items_or_self()).unwrap_or_default();
+    for rule in items("probes").into_iter().chain(publishers) {
         for item in rule.member("when").map(|list| list.items()).unwrap_or_default() {
             if let Some(name) = item.member("check").and_then(|name| name.text())
                 && !names.contains(&name)

@@ -11,6 +11,7 @@ mod defaults;
 mod evidence;
 mod guards;
 mod matching;
+mod publish;
 #[cfg(not(target_family = "wasm"))]
 mod reference;
 #[cfg(not(target_family = "wasm"))]
@@ -86,7 +87,7 @@ fn every_mistake_is_reported_at_once_with_place_and_mend() {
     assert_eq!(
         mistakes(json),
         [
-            "colour: unknown key; known here: probes, checks, admin, score, grpc_replies, counters",
+            "colour: unknown key; known here: probes, checks, admin, score, grpc_replies, counters, publish",
             r#"probes[1].match.path: "b" is not a path; write "/b""#,
             r#"probes[1].match.methods[0]: "get" is not a method; write "GET""#,
             r#"probes[1].timeout: "3 sec" is not a duration; write "3s""#,

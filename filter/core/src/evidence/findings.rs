@@ -79,6 +79,16 @@ impl Evidence {
     }
 }
 
+impl Evidence {
+    /// Whether the proxy was seen to take no more traffic.
+    pub(crate) fn is_draining(&self, cx: Context<'_, impl SharedStore>) -> bool {
+        self.admin.as_ref().is_some_and(|admin| {
+            let drains = |it: &AdminState| it.fresh(&admin.rule, cx.now).is_some_and(|it| !it.live);
+            admin.state.look(cx, drains)
+        })
+    }
+}
+
 impl Item {
     fn weigh(&self, statement: Statement, detail: Detail, clock: &WallClock) -> Finding {
         let failing = match self.severity {

@@ -39,7 +39,7 @@ fn hosts_of(total: u64, healthy: u64, degraded: u64) -> Membership {
 /// Some evidence, and a probe that rests on it.
 struct Scene {
     evidence: Evidence,
-    items: Vec<Item>,
+    items: Rc<[Item]>,
     store: FakeStore,
 }
 
@@ -50,7 +50,7 @@ impl Scene {
         let mut metrics = Registry::new(&mut metrics);
         let upstreams = Upstreams::new("hb", &mut metrics);
         let evidence = Evidence::compile(&config, "hb", upstreams, &mut metrics);
-        let items = evidence.items(&config.probes[0], &config);
+        let items = evidence.items_of(&config.probes[0], &config);
         Self { evidence, items, store: FakeStore::default() }
     }
 

@@ -3,6 +3,7 @@
 use super::Policy;
 use super::loads::{ConfigLoads, LoadMetrics};
 use super::notes::{notes, summary};
+use super::publish::publishers;
 use crate::base::environment::Environment;
 use crate::base::metric::Registry;
 use crate::config::Config;
@@ -13,7 +14,7 @@ use crate::guards::upstream::Upstreams;
 use crate::matching::rule::PathMatch;
 use crate::probe::{Probe, Router};
 use crate::state::{Cell as StateCell, Notice, fingerprint, key};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 impl Policy {
@@ -34,6 +35,12 @@ impl Policy {
         let items = config.probes.iter();
         let items: Vec<Rc<[Item]>> =
             items.map(|rule| evidence.add(rule, &config, plugin, &mut metrics)).collect();
+        let publishers = publishers(&config, &items, &evidence, plugin, &mut metrics);
+        if !publishers.is_empty() {
+            // The latest configuration publishes: it doesn't wait for the VM that gathers for
+            // an older one, which may be at work beside it for long.
+            evidence.gatherer = StateCell::alone(key(plugin, &["gatherer"]), print);
+        }
         let mut router = Router::default();
         for (rule, items) in config.probes.into_iter().zip(items) {
             let matcher = rule.matcher.clone();
@@ -60,6 +67,7 @@ impl Policy {
             noted: cell("noted", fingerprint(&notes)),
             notes,
             grpc_web: (Notice::default(), cell("grpc-web", 0)),
+            publishers: RefCell::new(publishers),
             loads: Rc::new(ConfigLoads::new(plugin, print, fingerprint(&environment.build))),
             load_metrics,
         }

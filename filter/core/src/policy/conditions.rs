@@ -5,10 +5,10 @@ use crate::evidence::condition::{Basis, Condition};
 use crate::facts::traffic::TrafficRule;
 use crate::probe::{Action, ProbeRule};
 
-/// The conditions of a configuration that look at ordinary requests, and the
-/// probes that they are for: one for each probe at most.
+/// The conditions of a configuration that look at ordinary requests, and whose they are:
+/// one at most of each probe and of each hub that is told.
 pub(super) fn traffic_rules(config: &Config) -> impl Iterator<Item = (&str, &TrafficRule)> {
-    conditions(config).filter_map(|(probe, condition)| match &condition.basis {
+    conditions(config).into_iter().filter_map(|(probe, condition)| match &condition.basis {
         Basis::Traffic(rule) => Some((probe, rule)),
         _ => None,
     })
@@ -17,10 +17,11 @@ pub(super) fn traffic_rules(config: &Config) -> impl Iterator<Item = (&str, &Tra
 /// The clusters whose hosts are of interest.
 pub(super) fn clusters_of_interest(config: &Config) -> Vec<String> {
     let mut clusters: Vec<String> = Vec::new();
-    let in_conditions = conditions(config).flat_map(|(_, condition)| match &condition.basis {
-        Basis::Cluster(rule) => rule.names.as_slice(),
-        _ => &[],
-    });
+    let in_conditions =
+        conditions(config).into_iter().flat_map(|(_, condition)| match &condition.basis {
+            Basis::Cluster(rule) => rule.names.as_slice(),
+            _ => &[],
+        });
     let in_score = config.score.iter().flat_map(|rule| &rule.clusters);
     for name in in_conditions.chain(in_score) {
         if !clusters.contains(name) {
@@ -30,10 +31,17 @@ pub(super) fn clusters_of_interest(config: &Config) -> Vec<String> {
     clusters
 }
 
-pub(super) fn conditions(config: &Config) -> impl Iterator<Item = (&str, &Condition)> {
-    config.probes.iter().flat_map(|rule| {
-        conditions_of(rule).iter().map(|condition| (rule.name.as_str(), condition))
-    })
+#[inline(never)]
+pub(super) fn conditions(config: &Config) -> Vec<(&str, &Condition)> {
+    let mut all = Vec::new();
+    for rule in &config.probes {
+        all.extend(conditions_of(rule).iter().map(|condition| (rule.name.as_str(), condition)));
+    }
+    for rule in &config.publish {
+        let (owner, conditions) = rule.own_conditions();
+        all.extend(conditions.iter().map(|condition| (owner, condition)));
+    }
+    all
 }
 
 pub(super) fn conditions_of(rule: &ProbeRule) -> &[Condition] {

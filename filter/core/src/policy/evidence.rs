@@ -87,7 +87,7 @@ impl Evidence {
         plugin: &str,
         metrics: &mut Registry<'_>,
     ) -> Rc<[Item]> {
-        let items: Rc<[Item]> = self.items(rule, config).into();
+        let items = self.items_of(rule, config);
         if !items.is_empty() {
             let (name, items) = (rule.name.clone(), Rc::clone(&items));
             let told = Cell::alone(key(plugin, &["verdict", &name]), 0);
@@ -98,7 +98,19 @@ impl Evidence {
         items
     }
 
-    pub(crate) fn items(&self, rule: &ProbeRule, config: &Config) -> Vec<Item> {
+    /// Compiles the conditions of a probe rule.
+    pub(crate) fn items_of(&self, rule: &ProbeRule, config: &Config) -> Rc<[Item]> {
+        self.items(&rule.name, conditions_of(rule), config)
+    }
+
+    /// Compiles conditions that are those of `owner`.
+    #[inline(never)]
+    pub(crate) fn items(
+        &self,
+        owner: &str,
+        conditions: &[Condition],
+        config: &Config,
+    ) -> Rc<[Item]> {
         let item = |condition: &Condition| {
             let source = match &condition.basis {
                 Basis::Check(name) => {
@@ -112,9 +124,9 @@ impl Evidence {
                     let places = rule.names.iter().map(place).collect::<Option<_>>()?;
                     Source::Cluster(places, rule.clone())
                 }
-                Basis::Traffic(_) => Source::Traffic(
-                    traffic_rules(config).position(|(probe, _)| probe == rule.name)?,
-                ),
+                Basis::Traffic(_) => {
+                    Source::Traffic(traffic_rules(config).position(|(known, _)| known == owner)?)
+                }
                 Basis::Score(min) => Source::Score(Some(*min)),
             };
             Some(Item {
@@ -124,7 +136,7 @@ impl Evidence {
                 on_stale: condition.on_stale,
             })
         };
-        conditions_of(rule).iter().filter_map(item).collect()
+        conditions.iter().filter_map(item).collect()
     }
 }
 

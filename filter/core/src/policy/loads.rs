@@ -9,7 +9,6 @@ use crate::base::environment::Build;
 use crate::base::metric::{CounterId, GaugeId, Measurement, Metric, Registry};
 use crate::base::time::{Instant, Nanos};
 use crate::state::{Cell, Change, Context, Decoder, Encoder, SharedStore, State, key, update};
-use std::collections::BTreeMap;
 
 /// The loads of one plugin, in all VMs together.
 #[derive(Debug)]
@@ -67,7 +66,7 @@ pub struct LoadResult {
 /// How many loads a VM has seen of each plugin: those of the process, counted from
 /// where the VM joined in. Only the operator makes up plugins.
 #[derive(Debug, Default)]
-pub struct Seen(BTreeMap<String, u64>);
+pub struct Seen(Vec<(String, u64)>);
 
 /// What the process remembers.
 #[derive(Debug, Default)]
@@ -101,7 +100,9 @@ impl ConfigLoads {
         seen: &mut Seen,
         cx: Context<'_, impl SharedStore>,
     ) -> LoadResult {
-        let before = seen.0.get(plugin).copied();
+        let place = seen.0.iter().position(|(known, _)| known == plugin);
+        let known = place.and_then(|place| seen.0.get_mut(place));
+        let before = known.as_ref().map(|(_, number)| *number);
         let noted = update::<Register, _>(cx, &self.cell, |register| {
             register.latest = self.print;
             let build = std::mem::replace(&mut register.build, self.build) != self.build;
@@ -110,7 +111,10 @@ impl ConfigLoads {
         });
         // Where it can't be written nobody would know it for the first.
         let Ok((number, result)) = noted else { return LoadResult::default() };
-        seen.0.insert(plugin.to_owned(), number);
+        match known {
+            Some((_, before)) => *before = number,
+            None => seen.0.push((plugin.to_owned(), number)),
+        }
         result
     }
 

@@ -33,7 +33,7 @@ impl Process {
     fn report(&self) -> Report {
         let config = Config::parse(self.policy_text.as_bytes()).unwrap();
         let evidence = self.vms.iter().flatten().next().unwrap().background.evidence.clone();
-        let items = evidence.items(&config.probes[0], &config);
+        let items = evidence.items_of(&config.probes[0], &config);
         evidence.report(&items, Detail::Full, Context::at(&self.store, self.now))
     }
 

@@ -5,11 +5,12 @@ use heartbeat_common::schema::reference::{self, Page};
 use std::path::PathBuf;
 
 /// The pages with a table of keys, and the objects whose keys its tables have, in order.
-const PAGES: [(&str, &[&str]); 4] = [
+const PAGES: [(&str, &[&str]); 5] = [
     ("probes.md", &["probes"]),
     ("evidence.md", &["checks", "admin"]),
     ("score.md", &["score"]),
     ("counters.md", &["counters"]),
+    ("publish.md", &["publish"]),
 ];
 
 fn page(name: &str) -> String {

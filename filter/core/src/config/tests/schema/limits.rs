@@ -42,6 +42,30 @@ pub(super) const LIMITS: &[Limit] = &[
         example: r#"{"score":{},"probes":[{"name":"p","match":{"path":"/a"},"action":"respond","when":[{"score":{"min":1}},{"score":{"min":2}}]}]}"#,
     },
     Limit {
+        says: "names no probe with",
+        why: "no keyword looks a value up elsewhere",
+        example: r#"{"publish":{"cluster":"hub","instance":"a","probe":"p"}}"#,
+    },
+    Limit {
+        says: "has nothing to say",
+        why: "no keyword looks a value up elsewhere",
+        example: r#"{"publish":{"cluster":"hub","instance":"a"}}"#,
+    },
+    Limit {
+        says: "may mean several probes",
+        why: "no keyword looks a value up elsewhere",
+        example: concat!(
+            r#"{"publish":{"cluster":"hub","instance":"a"},"score":{},"probes":["#,
+            r#"{"name":"p","match":{"path":"/a"},"action":"respond","when":[{"score":{"min":1}}]},"#,
+            r#"{"name":"q","match":{"path":"/b"},"action":"respond","when":[{"score":{"min":2}}]}]}"#
+        ),
+    },
+    Limit {
+        says: "which isn't set for the VM",
+        why: "the environment is that of the proxy",
+        example: r#"{"publish":{"cluster":"hub","instance":"${NO_SUCH}","when":[{"check":"a"}]},"checks":[{"name":"a","http":{"cluster":"a","path":"/"}}]}"#,
+    },
+    Limit {
         says: "is longer than the interval",
         why: "no keyword compares two values",
         example: r#"{"admin":{"cluster":"a","interval":"1s","timeout":"2s"}}"#,

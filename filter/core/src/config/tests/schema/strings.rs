@@ -3,7 +3,7 @@
 use crate::config::tests::parse;
 
 /// Where strings stand.
-const PLACES: [&str; 27] = [
+const PLACES: [&str; 31] = [
     r#"{"probes":[{"name":"…","match":{"path":"/p"}}]}"#,
     r#"{"probes":[{"name":"p","match":{"path":"…"}}]}"#,
     r#"{"probes":[{"name":"p","match":{"path_prefix":"…"}}]}"#,
@@ -31,6 +31,10 @@ const PLACES: [&str; 27] = [
     r#"{"counters":[{"name":"…","when":{}}]}"#,
     r#"{"counters":[{"name":"c","when":{"response":{"grpc_status":["…"]}}}]}"#,
     r#"{"counters":[{"name":"c","when":{},"labels":{"a":{"request_header":"x","values":["…"]}}}]}"#,
+    r#"{"checks":[{"name":"c","http":{"cluster":"a","path":"/"}}],"publish":{"cluster":"hub","instance":"…","when":[{"check":"c"}]}}"#,
+    r#"{"checks":[{"name":"c","http":{"cluster":"a","path":"/"}}],"publish":[{"cluster":"hub","instance":"a","service":"…","when":[{"check":"c"}]}]}"#,
+    r#"{"checks":[{"name":"c","http":{"cluster":"a","path":"/"}}],"publish":{"cluster":"hub","instance":"a","path":"…","when":[{"check":"c"}]}}"#,
+    r#"{"checks":[{"name":"c","http":{"cluster":"a","path":"/"}}],"publish":{"cluster":"hub","instance":"a","every":"…","when":[{"check":"c"}]}}"#,
 ];
 
 #[rustfmt::skip]
