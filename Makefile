@@ -10,6 +10,7 @@ export HEARTBEAT_GRPC_HEALTH_PROBE ?= $(CURDIR)/.tools/bin/grpc_health_probe
 export HEARTBEAT_PROMETHEUS ?= $(CURDIR)/.tools/bin
 export HEARTBEAT_CLOCK ?= $(CURDIR)/.tools/lib/clock.so
 export HEARTBEAT_ADMISSION ?= $(CURDIR)/.tools/bin/admission
+export HEARTBEAT_ISTIOD ?= $(CURDIR)/.tools/bin/istiod
 export HEARTBEAT_REGISTRY ?= $(CURDIR)/.tools/bin/docker-registry
 
 # Every call selects all crates and then picks targets: a smaller selection would ask for
@@ -77,6 +78,10 @@ test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds chr
 test-image: image envoy registry ## what is released: packed alike anywhere, pushed to a real registry and back
 	@echo "==> test the image"
 	@cargo test $(NATIVE) --test image
+
+.PHONY: test-istio
+test-istio: build envoy older-envoys ## the shipped resources in Istio: a real istiod in front of every supported Envoy (needs Go)
+	@scripts/controlplanes.sh istio
 
 .PHONY: test-admission
 test-admission: ## what a Kubernetes API server says of the shipped resources, by the real CRDs (needs Go)

@@ -25,7 +25,7 @@ bin=$PWD/.tools/bin
     api=$(go list -m -f '{{.Dir}}' istio.io/api)
     symbols+=" -X main.istio=$api/kubernetes/customresourcedefinitions.gen.yaml"
   fi
-  go build -trimpath -ldflags "$symbols" -o "$bin/" ./...
+  go build -p 2 -trimpath -ldflags "$symbols" -o "$bin/" ./...
 ) || die "go can't build $module; is its module proxy reachable?"
 
 say "test with it"

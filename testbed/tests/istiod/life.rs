@@ -59,7 +59,7 @@ async fn a_wrong_one_leaves_the_old_one(stack: &mut Stack, way: Way) -> Result<(
             bail!("Envoy took a wrong configuration");
         };
         // That is all that Envoy says; what is wrong stands in its log.
-        let expected = format!("Unable to create Wasm plugin {}", wrong.resource);
+        let expected = format!("Unable to create Wasm plugin {}", wrong.name);
         ensure!(way == Way::File || reason == expected, "the NACK's reason is {reason:?}");
         let count = stack.refused().await? - before;
         ensure!(count == 1.0, "one refusal counts as {count}");

@@ -1,8 +1,10 @@
 //! What istiod makes of a WasmPlugin, and what Istio's agent leaves of it for Envoy: an
-//! extension with the namespace and the name for its name, the module in a file, and the
-//! configuration as a string of JSON, or as nothing at all.
-//! <https://github.com/istio/istio/blob/1.27.0/pilot/pkg/model/extensions.go>
+//! extension whose name says the kind of resource, its namespace and its name, the module
+//! in a file, and the configuration as a string of JSON, or as nothing at all. Istio 1.31
+//! reads a WasmPlugin as a TrafficExtension of another name. `testbed/tests/istio/sent.rs`
+//! compares all of it with what istiod sends.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -13,7 +15,9 @@ use envoy_types::pb::envoy::config::rbac::v3::Rbac as Rules;
 use envoy_types::pb::envoy::extensions::filters::http::rbac::v3::Rbac;
 use envoy_types::pb::envoy::extensions::filters::http::wasm::v3::Wasm;
 use envoy_types::pb::envoy::extensions::wasm::v3::plugin_config::Vm;
-use envoy_types::pb::envoy::extensions::wasm::v3::{FailurePolicy, PluginConfig, VmConfig};
+use envoy_types::pb::envoy::extensions::wasm::v3::{
+    EnvironmentVariables, FailurePolicy, PluginConfig, VmConfig,
+};
 use envoy_types::pb::google::protobuf::{Any, StringValue};
 use prost::{Message, Name};
 use serde_json::{Value, json};
@@ -29,11 +33,20 @@ pub const TYPE_URLS: [&str; 2] = [
 
 const RUNTIME: &str = "envoy.wasm.runtime.v8";
 
+/// Istiod's notes for the agent, which take away nothing of them. The version is that of
+/// the resource.
+pub const ENVIRONMENT: [(&str, &str); 2] = [
+    ("ISTIO_META_WASM_IMAGE_PULL_POLICY", "IfNotPresent"),
+    ("ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION", ""),
+];
+
 /// A WasmPlugin.
 #[derive(Clone, Debug)]
 pub struct WasmPlugin {
-    /// `<namespace>.<name>`, under which Envoy asks for it.
+    /// Under which Envoy asks for it.
     pub resource: String,
+    /// What Envoy's log calls it.
+    pub name: String,
     /// The filter's configuration, if it has one.
     pub plugin_config: Option<Value>,
     root_id: String,
@@ -52,8 +65,11 @@ impl WasmPlugin {
             text.with_context(|| format!("the WasmPlugin has no {pointer}"))
         };
         ensure!(text("/spec/failStrategy")? == "FAIL_RELOAD", "another failStrategy");
+        let [namespace, name] = [text("/metadata/namespace")?, text("/metadata/name")?];
+        let name = format!("{namespace}.{name}~istio-translated-wasmplugin");
         Ok(Self {
-            resource: format!("{}.{}", text("/metadata/namespace")?, text("/metadata/name")?),
+            resource: format!("extensions.istio.io/trafficextension/{name}"),
+            name,
             plugin_config: plugin["spec"].get("pluginConfig").cloned(),
             root_id: text("/spec/pluginName")?.into(),
             module: module.to_string_lossy().into(),
@@ -75,11 +91,15 @@ impl WasmPlugin {
             DataSource { specifier: Some(Filename(self.module.clone())), ..DataSource::default() };
         let vm = VmConfig {
             runtime: RUNTIME.into(),
+            environment_variables: Some(EnvironmentVariables {
+                key_values: ENVIRONMENT.map(|(name, value)| (name.into(), value.into())).into(),
+                ..EnvironmentVariables::default()
+            }),
             code: Some(AsyncDataSource { specifier: Some(Specifier::Local(file)) }),
             ..VmConfig::default()
         };
         let plugin = PluginConfig {
-            name: self.resource.clone(),
+            name: self.name.clone(),
             root_id: self.root_id.clone(),
             configuration: Some(configuration),
             failure_policy: FailurePolicy::FailReload.into(),
@@ -106,12 +126,13 @@ impl WasmPlugin {
             "typed_config": {
                 "@type": Wasm::type_url(),
                 "config": {
-                    "name": self.resource,
+                    "name": self.name,
                     "root_id": self.root_id,
                     "configuration": configuration,
                     "failure_policy": "FAIL_RELOAD",
                     "vm_config": {
                         "runtime": RUNTIME,
+                        "environment_variables": { "key_values": BTreeMap::from(ENVIRONMENT) },
                         "code": { "local": { "filename": self.module } },
                     },
                 },
