@@ -33,7 +33,10 @@ pub async fn alone(bench: &mut Bench<'_>, instances: u16) -> Result<()> {
         sampler.until(instance, true, TIMEOUT).await?;
         tokio::time::sleep(bench.random.pause(60, 160)).await;
         times.push(until_it_leaves(&mut source, &mut sampler, instance).await?);
+        // That it is alive again is a change, too, after which the client waits up to 40 ms
+        // before it asks for the next: only then is another one alone.
         source.says(instance, "pass").await?;
+        sampler.until(instance, true, TIMEOUT).await?;
     }
     let what = format!("an event of a lone source → elsewhere, {instances} endpoints");
     bench.results.times(what, Some(target(instances)), &times);
