@@ -11,6 +11,7 @@ export HEARTBEAT_PROMETHEUS ?= $(CURDIR)/.tools/bin
 export HEARTBEAT_CLOCK ?= $(CURDIR)/.tools/lib/clock.so
 export HEARTBEAT_ADMISSION ?= $(CURDIR)/.tools/bin/admission
 export HEARTBEAT_ISTIOD ?= $(CURDIR)/.tools/bin/istiod
+export HEARTBEAT_MOSQUITTO ?= $(CURDIR)/.tools/mosquitto/bin
 export HEARTBEAT_REGISTRY ?= $(CURDIR)/.tools/bin/docker-registry
 
 # Every call selects all crates and then picks targets: a smaller selection would ask for
@@ -70,7 +71,7 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 	@scripts/test-wasm.sh
 
 .PHONY: test-envoy
-test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds chromium ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
+test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds chromium mosquitto ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
 	@echo "==> test the filter in Envoy"
 	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test istiod --test mesh
 
@@ -141,6 +142,10 @@ chromium: envoy
 .PHONY: clock
 clock:
 	@scripts/clock.sh
+
+.PHONY: mosquitto
+mosquitto:
+	@scripts/mosquitto.sh
 
 .PHONY: crds
 crds: envoy

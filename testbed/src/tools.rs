@@ -22,13 +22,15 @@ pub struct Tools {
     clock: PathBuf,
     admission: PathBuf,
     istiod: PathBuf,
+    mosquitto: PathBuf,
 }
 
 impl Tools {
     /// The tools named by `HEARTBEAT_ENVOY`, `HEARTBEAT_PYTHON`,
     /// `HEARTBEAT_GRPC_HEALTH_PROBE`, `HEARTBEAT_MODULE`, `HEARTBEAT_HUB_MODULE`,
-    /// `HEARTBEAT_CLOCK`, `HEARTBEAT_ADMISSION`, `HEARTBEAT_ISTIOD` and
-    /// `HEARTBEAT_PROMETHEUS` (a folder), or else where `make` puts them. `testbed` is this crate's own binary, which runs the application.
+    /// `HEARTBEAT_CLOCK`, `HEARTBEAT_ADMISSION`, `HEARTBEAT_ISTIOD`, `HEARTBEAT_PROMETHEUS` and
+    /// `HEARTBEAT_MOSQUITTO` (folders), or else where `make` puts them. `testbed` is this
+    /// crate's own binary, which runs the application.
     pub fn from_env(testbed: impl Into<PathBuf>) -> Self {
         Self {
             testbed: testbed.into(),
@@ -44,6 +46,7 @@ impl Tools {
             clock: locate("HEARTBEAT_CLOCK", ".tools/lib/clock.so"),
             admission: locate("HEARTBEAT_ADMISSION", ".tools/bin/admission"),
             istiod: locate("HEARTBEAT_ISTIOD", ".tools/bin/istiod"),
+            mosquitto: locate("HEARTBEAT_MOSQUITTO", ".tools/mosquitto/bin"),
         }
     }
 
@@ -99,6 +102,12 @@ impl Tools {
     /// Istio's istiod (testbed/controlplanes/istio).
     pub fn istiod(&self) -> Result<&Path> {
         existing(&self.istiod, "istiod", "HEARTBEAT_ISTIOD")
+    }
+
+    /// One of Mosquitto's programs: `mosquitto`, `mosquitto_pub` or `mosquitto_sub`.
+    pub fn mosquitto(&self, program: &str) -> Result<PathBuf> {
+        let path = self.mosquitto.join(program);
+        existing(&path, program, "HEARTBEAT_MOSQUITTO").map(Path::to_owned)
     }
 
     /// This crate's own binary.

@@ -25,8 +25,12 @@ impl Source {
     /// The source of this number, which posts to `hub`.
     pub fn new(number: u8, hub: SocketAddr) -> Self {
         let from = Some(Self::address(number));
-        let connection = KeepAlive::new(Version::Http1, Peer { address: hub, from, tls: None });
-        Self { connection }
+        Self::by(Peer { address: hub, from, tls: None })
+    }
+
+    /// One that posts in this way.
+    pub fn by(peer: Peer) -> Self {
+        Self { connection: KeepAlive::new(Version::Http1, peer) }
     }
 
     /// Posts events, whatever the hub says to them.

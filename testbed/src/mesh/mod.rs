@@ -6,6 +6,8 @@
 //! configurations.
 
 mod authority;
+mod bridge;
+mod broker;
 mod client;
 mod discovery;
 mod events;
@@ -15,6 +17,8 @@ mod instances;
 mod sidecar;
 
 pub use self::authority::authority;
+pub use self::bridge::Bridge;
+pub use self::broker::{Broker, Device};
 pub use self::client::{Client, Sampler};
 pub use self::discovery::{ASSIGNMENT, discovery, discovery_of, health_of, version_of};
 pub use self::events::{Source, event};

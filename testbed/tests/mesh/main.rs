@@ -3,6 +3,7 @@
 
 mod asked;
 mod bodies;
+mod bridges;
 mod credentials;
 mod dead_hubs;
 mod each_other;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         garbage::trials(),
         heat_map::trials(),
         bodies::trials(),
+        bridges::trials(),
         polls::trials(),
         publish::trials(),
         watches::trials(),
