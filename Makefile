@@ -44,6 +44,11 @@ demo: build envoy ## see it work: a real Envoy, a demo application, a few probes
 	@cargo build $(NATIVE) --bin testbed
 	@$(TESTBED) demo
 
+.PHONY: demo-mesh
+demo-mesh: build envoy mosquitto chromium ## see the hub work: six instances, three kinds of sources that disagree, a gateway that follows
+	@cargo build $(NATIVE) --bin testbed
+	@$(TESTBED) demo-mesh
+
 .PHONY: run
 run: build envoy ## start Envoy with the filter and the demo application, and leave them running
 	@cargo build $(NATIVE) --bin testbed
@@ -73,7 +78,7 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 .PHONY: test-envoy
 test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds chromium mosquitto ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
 	@echo "==> test the filter in Envoy"
-	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test istiod --test mesh
+	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test istiod --test mesh --test mesh_demo
 
 .PHONY: test-image
 test-image: image envoy registry ## what is released: packed alike anywhere, pushed to a real registry and back

@@ -10,7 +10,8 @@
 //! - [`prometheus`]: a real Prometheus that scrapes it, and what is shipped for one.
 //! - [`mesh`]: hubs, and what is judged, told and asked around them.
 //! - [`demo`]: the filter's main job on one screen, and the same to play with.
-//! - [`report`]: the pictures that the demo leaves behind.
+//! - [`mesh_demo`]: the hub's, on another.
+//! - [`report`]: the pictures that the demos leave behind.
 //! - [`bench`]: what the filter costs, beside the alternatives.
 //! - [`scenario`]: the behaviour of the filter, written in YAML and run on all of the above.
 
@@ -28,11 +29,14 @@ pub mod hosts;
 pub mod latin1;
 pub mod manifest;
 pub mod mesh;
+pub mod mesh_demo;
 pub mod metrics;
 mod open_files;
 pub mod page;
 pub mod prometheus;
 pub mod report;
 pub mod scenario;
+mod screen;
+mod signals;
 pub mod size;
 pub mod tools;

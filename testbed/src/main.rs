@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use testbed::{app, bench, demo, hosts, tools::Tools};
+use testbed::{app, bench, demo, hosts, mesh_demo, tools::Tools};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -19,6 +19,8 @@ enum Command {
     App(app::Options),
     /// Show the filter's main job on a real Envoy; 1 if it isn't done well.
     Demo,
+    /// Show the hub's main job on real Envoys; 1 if it isn't done well.
+    DemoMesh(mesh_demo::Options),
     /// Start Envoy with the filter and the demo application, and leave them running.
     Run,
     /// Measure what the filter costs, beside the alternatives.
@@ -43,6 +45,7 @@ async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::App(options) => app::run(&options).await.map(|()| ExitCode::SUCCESS),
         Command::Demo => demo::show(&tools()?).await,
+        Command::DemoMesh(options) => mesh_demo::show(&options, &tools()?).await,
         Command::Follow(options) => hosts::follow(&options).await,
         Command::Run => demo::stay(&tools()?).await,
         Command::Bench(options) => bench::run(&options, &tools()?).await,

@@ -10,12 +10,23 @@ use self::imports::{circles, graph};
 
 /// The modules of the testbed, the highest first. Modules on one line don't see each other.
 const LAYERS: [&[&str]; 6] = [
-    &["bench", "demo", "scenario"],
+    &["bench", "demo", "mesh_demo", "scenario"],
     &["mesh", "prometheus", "report"],
     &["envoy"],
     &["app"],
     &["browser", "client", "hosts", "manifest", "metrics"],
-    &["child", "clock", "grpc_list", "latin1", "open_files", "page", "size", "tools"],
+    &[
+        "child",
+        "clock",
+        "grpc_list",
+        "latin1",
+        "open_files",
+        "page",
+        "screen",
+        "signals",
+        "size",
+        "tools",
+    ],
 ];
 
 fn testbed() -> PathBuf {

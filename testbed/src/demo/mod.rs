@@ -19,8 +19,6 @@ mod guide;
 mod outage;
 mod play;
 mod render;
-mod screen;
-mod signals;
 mod stack;
 mod stay;
 mod step;
@@ -33,11 +31,12 @@ use serde_json::Value;
 
 use self::compare::Line;
 use self::counters::Counter;
-use self::screen::{print, progress};
 use self::stack::Stack;
 pub use self::stay::stay;
 use crate::envoy::Envoy;
 use crate::report::{self, About, Recorder};
+use crate::screen::{print, progress};
+use crate::signals::asked_to_stop;
 use crate::tools::{self, Tools};
 
 /// Where the report goes, below the workspace.
@@ -52,7 +51,7 @@ pub async fn show(tools: &Tools) -> Result<ExitCode> {
     // An interrupted demo drops what it has started, temporary files and all.
     tokio::select! {
         biased;
-        signal = signals::asked_to_stop() => {
+        signal = asked_to_stop() => {
             eprintln!("{}: stopped halfway", signal?);
             Ok(ExitCode::FAILURE)
         }

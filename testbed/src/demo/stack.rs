@@ -3,9 +3,9 @@
 use anyhow::{Context, Result};
 
 use super::config;
-use super::screen::progress;
 use crate::app::Application;
 use crate::envoy::{Envoy, EnvoyBuilder, PluginConfig, Ports};
+use crate::screen::progress;
 use crate::tools::{self, Tools};
 
 /// The shipped configuration that is shown, below `envoy-config`.

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::screen::{print, progress};
+use super::guide;
 use super::stack::Stack;
-use super::{guide, signals};
 use crate::envoy::Ports;
+use crate::screen::{print, progress};
+use crate::signals::asked_to_stop;
 use crate::tools::Tools;
 
 /// The ports that the shipped configuration names.
@@ -29,7 +30,7 @@ const LOG_LINES: usize = 20;
 /// Starts the stack, says what to try, and stays until it is asked to stop, or
 /// fails as soon as a part of the stack dies by itself.
 pub async fn stay(tools: &Tools) -> Result<ExitCode> {
-    let stop = signals::asked_to_stop();
+    let stop = asked_to_stop();
     tokio::pin!(stop);
     let signal = tokio::select! {
         biased;

@@ -14,15 +14,15 @@
 pub(crate) mod frame;
 mod heat;
 mod histogram;
-mod lines;
-mod page;
-mod plots;
+pub(crate) mod lines;
+pub(crate) mod page;
+pub(crate) mod plots;
 mod recorder;
 mod recording;
 pub(crate) mod scale;
-mod series;
+pub(crate) mod series;
 mod stack;
-mod strip;
+pub(crate) mod strip;
 #[cfg(test)]
 mod tests;
 
@@ -33,12 +33,16 @@ use anyhow::{Context, Result};
 pub use self::recorder::Recorder;
 pub use self::recording::{About, Recording, Sample, Span};
 
-/// Writes the page, self-contained, to `path`; its directory is made if need be.
+/// Writes the page of the filter's demo, self-contained, to `path`.
 pub fn write(recording: &Recording, path: &Path) -> Result<()> {
+    save(page::render(recording).into_string(), path)
+}
+
+/// Writes a page to `path`; its directory is made if need be.
+pub(crate) fn save(page: String, path: &Path) -> Result<()> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("can't make {}", directory.display()))?;
     }
-    std::fs::write(path, page::render(recording).into_string())
-        .with_context(|| format!("can't write {}", path.display()))
+    std::fs::write(path, page).with_context(|| format!("can't write {}", path.display()))
 }

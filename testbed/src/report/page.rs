@@ -14,20 +14,26 @@ const TITLE: &str = "Heartbeat Filter: what happened";
 const HEAD: &str = "<meta charset=\"utf-8\"/>\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>";
 
-/// The page.
+/// The page of the filter's demo.
 pub fn render(recording: &Recording) -> Markup {
+    let lead = html! { p { (source(recording)) } };
+    page(TITLE, &lead, recording, &plots::all(recording))
+}
+
+/// A page: its title, what stands below that, and its plots.
+pub fn page(title: &str, lead: &Markup, recording: &Recording, plots: &[Plot]) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 (PreEscaped(HEAD))
-                title { (TITLE) }
+                title { (title) }
                 style { (PreEscaped(include_str!("style.css"))) }
             }
             body {
                 header {
-                    h1 { (TITLE) }
-                    p { (source(recording)) }
+                    h1 { (title) }
+                    (lead)
                     ol class="acts" {
                         @for act in &recording.acts {
                             li { (act.name) " " span class="when" { (seconds(act)) } }
@@ -35,7 +41,7 @@ pub fn render(recording: &Recording) -> Markup {
                     }
                 }
                 main {
-                    @for plot in plots::all(recording) { (figure(recording, &plot)) }
+                    @for plot in plots { (figure(recording, plot)) }
                     (last_values(recording))
                 }
             }

@@ -32,7 +32,7 @@ const BREAKER: [State; 3] = [
 const TOP_SCORE: f64 = 1000.0;
 
 /// Looks of lines, in the order in which they are given out.
-const LINES: [&str; 6] = ["l1", "l2", "l3", "l4", "l5", "l6"];
+pub const LINES: [&str; 6] = ["l1", "l2", "l3", "l4", "l5", "l6"];
 
 /// Something to be shown.
 #[derive(Debug)]
@@ -230,7 +230,8 @@ fn line_plot(
     Plot { title, says, metrics, drawing }
 }
 
-fn patch(class: &'static str, name: &str) -> Key {
+/// A legend's entry with a patch.
+pub fn patch(class: &'static str, name: &str) -> Key {
     Key { patch: true, class, opacity: None, name: name.into() }
 }
 
