@@ -6,6 +6,7 @@
 #   BENCH=mesh                          the hub instead: dist/bench-mesh.json, bench-mesh.md
 #     BENCH_ROUNDS=60 BENCH_LOAD=20     how often, and for how many seconds (long: 300, 600)
 #     BENCH_SEED=1                      what its pauses are drawn from
+#     BENCH_ONLY=beat                   only what telling a hub costs a sidecar
 #   BENCH_ONLY='GET, HTTP/1.1'           only the workloads whose title holds this
 #   BENCH_STRICT=1                      fail where a budget is missed
 #

@@ -61,7 +61,9 @@ impl Background {
         let (polls, publishers) = (Poll::all(&evidence), policy.take_publishers());
         // Another VM must notice within two rounds that this one is gone.
         let intervals = polls.iter().map(|poll| poll.call.interval());
-        let shortest = intervals.chain(publishers.iter().map(Publisher::interval)).min();
+        // A beat later still is no silence.
+        let beats = publishers.iter().map(|publisher| 2 * publisher.interval());
+        let shortest = intervals.chain(beats).min();
         // While a Watch changes hands nobody hears it.
         let watches = polls.iter().any(|poll| poll.watch().is_some());
         let longest = if watches { LONGEST_WATCHED_LEASE } else { LONGEST_LEASE };

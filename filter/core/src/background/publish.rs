@@ -1,14 +1,17 @@
 //! Tells hubs how instances are: the VM that holds the lease, of the latest configuration.
 
 use super::Background;
-use crate::base::time::Nanos;
+use crate::base::time::nanos;
 use crate::callout::{CallAnswer, CallToken, Caller};
 use crate::state::{Context, SharedStore};
+use std::time::Duration;
 
-/// How often it is looked what there is to be said. A check that changes and the admin
-/// interface have it looked at at once; the rest is traffic, the score, what is too old, and
-/// what a VM of an older configuration was answered.
-const EVERY: Nanos = 100_000_000;
+/// How often it is looked at least what there is to be said: what is too old changes verdicts,
+/// and what a VM of an older configuration was answered. What is answered here, a check or the
+/// admin interface, has it looked at at once.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often at most, where traffic is shared more often than that.
+const OFTEN: Duration = Duration::from_millis(100);
 
 impl Background {
     /// Whether anything is published: then time must be known.
@@ -16,12 +19,14 @@ impl Background {
         !self.publishers.is_empty()
     }
 
-    /// Looks what there is to be said, where that is due.
+    /// Looks what there is to be said, where that is due or something goes out anyway.
     pub(super) fn look(&mut self, cx: Context<'_, impl SharedStore>) {
-        if !self.publishes() || self.look_at > cx.now {
+        let posts = self.publishers.iter().any(|it| it.next().is_some_and(|due| due <= cx.now));
+        if !self.publishes() || (self.look_at > cx.now && !posts) {
             return;
         }
-        self.look_at = cx.now + EVERY;
+        let every = self.evidence.share_every().map_or(EVERY, |shared| shared.max(OFTEN));
+        self.look_at = cx.now + nanos(every);
         // An older configuration may still be at work beside the latest.
         let speaks = self.lease.is_held() && self.loads.is_latest(cx.store);
         for publisher in &mut self.publishers {

@@ -3,9 +3,11 @@
 //! - [`moves`]: from an event, a death or a silence until a client's Envoy routes elsewhere.
 //! - [`load`]: ten thousand instances that three sources speak of every second.
 //! - [`held`]: many requests that wait for the same change.
+//! - [`beat`]: a sidecar that tells a hub once a second how its application is.
 //! - [`outages`]: a client whose hubs are killed, hang, or are all gone.
 //! - [`stage`] is what all of these happen on, [`results`] what comes out.
 
+mod beat;
 mod held;
 mod load;
 mod moves;
@@ -36,7 +38,7 @@ pub struct Options {
     /// For how many seconds the hub is under load; 600 for the long form.
     #[arg(long, default_value_t = 20)]
     load_seconds: u64,
-    /// Only those of moves, suspicion, burst, watch, silence, held, lost, dead, load and
+    /// Only those of moves, suspicion, burst, watch, silence, held, lost, dead, beat, load and
     /// ceiling whose name holds this.
     #[arg(long, default_value = "")]
     only: String,
@@ -93,6 +95,9 @@ pub async fn run(options: &Options, tools: &Tools) -> Result<ExitCode> {
     }
     if wanted("dead") {
         outages::all_dead(&mut bench).await?;
+    }
+    if wanted("beat") {
+        beat::run(&mut bench).await?;
     }
     if wanted("load") {
         load::run(&mut bench).await?;
