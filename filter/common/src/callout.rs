@@ -25,6 +25,8 @@ pub struct HttpCall {
     pub path: String,
     /// What it brings.
     pub payload: Payload,
+    /// Headers beyond those that follow from the rest.
+    pub headers: Vec<(String, String)>,
     /// The rule of the probe that it is made for; `None` for a background check.
     pub probe: Option<String>,
     /// When Envoy gives up.
@@ -80,7 +82,7 @@ impl HttpCall {
     #[inline(never)]
     fn new(cluster: &str, host: &str, path: &str, payload: Payload, timeout: Duration) -> Self {
         let [cluster, host, path] = [cluster, host, path].map(str::to_owned);
-        Self { cluster, host, path, payload, probe: None, timeout }
+        Self { cluster, host, path, payload, headers: Vec::new(), probe: None, timeout }
     }
 }
 

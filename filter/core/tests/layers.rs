@@ -36,7 +36,7 @@ const MESH: [&[&str]; 10] = [
     &["config"],
     &["asking", "backend", "metrics"],
     &["table"],
-    &["api", "assignment", "records", "shared"],
+    &["api", "assignment", "records", "shared", "webhook"],
     &["snapshot", "changes"],
     &["event", "source", "trust", "arrivals", "recovery", "publish"],
     &["fusion", "pack"],

@@ -57,6 +57,9 @@ impl Caller for Clusters {
                 headers.extend([(CONTENT_TYPE, "application/grpc".into()), (TE, "trailers".into())])
             }
         }
+        for (name, value) in &call.headers {
+            headers.push((name, value.as_bytes().to_vec()));
+        }
         let (headers, trailers) = (header_map::serialize(&headers), header_map::serialize(&[]));
         let body = call.payload.body();
         let mut token = 0;

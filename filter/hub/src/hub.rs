@@ -76,7 +76,7 @@ impl Hub {
         let Some(wakes) = self.wakes() else { return };
         let cx = host::shared();
         self.look_at_ownership(cx);
-        let calls = !self.called.get() && self.ask(cx.now);
+        let calls = !self.called.get() && self.call(cx.now);
         self.called.set(calls);
         self.with_worker(|worker| worker.on_time(wakes.id().0, cx));
         self.with_owned(|owned| owned.on_time(cx));
@@ -112,8 +112,8 @@ impl Hub {
         }
     }
 
-    fn ask(&self, now: Instant) -> bool {
-        self.with_owned(|owned| owned.ask(now)).unwrap_or(false)
+    fn call(&self, now: Instant) -> bool {
+        self.with_owned(|owned| owned.call(now)).unwrap_or(false)
     }
 
     fn with_owned<T>(&self, act: impl FnOnce(&mut Owned) -> T) -> Option<T> {

@@ -3,12 +3,13 @@
 use crate::setup::Setup;
 use heartbeat_common::base::time::Instant;
 use heartbeat_common::callout::{CallToken, StreamToken};
-use heartbeat_common::state::Context;
+use heartbeat_common::state::{Context, SharedStore, Version};
 use heartbeat_host as host;
 use heartbeat_host::ids::QueueId;
 use heartbeat_host::{Clusters, Queue, SharedData};
 use heartbeat_mesh::asking::Asking;
 use heartbeat_mesh::owner::Owner;
+use heartbeat_mesh::webhook::Webhooks;
 use std::rc::Rc;
 
 /// How many messages are taken in one callback: Envoy makes one for each of them.
@@ -16,11 +17,14 @@ const BATCH: usize = 256;
 
 const CLUSTERS: Clusters = Clusters { user_agent: "heartbeat-hub" };
 
-/// The table, the queue that leads to it, and those who are asked.
+/// The table, the queue that leads to it, those who are asked and those who are told.
 pub struct Owned {
     setup: Rc<Setup>,
     owner: Owner,
     asking: Asking,
+    webhooks: Webhooks,
+    /// Those who are told come before those who are asked, next time something is due of both.
+    tells_first: bool,
     events: Queue,
 }
 
@@ -38,7 +42,10 @@ impl Owned {
             count(plan.owner.sources.len(), "source"),
         );
         let asking = Asking::new(plan.asked.clone(), plan.services(), setup.token);
-        Some(Self { setup: Rc::clone(setup), owner, asking, events })
+        let mut webhooks = Webhooks::new(&plan.webhooks, setup.token);
+        webhooks.restore(|name| cx.store.read(&setup.keys.webhook(name)).map(|(kept, _)| kept));
+        let setup = Rc::clone(setup);
+        Some(Self { setup, owner, asking, webhooks, tells_first: false, events })
     }
 
     /// Another VM owns the table by now.
@@ -46,8 +53,28 @@ impl Owned {
         self.asking.cancel_all(&CLUSTERS);
     }
 
-    /// Asks a source where that is due; says whether it did.
-    pub fn ask(&mut self, now: Instant) -> bool {
+    /// Calls somebody where that is due; says whether it did.
+    pub fn call(&mut self, now: Instant) -> bool {
+        self.tells_first = !self.tells_first;
+        let first = self.tells_first && self.tell(now);
+        let calls = first || self.ask(now) || (!self.tells_first && self.tell(now));
+        self.show_webhooks();
+        calls
+    }
+
+    fn tell(&mut self, now: Instant) -> bool {
+        self.webhooks.call(&CLUSTERS, now)
+    }
+
+    fn show_webhooks(&mut self) {
+        let metrics = &self.setup.metrics;
+        for (place, result, count) in self.webhooks.take_results() {
+            metrics.webhook(place, result, count).into_iter().for_each(|it| self.setup.record(it));
+        }
+        self.webhooks.take_log().iter().for_each(|line| log::warn!("heartbeat-hub: {line}"));
+    }
+
+    fn ask(&mut self, now: Instant) -> bool {
         let due = self.asking.next_tick(now).is_some_and(|next| next.is_zero());
         if due {
             self.asking.on_tick(&CLUSTERS, now);
@@ -83,6 +110,8 @@ impl Owned {
     /// The answer to a call is there.
     pub fn on_answer(&mut self, token: CallToken, answer: &host::Answer, now: Instant) {
         self.asking.on_answer(token, answer, now);
+        self.webhooks.on_answer(token, answer, now);
+        self.show_webhooks();
         self.take_words(now);
     }
 
@@ -106,18 +135,38 @@ impl Owned {
     }
 
     fn publish(&mut self) {
+        let cx = host::shared();
+        self.keep_news(cx);
         // By the clock as it is now: how long events take until they are published is shown.
-        for (queue, message) in self.owner.publish(host::shared()) {
+        for (queue, message) in self.owner.publish(cx) {
             Queue::numbered(QueueId(queue)).enqueue(&message);
         }
         self.owner.take_measurements().into_iter().for_each(|it| self.setup.record(it));
+    }
+
+    /// Takes what is to be told. It is kept before what it follows from: so an owner after
+    /// this one either finds it or finds it out.
+    fn keep_news(&mut self, cx: Context<'_, SharedData>) {
+        let news = self.owner.take_news(cx.now);
+        self.webhooks.note(&news);
+        let (keys, mut changed) = (&self.setup.keys, false);
+        self.webhooks.keep(|name, kept| {
+            changed = true;
+            cx.store.write(&keys.webhook(name), kept, Version::ANY)
+        });
+        if changed {
+            let waiting = self.setup.metrics.waiting(self.webhooks.waiting());
+            waiting.for_each(|it| self.setup.record(it));
+        }
+        self.show_webhooks();
     }
 
     /// When something is due next.
     pub fn next(&self, now: Instant) -> Instant {
         let asking = self.asking.next_tick(now);
         let asking = asking.map(|next| now + u64::try_from(next.as_nanos()).unwrap_or(u64::MAX));
-        self.owner.next(now).min(asking.unwrap_or(Instant::NEVER))
+        let telling = self.webhooks.next().unwrap_or(Instant::NEVER);
+        self.owner.next(now).min(asking.unwrap_or(Instant::NEVER)).min(telling)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What follows from a configuration, for all that a VM does by it.
 
+use heartbeat_common::base::environment::Variables;
 use heartbeat_common::base::metric::Measurement;
 use heartbeat_host::{self as host, DefinedMetrics};
 use heartbeat_mesh::config::{ConfigErrors, HubConfig};
@@ -26,8 +27,12 @@ pub struct Setup {
 impl Setup {
     /// That of the present configuration.
     pub fn read() -> Result<Self, ConfigErrors> {
-        let plan = Plan::of(HubConfig::from_bytes(&host::plugin_configuration())?);
-        let (metrics, list) = Metrics::define(&plan.owner.sources, &plan.owner.services);
+        let plan = Plan::of(HubConfig::from_bytes(
+            &host::plugin_configuration(),
+            Variables(host::variable),
+        )?);
+        let (metrics, list) =
+            Metrics::define(&plan.owner.sources, &plan.owner.services, &plan.webhooks);
         Ok(Self {
             defined: DefinedMetrics::define(&list),
             metrics: Rc::new(metrics),

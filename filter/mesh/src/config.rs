@@ -8,11 +8,14 @@ mod keys;
 mod metadata;
 mod services;
 mod sources;
+mod webhooks;
 
 use crate::asking::Asks;
 use crate::recovery::RecoveryRule;
 use crate::source::SourceRule;
 use crate::table::{ServiceId, ServiceRule};
+use crate::webhook::WebhookRule;
+use heartbeat_common::base::environment::Variables;
 use heartbeat_common::base::time::nanos;
 use heartbeat_common::base::units::{Rate, parse_duration, parse_rate, parse_size};
 use heartbeat_common::clients::cidr::Cidr;
@@ -54,6 +57,8 @@ pub struct HubConfig {
     pub publish_every: Duration,
     /// How much the hub takes.
     pub limits: Limits,
+    /// Who is told of changes.
+    pub webhooks: Vec<WebhookRule>,
     fingerprint: u64,
 }
 
@@ -89,14 +94,15 @@ pub struct Limits {
 }
 
 impl HubConfig {
-    /// Reads a configuration from the bytes of `configuration`.
+    /// Reads a configuration from the bytes of `configuration`, which may refer to these
+    /// variables.
     ///
     /// # Errors
     /// Every mistake, with its place and mend.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ConfigErrors> {
+    pub fn from_bytes(bytes: &[u8], variables: Variables) -> Result<Self, ConfigErrors> {
         let text = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
         let json = Json::read(text)?;
-        let notes = Notes::new(&json);
+        let notes = Notes::new(&json).with(variables);
         let config = Self::read(&Reader::root(&notes).object(keys::ROOT), fingerprint(&json));
         let errors = notes.into_errors();
         if errors.0.is_empty() { Ok(config) } else { Err(errors) }
@@ -123,6 +129,7 @@ impl HubConfig {
             hold: root.value("hold", hold),
             publish_every: root.value("publish_every", pace),
             limits,
+            webhooks: webhooks::read(root),
             fingerprint,
         }
     }
@@ -130,10 +137,8 @@ impl HubConfig {
 
 /// What was promised, and is refused until it is there: to take it without a word would be
 /// worse.
-const NOT_YET: &[(&str, &str)] = &[
-    ("backend", "isn't there yet: everything is in memory; leave it out"),
-    ("webhooks", "isn't there yet: who wants to know of changes asks for them; leave it out"),
-];
+const NOT_YET: &[(&str, &str)] =
+    &[("backend", "isn't there yet: everything is in memory; leave it out")];
 
 /// Those who connect from this machine, with no proxy between that could have hidden others.
 fn this_machine() -> Clients {

@@ -30,4 +30,5 @@ pub mod snapshot;
 pub mod source;
 pub mod table;
 pub mod trust;
+pub mod webhook;
 pub mod worker;

@@ -4,10 +4,12 @@ use crate::fusion::Verdict;
 use crate::shared::Held;
 use crate::source::SourceRule;
 use crate::table::{ServiceId, ServiceRule, SourceId, Table, Taken};
+use crate::webhook::{WebhookResult, WebhookRule};
 use heartbeat_common::base::metric::{
     CounterId, CountersBy, GaugeId, HistogramId, LabelValue, Measurement, Metric, Registry,
 };
 use heartbeat_common::base::time::{Instant, Nanos, rounded_ms};
+use std::rc::Rc;
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,11 +77,18 @@ struct OfService {
     published: CounterId,
 }
 
+#[derive(Debug)]
+struct OfWebhook {
+    results: CountersBy<WebhookResult>,
+    waiting: GaugeId,
+}
+
 /// The hub's metrics.
 #[derive(Debug)]
 pub struct Metrics {
     sources: Vec<OfSource>,
     services: Vec<OfService>,
+    webhooks: Vec<OfWebhook>,
     convergence: HistogramId,
     refused_assignments: CounterId,
     queue_bytes: GaugeId,
@@ -89,7 +98,11 @@ pub struct Metrics {
 
 impl Metrics {
     /// Those of a configuration, which are to be defined in the order of the list.
-    pub fn define(sources: &[SourceRule], services: &[ServiceRule]) -> (Self, Vec<Metric>) {
+    pub fn define(
+        sources: &[SourceRule],
+        services: &[ServiceRule],
+        webhooks: &[Rc<WebhookRule>],
+    ) -> (Self, Vec<Metric>) {
         let mut metrics = Vec::new();
         let mut registry = Registry::new(&mut metrics);
         let of_source = |source: &SourceRule| {
@@ -110,6 +123,14 @@ impl Metrics {
             OfService { instances, published: labelled.counter("heartbeat_mesh_publish_total") }
         };
         let services = services.iter().map(of_service).collect();
+        let of_webhook = |webhook: &Rc<WebhookRule>| {
+            let mut labelled = registry.labelled("webhook", &webhook.name);
+            OfWebhook {
+                results: labelled.counters_by("result", "heartbeat_mesh_webhook_total"),
+                waiting: labelled.gauge("heartbeat_mesh_webhook_waiting"),
+            }
+        };
+        let webhooks = webhooks.iter().map(of_webhook).collect();
         let mut subscribers =
             |kind| registry.labelled("kind", kind).gauge("heartbeat_mesh_subscribers");
         let assignment_subscribers = subscribers("eds");
@@ -117,6 +138,7 @@ impl Metrics {
         let metrics_of = Self {
             sources,
             services,
+            webhooks,
             convergence: registry.histogram("heartbeat_mesh_convergence_ms"),
             refused_assignments: registry.counter("heartbeat_mesh_refused_assignment_total"),
             queue_bytes: registry.gauge("heartbeat_mesh_queue_bytes"),
@@ -171,6 +193,20 @@ impl Metrics {
             Measurement::Set(self.assignment_subscribers, held.assignments as u64),
             Measurement::Set(self.change_subscribers, held.subscriptions as u64),
         ]
+    }
+
+    /// What has become of so many changes on their way to the webhook at this place.
+    pub fn webhook(&self, place: usize, result: WebhookResult, count: u64) -> Option<Measurement> {
+        Some(Measurement::Add(self.webhooks.get(place)?.results.of(result), count))
+    }
+
+    /// How many changes each webhook has yet to tell, in their order.
+    pub fn waiting(
+        &self,
+        waiting: impl Iterator<Item = usize>,
+    ) -> impl Iterator<Item = Measurement> {
+        let webhooks = self.webhooks.iter().zip(waiting);
+        webhooks.map(|(webhook, count)| Measurement::Set(webhook.waiting, count as u64))
     }
 
     /// What the table shows.

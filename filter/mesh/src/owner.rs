@@ -10,14 +10,17 @@ use crate::publish::Pace;
 use crate::records::{Record, Records};
 use crate::shared::{Keys, Traffic, Wake, Workers};
 use crate::table::{ServiceId, SourceId, Table, Taken};
+use crate::webhook::Change as VerdictChange;
 use heartbeat_common::base::metric::Measurement;
 use heartbeat_common::base::time::{Instant, Nanos, WallClock, WallTime};
 use heartbeat_common::state::{Change, Context, SharedStore, Version, update};
+use news::News;
 use rules::{WarmUp, warm_up};
 use std::rc::Rc;
 
 pub use rules::OwnerRule;
 
+mod news;
 mod rules;
 
 /// How often it is looked whether time has changed anything: words that grow old, beats that
@@ -56,6 +59,8 @@ pub struct Owner {
     table: Table,
     services: Vec<Publication>,
     changes: Changes,
+    /// What is told to webhooks, where there are any.
+    news: Option<News>,
     clock: WallClock,
     /// How long it listens before it publishes anything.
     warm_up: WarmUp,
@@ -101,6 +106,7 @@ impl Owner {
                 known = true;
             });
         }
+        let news = rule.tells.then(|| News::of(&table, rule.services.len(), wall, now));
         let warm_up = if known { WarmUp::default() } else { warm_up(&rule.sources) };
         let services = rule.services.iter().map(|service| {
             let mut assignment = Pace::new(rule.publish_every);
@@ -124,6 +130,7 @@ impl Owner {
             metrics: Rc::clone(metrics),
             table,
             changes: Changes::begin(wall.0 / 1_000),
+            news,
             clock,
             look_at: now,
             refresh_at: now,
@@ -207,6 +214,9 @@ impl Owner {
             publication.assignment.note();
             publication.changed = true;
             publication.pending_since.get_or_insert(arrived);
+            if let Some(news) = &mut self.news {
+                news.note(&self.table, &self.rule, &self.clock, service, &instance, arrived);
+            }
             self.changes.note(publication.name.to_string(), instance);
         }
     }
@@ -231,6 +241,14 @@ impl Owner {
         let WarmUp { least, beat, most } = self.warm_up;
         let all_spoken = self.first_word.map_or(Instant::NEVER, |first| first + beat);
         all_spoken.min(self.begun + most).max(self.begun + least)
+    }
+
+    /// The verdicts that have changed since the last call. While it only listens there are none.
+    pub fn take_news(&mut self, now: Instant) -> Vec<Rc<VerdictChange>> {
+        let is_warm = self.warm_at() <= now;
+        let Some(news) = self.news.as_mut().filter(|_| is_warm) else { return Vec::new() };
+        news.begin(&self.table, &self.rule, &self.clock, now);
+        news.take()
     }
 
     /// Hands out what is due, and says who is to be woken for what.

@@ -4,6 +4,7 @@ use crate::asking::AskedSource;
 use crate::config::{HubConfig, Source};
 use crate::owner::OwnerRule;
 use crate::table::SourceId;
+use crate::webhook::WebhookRule;
 use crate::worker::{Limits, Sender, WorkerRule};
 use heartbeat_common::base::time::nanos;
 use std::rc::Rc;
@@ -17,6 +18,8 @@ pub struct Plan {
     pub worker: Rc<WorkerRule>,
     /// The sources that are asked.
     pub asked: Vec<AskedSource>,
+    /// Who is told of changes.
+    pub webhooks: Vec<Rc<WebhookRule>>,
     /// The same number for VMs with the same configuration.
     pub fingerprint: u64,
 }
@@ -31,13 +34,15 @@ impl Plan {
         let sources = config.sources.iter().map(|source| source.rule.clone()).collect();
         let sender = |source: Source| Sender { allow: source.allow, service: source.service };
         let senders = config.sources.into_iter().map(sender).collect();
-        let owner = Rc::new(OwnerRule::new(
+        let mut owner = OwnerRule::new(
             sources,
             config.services,
             config.recover,
             config.limits.instances,
             nanos(config.publish_every),
-        ));
+        );
+        owner.tells = !config.webhooks.is_empty();
+        let owner = Rc::new(owner);
         let worker = WorkerRule {
             owner: Rc::clone(&owner),
             senders,
@@ -50,7 +55,8 @@ impl Plan {
                 waiters: config.limits.waiters,
             },
         };
-        Self { owner, worker: Rc::new(worker), asked, fingerprint }
+        let webhooks = config.webhooks.into_iter().map(Rc::new).collect();
+        Self { owner, worker: Rc::new(worker), asked, webhooks, fingerprint }
     }
 
     /// The names of the services, in the order of their ids.

@@ -53,6 +53,11 @@ impl Keys {
         format!("{}/changes", self.prefix)
     }
 
+    /// The key of what a webhook has yet to tell.
+    pub fn webhook(&self, name: &str) -> String {
+        format!("{}/webhook/{name}", self.prefix)
+    }
+
     /// The name of the queue that leads to the owner.
     pub fn events(&self) -> String {
         format!("{}/events", self.prefix)

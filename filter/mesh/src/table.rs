@@ -7,7 +7,7 @@ use crate::assignment::Assigned;
 use crate::event::{Place, Report};
 use crate::fusion::{Thousandths, Verdict, WHOLE};
 use crate::recovery::RecoveryRule;
-use crate::snapshot::{self, Head, Snapshot, View};
+use crate::snapshot::{self, Entry, Head, Snapshot, View};
 use crate::source::{Silence, SourceRule};
 use crate::trust::Trust;
 use heartbeat_common::base::time::{Instant, Nanos};
@@ -398,6 +398,12 @@ impl Table {
                 service.last_report = service.last_report.max(said.at);
             }
         }
+    }
+
+    /// All that is known of an instance.
+    pub fn entry(&self, service: ServiceId, id: &str, now: Instant) -> Option<Entry<'_>> {
+        let service = self.services.get(service.0)?;
+        Some(service.instances.get(service.place(id)?)?.entry(&self.sources, now))
     }
 
     /// What is known of an instance.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::authority::certified;
 use crate::client::http::{self, Request, Response};
@@ -44,6 +44,19 @@ pub fn envoy_of_hub(tools: &Tools, authority: &Authority, config: &Value) -> Res
     let builder = EnvoyBuilder::new(tools, &path)?;
     let builder = certified(builder, authority, "hub").file(PAGE, &heat_map());
     Ok(builder.plugin_config(PluginConfig::Text(config.to_string())))
+}
+
+/// Changes the `vm_config` of a hub.
+#[must_use]
+pub fn with_vm_config(builder: EnvoyBuilder, vm_config: &Value) -> EnvoyBuilder {
+    builder.patch_hcm(&json!({ "http_filters": [{ "name": "heartbeat_hub", "typed_config": {
+        "config": { "vm_config": vm_config } } }] }))
+}
+
+/// Sets variables in the environment of a hub's VM.
+#[must_use]
+pub fn with_variables(builder: EnvoyBuilder, variables: &Value) -> EnvoyBuilder {
+    with_vm_config(builder, &json!({ "environment_variables": { "key_values": variables } }))
 }
 
 /// A running hub; it dies when this is dropped.

@@ -14,6 +14,7 @@ mod events;
 mod grpc_server;
 mod hub;
 mod instances;
+mod receiver;
 mod sidecar;
 
 pub use self::authority::authority;
@@ -23,6 +24,7 @@ pub use self::client::{Client, Sampler};
 pub use self::discovery::{ASSIGNMENT, discovery, discovery_of, health_of, version_of};
 pub use self::events::{Source, event};
 pub use self::grpc_server::GrpcServer;
-pub use self::hub::{Hub, PAGE, Place, envoy_of_hub, heat_map};
+pub use self::hub::{Hub, PAGE, Place, envoy_of_hub, heat_map, with_variables, with_vm_config};
 pub use self::instances::Instances;
+pub use self::receiver::Receiver;
 pub use self::sidecar::envoy_of_sidecar;

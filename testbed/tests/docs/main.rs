@@ -11,15 +11,16 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use heartbeat_core::base::environment::Variables;
 use heartbeat_mesh::config::HubConfig;
 use heartbeat_mesh::event::{self, Form};
 use libtest_mimic::{Arguments, Failed, Trial};
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::envoy::{EnvoyBuilder, PluginConfig};
 use testbed::example::Example;
 use testbed::manifest::Manifest;
-use testbed::mesh::{PAGE, authority, envoy_of_hub, heat_map};
+use testbed::mesh::{PAGE, authority, envoy_of_hub, heat_map, with_variables, with_vm_config};
 use testbed::page::{self, Block};
 use testbed::tools::{self, OLDER_ENVOYS, Tools};
 
@@ -225,6 +226,11 @@ fn check(block: &Block, tools: &Tools) -> Result<()> {
     if yaml.get("scrape_configs").is_some() {
         return check_prometheus(&block.text, tools);
     }
+    if let Some(vm_config) = yaml.get("vm_config") {
+        let authority = authority()?;
+        let hub = envoy_of_hub(tools, &authority, &least_hub())?;
+        return with_vm_config(hub, vm_config).validate();
+    }
     let tags = yaml["stats_config"]["stats_tags"].as_array();
     tags.map_or(Ok(()), |tags| check_tags(tags))?;
     if yaml.get("static_resources").is_some() {
@@ -244,9 +250,21 @@ fn check_json(text: &str, tools: &Tools) -> Result<()> {
 
 /// The hub takes it, in the shipped Envoy.
 fn check_hub_config(json: &str, tools: &Tools) -> Result<()> {
-    HubConfig::from_bytes(json.as_bytes())?;
+    HubConfig::from_bytes(json.as_bytes(), Variables(|_| Some("set".to_owned())))?;
     let authority = authority()?;
-    envoy_of_hub(tools, &authority, &serde_json::from_str(json)?)?.validate()
+    let hub = envoy_of_hub(tools, &authority, &serde_json::from_str(json)?)?;
+    let named = Regex::new(r#"\$\{(\w+)\}|"sign_with": "(\w+)""#)?;
+    let names = named.captures_iter(json).filter_map(|it| it.get(1).or_else(|| it.get(2)));
+    let set = names.map(|name| (name.as_str().to_owned(), Value::from("set")));
+    with_variables(hub, &Value::Object(set.collect())).validate()
+}
+
+/// A configuration that the hub takes.
+fn least_hub() -> Value {
+    json!({
+        "services": [{ "name": "payments", "members": [{ "id": "10.1.0.5:8080" }] }],
+        "sources": [{ "name": "istio", "allow": { "cidrs": ["10.9.0.0/16"] }, "stale": "5s" }],
+    })
 }
 
 /// The hub would take every one.

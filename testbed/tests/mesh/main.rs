@@ -20,6 +20,7 @@ mod stack;
 mod updates;
 mod verdicts;
 mod watches;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         each_other::trials(),
         updates::trials(),
         plugins::trials(),
+        webhooks::trials(),
         refused::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()

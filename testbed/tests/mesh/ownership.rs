@@ -46,7 +46,7 @@ async fn every_worker() -> Result<()> {
 }
 
 /// Sets the module's configuration in all listeners, and something else in them.
-fn updated(listeners: &Value, config: Option<&Value>) -> Value {
+pub fn updated(listeners: &Value, config: Option<&Value>) -> Value {
     let mut listeners = listeners.clone();
     for listener in listeners.as_array_mut().into_iter().flatten() {
         let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];

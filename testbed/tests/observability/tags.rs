@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use heartbeat_core::base::environment::Variables;
 use heartbeat_mesh::config::HubConfig;
 use heartbeat_mesh::metrics::Metrics;
 use heartbeat_mesh::plan::Plan;
@@ -109,10 +110,12 @@ fn labels_of_hub() -> Result<BTreeSet<String>> {
     let least = json!({
         "services": [{ "name": "payments", "members": [{ "id": "10.1.0.5:8080" }] }],
         "sources": [{ "name": "istio", "allow": { "cidrs": ["10.9.0.0/16"] }, "stale": "5s" }],
+        "webhooks": [{ "name": "pager", "cluster": "pager", "path": "/hook" }],
     });
-    let config = HubConfig::from_bytes(least.to_string().as_bytes())?;
-    let owner = Plan::of(config).owner;
-    let (_, metrics) = Metrics::define(&owner.sources, &owner.services);
+    let config =
+        HubConfig::from_bytes(least.to_string().as_bytes(), Variables(|_| Some("set".to_owned())))?;
+    let Plan { owner, webhooks, .. } = Plan::of(config);
+    let (_, metrics) = Metrics::define(&owner.sources, &owner.services, &webhooks);
     let labels = metrics.iter().flat_map(|metric| metric.name.split(";.;"));
     Ok(labels.filter_map(|label| Some(label.split_once("=.=")?.0.to_owned())).collect())
 }

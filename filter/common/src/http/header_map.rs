@@ -5,7 +5,7 @@
 use std::slice;
 
 /// Writes a header map.
-pub fn serialize(headers: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
+pub fn serialize(headers: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let number = |bytes: &mut Vec<u8>, number: usize| {
         bytes.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
     };

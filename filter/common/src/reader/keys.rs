@@ -45,6 +45,8 @@ pub enum Kind {
     WordOrObject(&'static (Words, &'static [Key])),
     /// An object whose keys are called as people like, each with such an object.
     Map(&'static [Key]),
+    /// An object whose keys are names of headers, each with its value.
+    Headers,
     /// `core.v3.Metadata.filter_metadata`: objects of anything, by whom they are for.
     Metadata,
     /// Nothing: what it would say isn't there yet.
@@ -132,6 +134,8 @@ pub enum Form {
     Target,
     /// A time that isn't nothing, or `none`.
     Timeout,
+    /// The name of a variable of the VM's environment.
+    Variable,
     /// How far to look back: a second to an hour.
     Window,
 }

@@ -201,6 +201,13 @@ impl<'a> Reader<'a> {
         expanded.map_err(|problem| self.not_understood(problem)).ok()
     }
 
+    /// The value of the variable that a string names.
+    #[inline(never)]
+    pub fn variable(&self) -> Option<String> {
+        let value = variables::value_of(self.string()?, self.notes.variables);
+        value.map_err(|problem| self.not_understood(problem)).ok()
+    }
+
     /// A number without quotes lacks a unit, mostly: what reads the string knows which.
     #[inline(never)]
     fn text_or_number(&self) -> Option<&'a str> {

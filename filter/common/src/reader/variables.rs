@@ -32,6 +32,17 @@ fn place_of(byte: u8, text: &str) -> Option<usize> {
     text.bytes().position(|it| it == byte)
 }
 
+/// The value of a variable.
+///
+/// # Errors
+/// What is wrong and what to write instead.
+pub(super) fn value_of(name: &str, variables: Variables) -> Result<String, String> {
+    if !is_name(name) {
+        return Err(r#"is not the name of a variable; write it like "HOOK_KEY""#.to_owned());
+    }
+    expand(&["${", name, "}"].concat(), variables)
+}
+
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
@@ -72,6 +83,13 @@ mod tests {
             assert!(problem.starts_with(&format!("needs {name}, which isn't set")), "{problem}");
             assert!(problem.contains("vmConfig.env"), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_variable_is_found_by_its_name_alone() {
+        assert_eq!(value_of("IP", SOME).as_deref(), Ok("10.1.0.5"));
+        assert!(value_of("MISSING", SOME).unwrap_err().contains("needs MISSING, which"));
+        assert!(value_of("${IP}", SOME).unwrap_err().contains("is not the name"));
     }
 
     #[test]

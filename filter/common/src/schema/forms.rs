@@ -95,6 +95,7 @@ pub fn of(form: Form) -> Json {
         Form::Status => pattern("^(0*[1-5]xx|[1-5][0-9]{2})$"),
         Form::Target => but(TARGET, like(r"^[^?]*\*(\?|$)")),
         Form::Timeout => but(TIMEOUT, like(NO_TIME)),
+        Form::Variable => pattern("^[A-Za-z0-9_]+$"),
         Form::Window => {
             but(DURATION, object([("anyOf", list([like(UNDER_A_SECOND), like(OVER_AN_HOUR)]))]))
         }

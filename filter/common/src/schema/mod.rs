@@ -12,7 +12,7 @@ pub mod rules;
 mod validator;
 pub mod writer;
 
-use crate::reader::keys::{Items, Key, Kind, Presence};
+use crate::reader::keys::{Form, Items, Key, Kind, Presence};
 use crate::reader::tree::Json;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -127,6 +127,15 @@ impl Schema {
                 (
                     "patternProperties",
                     object([("^__", Json::Bool(false)), (forms::LABEL_NAME, self.of_object(keys))]),
+                ),
+                ("additionalProperties", Json::Bool(false)),
+            ]),
+            Kind::Headers => object([
+                ("type", text("object")),
+                ("minProperties", number(1)),
+                (
+                    "patternProperties",
+                    object([("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", forms::of(Form::Filled))]),
                 ),
                 ("additionalProperties", Json::Bool(false)),
             ]),

@@ -54,6 +54,7 @@ impl Exchange {
             host: String::from_utf8(request.header(AUTHORITY)?.into_owned()).ok()?,
             path,
             payload: Payload::Nothing,
+            headers: Vec::new(),
             probe: Some(self.probe.name.clone()),
             timeout: timeout?,
         })

@@ -6,11 +6,11 @@
 
 use heartbeat_common::clients::keys::CLIENTS;
 use heartbeat_common::reader::keys::Kind::{
-    Bool, Count, List, Metadata, Never, Number, Object, Text, Word,
+    Bool, Count, Headers, List, Metadata, Never, Number, Object, Text, Word,
 };
 use heartbeat_common::reader::keys::Presence::{Default, OneOf, Optional, Required};
 use heartbeat_common::reader::keys::Scope::With;
-use heartbeat_common::reader::keys::{Form, Items, Key, Presence, Scope, filled, key};
+use heartbeat_common::reader::keys::{Form, Items, Key, Presence, Scope, Words, filled, key};
 
 /// As many as a record that workers hand over can tell apart, and more than one hub is for.
 const MOST_SERVICES: usize = 1_000;
@@ -24,6 +24,13 @@ const MEMBERS: Items = filled(Object(MEMBER)).most(MOST_OF_A_SERVICE as usize);
 const LEARNT: Items = filled(Object(LEARN)).most(64);
 const SOURCES: Items = filled(Object(SOURCE)).most(MOST_SOURCES);
 const ADDRESSES: Items = filled(Text(Form::Cidr));
+const WEBHOOKS: Items = filled(Object(WEBHOOK)).most(16);
+const TOLD_SERVICES: Items = filled(Text(Form::Filled)).distinct();
+const TOLD_VERDICTS: Items = filled(Word(VERDICTS)).distinct();
+
+/// The words of verdicts, and that of none.
+pub(super) const VERDICTS: Words =
+    &["unknown", "alive", "degraded", "suspected", "draining", "dead", "gone"];
 
 /// The configuration as a whole.
 pub(super) const ROOT: &[Key] = &[
@@ -64,7 +71,7 @@ pub(super) const ROOT: &[Key] = &[
         "A change goes out at once, and the next ones together after this: `1ms` to `1s`",
     ),
     key("limits", &Object(LIMITS), &Default("{}"), "How much the hub takes"),
-    key("webhooks", &Never, &Optional, "Not there yet: who wants to know of changes asks for them"),
+    key("webhooks", &List(&WEBHOOKS), &Optional, "Who is called when verdicts change, 16 at most"),
     key("backend", &Never, &Optional, "Not there yet: everything is in memory"),
 ];
 
@@ -376,5 +383,78 @@ const LIMITS: &[Key] = &[
         &Count(1, 100_000),
         &Default("5000"),
         "How many requests may be held at once, on all workers together",
+    ),
+];
+
+/// A webhook of `webhooks`.
+pub(super) const WEBHOOK: &[Key] = &[
+    key(
+        "name",
+        &Text(Form::SourceName),
+        &Required(r#""name": "pager""#),
+        "Its name in metrics and in the log: 1 to 64 letters, digits, `_` or `-`; unique",
+    ),
+    cluster("The Envoy cluster that is called"),
+    key(
+        "path",
+        &Text(Form::Target),
+        &Required(r#""path": "/hook""#),
+        "What deliveries are posted to; `${NAME}` stands for a variable of the VM's environment",
+    ),
+    host(
+        "host",
+        "The request's host; without it the cluster's name, or `localhost` where that is no host name",
+    ),
+    key(
+        "services",
+        &List(&TOLD_SERVICES),
+        &Default(r#"["*"]"#),
+        "The services that it is told of; `*` is all",
+    ),
+    key(
+        "verdicts",
+        &List(&TOLD_VERDICTS),
+        &Default(r#"["unknown", "alive", "degraded", "suspected", "draining", "dead", "gone"]"#),
+        "The verdicts that it is told of, when they come to hold",
+    ),
+    key(
+        "format",
+        &Word(&["event", "slack", "pulsar"]),
+        &Default("event"),
+        "What is posted: `event` is all that is known, `slack` a message, `pulsar` messages for \
+         a topic",
+    ),
+    key(
+        "headers",
+        &Headers,
+        &Optional,
+        "Headers of deliveries; `${NAME}` stands for a variable of the VM's environment",
+    ),
+    key(
+        "sign_with",
+        &Text(Form::Variable),
+        &Optional,
+        "The name of the variable of the VM's environment that holds the key that deliveries \
+         are signed with",
+    ),
+    key("timeout", &Text(Form::Positive), &Default("2s"), "How long an answer may take"),
+    key(
+        "retries",
+        &Count(0, 1_000),
+        &Default("10"),
+        "How often a delivery that has failed is tried again before it is given up",
+    ),
+    key(
+        "backoff",
+        &Text(Form::Positive),
+        &Default("500ms"),
+        "How long after the first failure, or up to half of it sooner; it doubles with each one, \
+         to a minute",
+    ),
+    key(
+        "queue",
+        &Count(1, 5_000),
+        &Default("1000"),
+        "How many changes may wait; beyond that the oldest are dropped",
     ),
 ];

@@ -3,6 +3,8 @@
 use super::*;
 use crate::asking::{GrpcAsk, HttpAsk, HubAsk};
 use crate::source::{Manner, Silence};
+use crate::webhook::{Format, Secret};
+use heartbeat_common::base::environment::Variables;
 use heartbeat_common::base::time::Nanos;
 use heartbeat_common::http::fake::FakeRequest;
 use serde_json::Map;
@@ -14,9 +16,12 @@ mod schema;
 
 const SECOND: Nanos = 1_000_000_000;
 
+/// What configurations here may refer to.
+const VARIABLES: Variables = Variables(|name| (name == "HOOK_KEY").then(|| "a-key".to_owned()));
+
 /// Reads a configuration; the schema must say what the reader says.
 fn parse(json: &str) -> Result<HubConfig, ConfigErrors> {
-    let config = HubConfig::from_bytes(json.as_bytes());
+    let config = HubConfig::from_bytes(json.as_bytes(), VARIABLES);
     #[cfg(not(target_family = "wasm"))]
     schema::SCHEMA.hold(json, config.as_ref().err());
     config
@@ -145,9 +150,38 @@ fn the_example_of_the_whole_is_understood() {
 }
 
 #[test]
+fn a_webhook_takes_its_secrets_from_the_environment() {
+    let config = parse(&with(
+        r#""webhooks":[{"name":"pager","cluster":"my_pager","path":"/hook/${HOOK_KEY}",
+            "services":["s"],"verdicts":["dead","alive"],"format":"pulsar",
+            "headers":{"Authorization":"Bearer ${HOOK_KEY}"},"sign_with":"HOOK_KEY",
+            "timeout":"3s","retries":3,"backoff":"1s","queue":50}]"#,
+    ));
+    let secret = |text: &str| Secret(text.into());
+    let expected = WebhookRule {
+        name: "pager".into(),
+        cluster: "my_pager".into(),
+        host: "localhost".into(),
+        path: secret("/hook/a-key"),
+        services: vec!["s".into()],
+        verdicts: vec!["alive", "dead"],
+        format: Format::Pulsar,
+        headers: vec![("authorization".into(), secret("Bearer a-key"))],
+        key: Some(secret("a-key")),
+        timeout: Duration::from_secs(3),
+        retries: 3,
+        backoff: Duration::from_secs(1),
+        queue: 50,
+    };
+    let mut found = config.unwrap().webhooks;
+    found[0].verdicts.sort_unstable();
+    assert_eq!(found, [expected]);
+}
+
+#[test]
 fn a_configuration_names_services_and_sources_at_least() {
     for json in ["", "{}", " "] {
-        let errors = HubConfig::from_bytes(json.as_bytes()).unwrap_err();
+        let errors = HubConfig::from_bytes(json.as_bytes(), VARIABLES).unwrap_err();
         let said: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
         assert!(said[0].contains("has no \"services\"; add"), "{said:?}");
         assert!(said[1].contains("has no \"sources\"; add"), "{said:?}");

@@ -19,6 +19,8 @@ pub struct OwnerRule {
     pub most_instances: usize,
     /// An assignment goes out at most once in this time.
     pub publish_every: Nanos,
+    /// Whether anybody is to be told of verdicts.
+    pub tells: bool,
     /// The names of the members, by service.
     members: Vec<HashSet<String>>,
 }
@@ -34,7 +36,8 @@ impl OwnerRule {
     ) -> Self {
         let ids = |service: &ServiceRule| service.members.iter().map(|it| it.id.clone()).collect();
         let members = services.iter().map(ids).collect();
-        Self { sources, services, recovery, most_instances, publish_every, members }
+        let tells = false;
+        Self { sources, services, recovery, most_instances, publish_every, tells, members }
     }
 
     /// A source by its name.

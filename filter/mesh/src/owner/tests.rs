@@ -68,7 +68,7 @@ struct Hub {
 impl Hub {
     fn new(sources: Vec<SourceRule>) -> Self {
         let (store, keys, rule) = (FakeStore::default(), Rc::new(Keys::of("hub")), rule(sources));
-        let metrics = Rc::new(Metrics::define(&rule.sources, &rule.services).0);
+        let metrics = Rc::new(Metrics::define(&rule.sources, &rule.services, &[]).0);
         let cx = Context::at(&store, START);
         let owner = Owner::begin(&rule, &keys, &metrics, WALL, cx);
         update::<Workers, _>(cx, &keys.workers, |workers| {

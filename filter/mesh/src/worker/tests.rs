@@ -108,7 +108,7 @@ impl Hub {
     /// One that has published nothing yet.
     fn silent() -> Self {
         let (store, keys, rule) = (FakeStore::default(), Rc::new(Keys::of("hub")), rule());
-        let metrics = Rc::new(Metrics::define(&rule.owner.sources, &rule.owner.services).0);
+        let metrics = Rc::new(Metrics::define(&rule.owner.sources, &rule.owner.services, &[]).0);
         let wall = WallTime(5_000_000_000);
         let owner = Owner::begin(&rule.owner, &keys, &metrics, wall, Context::at(&store, START));
         let worker = Worker::new(&rule, &keys, &metrics, 1);

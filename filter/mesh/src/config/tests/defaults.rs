@@ -25,6 +25,7 @@ fn places() -> Vec<(&'static str, String)> {
         ("sources", with_source(&format!(r#""grpc":{{"cluster":"c"}},{asks}…"#))),
         ("sources.grpc", with_source(&format!(r#""grpc":{{"cluster":"c"…}},{asks}"#))),
         ("sources.hub", with_source(r#""hub":{"cluster":"c"…}"#)),
+        ("webhooks", with(r#""webhooks":[{"name":"w","cluster":"c","path":"/"…}]"#)),
         ("recover", with(r#""recover":{…}"#)),
         ("limits", with(r#""limits":{…}"#)),
     ]

@@ -51,7 +51,6 @@ fn every_mistake_is_reported_at_once_with_place_and_mend() {
 #[test]
 fn what_is_not_there_yet_is_refused_with_a_clear_word() {
     assert_refused(&with(r#""backend":{"etcd":{}}"#), "backend", "everything is in memory");
-    assert_refused(&with(r#""webhooks":[]"#), "webhooks", "isn't there yet");
 }
 
 #[test]
@@ -322,6 +321,55 @@ fn there_are_no_more_services_sources_and_members_than_there_is_room_for() {
 
 #[test]
 fn what_is_no_json_is_refused_as_a_whole() {
-    let errors = crate::config::HubConfig::from_bytes(b"services: []").unwrap_err();
+    let errors =
+        crate::config::HubConfig::from_bytes(b"services: []", super::VARIABLES).unwrap_err();
     assert!(errors.0[0].to_string().starts_with("configuration: isn't JSON: "));
+}
+
+/// A configuration with one webhook that has what `more` gives it.
+fn with_webhook(more: &str) -> String {
+    with(&format!(r#""webhooks":[{{"name":"w","cluster":"c",{more}}}]"#))
+}
+
+#[test]
+fn a_webhook_says_what_it_calls_and_of_what_it_tells() {
+    let refused = |more: &str, place: &str, part: &str| {
+        assert_refused(&with_webhook(more), &format!("webhooks[0]{place}"), part);
+    };
+    refused(r#""timeout":"1s""#, "", r#"has no "path"; add"#);
+    refused(r#""path":"hook""#, ".path", "is not a path");
+    refused(r#""path":"/","services":["t"]"#, ".services[0]", "no service is called \"t\"");
+    refused(r#""path":"/","services":[]"#, ".services", "is empty");
+    refused(r#""path":"/","verdicts":["died"]"#, ".verdicts[0]", "isn't known; write");
+    refused(r#""path":"/","format":"teams""#, ".format", "isn't known; write");
+    refused(r#""path":"/","retries":1001"#, ".retries", "is out of range");
+    refused(r#""path":"/","queue":0"#, ".queue", "is out of range");
+    refused(r#""path":"/","timeout":"0s""#, ".timeout", "is no time at all");
+    let two = r#""webhooks":[{"name":"w","cluster":"c","path":"/"},{"name":"w","cluster":"c","path":"/"}]"#;
+    assert_refused(&with(two), "webhooks[1]", "is taken by an earlier webhook");
+    assert_refused(&with(r#""webhooks":[]"#), "webhooks", "is empty");
+}
+
+#[test]
+fn what_a_webhook_takes_from_the_environment_must_be_there() {
+    let refused = |more: &str, place: &str, part: &str| {
+        let more = format!(r#""path":"/",{more}"#);
+        assert_refused(&with_webhook(&more), &format!("webhooks[0]{place}"), part);
+    };
+    refused(r#""sign_with":"NOT_SET""#, ".sign_with", "needs NOT_SET, which isn't set");
+    refused(r#""sign_with":"${HOOK_KEY}""#, ".sign_with", "is not the name of a variable");
+    let header = r#""headers":{"authorization":"Bearer ${NOT_SET}"}"#;
+    refused(header, ".headers.authorization", "needs NOT_SET, which isn't set");
+    assert_refused(&with_webhook(r#""path":"/${NOT_SET}""#), "webhooks[0].path", "needs NOT_SET");
+}
+
+#[test]
+fn headers_that_follow_from_a_delivery_are_not_to_be_written() {
+    for name in ["Host", "content-length", "x-heartbeat-signature", "X-Heartbeat-Any"] {
+        let json = with_webhook(&format!(r#""path":"/","headers":{{"{name}":"a"}}"#));
+        assert_refused(&json, &format!("webhooks[0].headers.{name}"), "the hub writes itself");
+    }
+    let json = with_webhook(r#""path":"/","headers":{"a b":"c"}"#);
+    assert_refused(&json, "webhooks[0].headers.a b", "is not a header name");
+    assert_refused(&with_webhook(r#""path":"/","headers":{}"#), "webhooks[0].headers", "is empty");
 }

@@ -5,6 +5,7 @@
 
 use crate::config::HubConfig;
 use crate::config::keys::ROOT;
+use crate::config::tests::VARIABLES;
 use heartbeat_common::reader::keys::Key;
 use heartbeat_common::reader::tree::Json;
 use heartbeat_common::schema::reference::{self, Page};
@@ -82,6 +83,26 @@ const LIMITS: &[Limit] = &[
         example: r#"{"services":SERVICES,"sources":[{"name":"a","grpc":{"cluster":"c"},"service":"s","instance":"x"}]}"#,
     },
     Limit {
+        says: "which isn't set for the VM",
+        why: "no keyword knows an environment",
+        example: r#"{"services":SERVICES,"sources":SOURCES,"webhooks":[{"name":"w","cluster":"c","path":"/","sign_with":"MISSING"}]}"#,
+    },
+    Limit {
+        says: "names no variable",
+        why: "a pattern for what may stand anywhere in a text would be hard to read",
+        example: r#"{"services":SERVICES,"sources":SOURCES,"webhooks":[{"name":"w","cluster":"c","path":"/${"}]}"#,
+    },
+    Limit {
+        says: "is a header that the hub writes itself",
+        why: "names of headers are compared without case",
+        example: r#"{"services":SERVICES,"sources":SOURCES,"webhooks":[{"name":"w","cluster":"c","path":"/","headers":{"Host":"a"}}]}"#,
+    },
+    Limit {
+        says: "is not a header's value",
+        why: "what is no control character takes a pattern of all that is one",
+        example: r#"{"services":SERVICES,"sources":SOURCES,"webhooks":[{"name":"w","cluster":"c","path":"/","headers":{"a":"\u0007"}}]}"#,
+    },
+    Limit {
         says: r#" members, and "limits" has "#,
         why: "no keyword adds up",
         example: r#"{"services":[{"name":"s","members":[{"id":"10.1.0.5:80"},{"id":"10.1.0.6:80"}]}],"sources":SOURCES,"limits":{"instances":1}}"#,
@@ -148,7 +169,7 @@ fn what_no_schema_can_say_the_reader_does() {
     for limit in LIMITS {
         let example =
             limit.example.replace("SERVICES", super::SERVICES).replace("SOURCES", super::SOURCES);
-        let errors = HubConfig::from_bytes(example.as_bytes()).unwrap_err();
+        let errors = HubConfig::from_bytes(example.as_bytes(), VARIABLES).unwrap_err();
         SCHEMA.hold_limit(limit, &example, &errors);
     }
 }
@@ -213,7 +234,7 @@ fn the_reference_has_the_keys_of_the_table_and_their_defaults() {
     let page = Page {
         name: "configuration.md",
         text,
-        objects: &["", "services", "sources", "recover", "limits"],
+        objects: &["", "services", "sources", "recover", "limits", "webhooks"],
     };
     let faults = reference::faults(ROOT, &[page]);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
