@@ -281,8 +281,14 @@ impl Worker {
             return;
         }
         self.look_at = cx.now + LOOK;
-        // Should a wake have been lost, it is found here.
-        self.copies.grow_old(cx.now);
+        // Should a wake have been lost, it is found here: the owner may have published before
+        // it heard of this worker.
+        for service in self.copies.grow_old(cx.now) {
+            self.ready.extend(self.waiting.for_assignment(service));
+        }
+        if self.copies.changes_grow_old(cx.now) {
+            self.ready.extend(self.waiting.for_changes());
+        }
         self.ready.extend(self.waiting.take_due(cx.now));
         self.tell(queue, cx);
     }

@@ -27,7 +27,7 @@ const LISTENERS: [&str; 2] = ["8080", "10000"];
 /// The place of the hub's module in the page.
 const MODULE: &str = "dist/heartbeat_hub.wasm";
 /// For so long an answer may be behind.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What differs from one run to the next in a document.
 const VARIES: [&str; 5] = ["since_ns", "now_ns", "age_ms", "index", "version_info"];
 /// In a text of several lines: whatever stands here.

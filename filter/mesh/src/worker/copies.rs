@@ -34,8 +34,9 @@ impl Copy {
         self.read_at = None;
     }
 
-    fn grow_old(&mut self, now: Instant) {
-        self.read_at.take_if(|read| now.since(*read) >= OLD);
+    /// Says whether it is too old by now.
+    fn grow_old(&mut self, now: Instant) -> bool {
+        self.read_at.take_if(|read| now.since(*read) >= OLD).is_some()
     }
 }
 
@@ -135,10 +136,19 @@ impl Copies {
         self.snapshots.iter_mut().for_each(|(copy, _)| copy.forget());
     }
 
-    /// Forgets what is too old to be relied on.
-    pub fn grow_old(&mut self, now: Instant) {
+    /// Forgets what is too old to be relied on; tells of which assignments that is so.
+    pub fn grow_old(&mut self, now: Instant) -> Vec<ServiceId> {
         let snapshots = self.snapshots.iter_mut().map(|(copy, _)| copy);
-        let all = self.assignments.iter_mut().chain(snapshots).chain([&mut self.changes]);
-        all.for_each(|copy| copy.grow_old(now));
+        snapshots.for_each(|copy| {
+            copy.grow_old(now);
+        });
+        let assignments = self.assignments.iter_mut().enumerate();
+        let old = assignments.filter_map(|(number, copy)| copy.grow_old(now).then_some(number));
+        old.map(ServiceId).collect()
+    }
+
+    /// The same of what has changed of late.
+    pub fn changes_grow_old(&mut self, now: Instant) -> bool {
+        self.changes.grow_old(now)
     }
 }

@@ -95,6 +95,7 @@ struct Hub {
     now: Instant,
     last: u32,
     stamp: u64,
+    loses_wakes: bool,
 }
 
 impl Hub {
@@ -112,7 +113,7 @@ impl Hub {
         let wall = WallTime(5_000_000_000);
         let owner = Owner::begin(&rule.owner, &keys, &metrics, wall, Context::at(&store, START));
         let worker = Worker::new(&rule, &keys, &metrics, 1);
-        Self { store, keys, owner, worker, now: START, last: 0, stamp: 0 }
+        Self { store, keys, owner, worker, now: START, last: 0, stamp: 0, loses_wakes: false }
     }
 
     /// Somebody asks, with a body or without; tells the number of the stream.
@@ -137,7 +138,9 @@ impl Hub {
     fn publishes(&mut self) {
         for (queue, wake) in self.owner.publish(Context::at(&self.store, self.now)) {
             assert_eq!(queue, QUEUE);
-            self.worker.on_wake(&wake);
+            if !self.loses_wakes {
+                self.worker.on_wake(&wake);
+            }
         }
     }
 
@@ -447,6 +450,23 @@ fn a_client_is_told_at_once_and_then_held_until_something_changes() {
     assert_eq!(step, Step::Hold);
     let answered = hub.waits(26 * SECOND);
     assert_eq!(answered.iter().map(|it| (it.0, it.1.status)).collect::<Vec<_>>(), [(id, 304)]);
+}
+
+#[test]
+fn a_wake_that_is_lost_is_made_up_for_within_a_second() {
+    let mut hub = Hub::new();
+    let known = version(&reply(hub.wants("payments", None).1));
+    let subscription = "/mesh/v1/health/subscribe?index=";
+    let index = document(&reply(hub.get("/mesh/v1/health/subscribe?wait=0s")))["index"].clone();
+    let (client, step) = hub.wants("payments", Some(&known));
+    assert_eq!(step, Step::Hold);
+    assert_eq!(hub.get(&format!("{subscription}{index}")), Step::Hold);
+    let subscriber = hub.last;
+    hub.loses_wakes = true;
+    hub.says("10.1.0.1:80", "fail");
+    let mut answered: Vec<_> = hub.waits(SECOND + LOOK).into_iter().map(|(id, _)| id).collect();
+    answered.sort_unstable();
+    assert_eq!(answered, [client, subscriber]);
 }
 
 #[test]
