@@ -48,13 +48,7 @@ const HTTP_CHECK: &[Key] = &[
         &Required(r#""path": "/ping""#),
         "What it is asked for, with GET; may have a query",
     ),
-    key(
-        "host",
-        &Text(Form::Host),
-        &Optional,
-        "The request's host; without it the cluster's name, or `localhost` where that is no \
-         host name",
-    ),
+    host(),
     key(
         "expect",
         &List(&filled(Text(Form::Status))),
@@ -93,6 +87,17 @@ pub(super) const ADMIN: &[Key] = &[
     interval(&Default("1s"), "How often it is asked; a drain is known so soon"),
     timeout(),
 ];
+
+/// `host` of whatever is sent over HTTP.
+pub(super) const fn host() -> Key {
+    key(
+        "host",
+        &Text(Form::Host),
+        &Optional,
+        "The request's host; without it the cluster's name, or `localhost` where that is no \
+         host name",
+    )
+}
 
 const fn cluster(help: &'static str) -> Key {
     key(

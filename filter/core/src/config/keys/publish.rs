@@ -1,5 +1,6 @@
 //! `publish`: hubs that are told how an instance is.
 
+use super::checks::host;
 use super::evidence::CONDITION;
 use crate::reader::keys::Kind::{List, Object, Text};
 use crate::reader::keys::Presence::{Default, Optional, Required};
@@ -14,13 +15,7 @@ pub(in crate::config) const PUBLISH: &[Key] = &[
         &Required(r#""cluster": "hub", the name of an Envoy cluster"#),
         "The Envoy cluster that leads to the hub; its own settings hold, such as TLS",
     ),
-    key(
-        "host",
-        &Text(Form::Host),
-        &Optional,
-        "The request's host; without it the cluster's name, or `localhost` where that is no \
-         host name",
-    ),
+    host(),
     key(
         "path",
         &Text(Form::Path),
