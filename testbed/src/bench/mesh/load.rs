@@ -17,7 +17,7 @@ const SERVICES: usize = 5;
 const INSTANCES: usize = 2_000;
 const SOURCES: u8 = 3;
 /// Events of a request.
-const BATCH: usize = 200;
+const BATCH: usize = 100;
 
 /// The services' instances, which nobody connects to.
 fn instance(service: usize, number: usize) -> SocketAddr {
