@@ -31,6 +31,10 @@ help: ## this list
 build: ## compile the filter and the hub to dist/heartbeat_filter.wasm, dist/heartbeat_hub.wasm
 	@scripts/build.sh
 
+.PHONY: cli
+cli: ## compile heartbeatctl, which checks and explains configurations, to dist/heartbeatctl
+	@scripts/cli.sh
+
 .PHONY: image
 image: build ## pack them: OCI images and artifacts in dist/image, SBOMs, checksums
 	@scripts/image.sh
@@ -58,7 +62,7 @@ run: build envoy ## start Envoy with the filter and the demo application, and le
 test: test-unit test-growth test-module test-wasm test-envoy test-image test-testbed ## every test below
 
 .PHONY: test-unit
-test-unit: ## unit tests of the core and the testbed, on this machine, and who may import whom
+test-unit: ## unit tests of the core, the command line and the testbed, on this machine, and who may import whom
 	@echo "==> test the native crates"
 	@cargo test $(NATIVE) --lib --bins --test layers --test modules --test schema --test heat_map
 

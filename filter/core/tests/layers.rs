@@ -1,4 +1,4 @@
-//! The order of the rooms of the core and of the hub: imports only go down the list.
+//! The order of the rooms of the core, of the hub and of the command line: imports only go down the list.
 
 // Its functions are those of tests, too.
 #![allow(clippy::panic, clippy::unwrap_used)]
@@ -42,6 +42,9 @@ const MESH: [&[&str]; 10] = [
     &["fusion", "pack"],
 ];
 
+/// The rooms of the command line.
+const CLI: [&[&str]; 4] = [&["arguments"], &["completions", "schema"], &["source"], &["outcome"]];
+
 fn layer_of(layers: &[&[&str]], room: &str) -> Option<usize> {
     let named = layers.iter().position(|rooms| rooms.contains(&room));
     named.or_else(|| (room == BASE).then_some(layers.len()))
@@ -55,6 +58,10 @@ fn crates() -> [PathBuf; 2] {
 
 fn mesh() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../mesh/src")
+}
+
+fn cli() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/src")
 }
 
 /// The imports below some roots that don't go down the list.
@@ -91,6 +98,12 @@ fn imports_of_the_hub_only_go_down() {
     assert!(faults.is_empty(), "imports that don't go down:\n{faults}");
 }
 
+#[test]
+fn imports_of_the_command_line_only_go_down() {
+    let faults = imports_that_run_up(&[cli()], &CLI);
+    assert!(faults.is_empty(), "imports that don't go down:\n{faults}");
+}
+
 /// The modules that are part of a circle. Those below a module share what stands in it.
 fn circles_below(root: &Path) -> Vec<String> {
     let mut modules = graph(root);
@@ -102,8 +115,8 @@ fn circles_below(root: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_modules_of_the_core_and_of_the_hub_import_each_other_in_no_circle() {
-    for root in crates().into_iter().chain([mesh()]) {
+fn the_modules_of_the_core_of_the_hub_and_of_the_command_line_import_each_other_in_no_circle() {
+    for root in crates().into_iter().chain([mesh(), cli()]) {
         let found = circles_below(&root);
         assert!(found.is_empty(), "imports that are part of a circle:\n{}", found.join("\n"));
     }
@@ -127,7 +140,7 @@ fn the_architecture_page_shows_the_order_of_the_rooms() {
         layers.iter().map(|rooms| rooms.join(" | ")).collect()
     };
     let core = [rows(&LAYERS), vec![BASE.to_owned()]].concat().join("\n");
-    for list in [core, rows(&MESH).join("\n")] {
+    for list in [core, rows(&MESH).join("\n"), rows(&CLI).join("\n")] {
         assert!(page.contains(&format!("```\n{list}\n```")), "it doesn't show\n{list}");
     }
 }

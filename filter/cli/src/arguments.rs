@@ -1,0 +1,34 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::{completions, schema};
+
+/// Checks and explains configurations of Heartbeat Filter and of its hub, without a proxy.
+#[derive(Debug, Parser)]
+#[command(name = "heartbeatctl", version, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What is wanted.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What there is to be wanted.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a JSON schema, for editors and other checkers
+    Schema(schema::Arguments),
+    /// Print what completes the command line in a shell
+    Completions(completions::Arguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Arguments::command().debug_assert();
+    }
+}

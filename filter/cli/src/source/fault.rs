@@ -1,0 +1,16 @@
+//! What is wrong with a text.
+
+use super::tree::MOST_NODES;
+
+/// What is wrong with a text, and at which of its bytes.
+pub struct Fault {
+    pub at: usize,
+    pub problem: String,
+}
+
+impl Fault {
+    pub fn too_many_values(at: usize) -> Self {
+        let problem = format!("holds more than {MOST_NODES} values, which no configuration does");
+        Self { at, problem }
+    }
+}

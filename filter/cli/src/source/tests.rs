@@ -1,0 +1,56 @@
+//! What is found in files, and where it stands.
+
+use super::*;
+
+fn only(name: &str, content: &str) -> Found {
+    let file = File::parse(name, content.as_bytes()).unwrap();
+    let mut found = find(&file, Kind::Filter);
+    assert_eq!(found.len(), 1, "{content}");
+    found.remove(0)
+}
+
+#[test]
+fn every_value_of_yaml_knows_its_place() {
+    let found =
+        only("a.yaml", "probes:\n  - name: é\n    match: { path: /x, methods: [GET] }\nb: 1\n");
+    for (place, position) in [
+        ("", "1:1"),
+        ("probes", "2:3"),
+        ("probes[0].name", "2:11"),
+        ("probes[0].match.path", "3:20"),
+        ("probes[0].match.methods[0]", "3:34"),
+        ("b", "4:4"),
+        ("c", "1:1"),
+    ] {
+        assert_eq!(found.position(place).to_string(), position, "{place}");
+    }
+    assert_eq!(found.key_position("probes[0].match.methods").to_string(), "3:24");
+    assert_eq!(found.key_position("b").to_string(), "4:1");
+}
+
+#[test]
+fn every_value_of_json_knows_its_place() {
+    let found =
+        only("a.json", "{\n\t\"probes\": [{\"name\": \"\\ud83d\\ude00\", \"limit\": 1}]\n}");
+    for (place, position) in [("", "1:1"), ("probes[0].name", "2:22"), ("probes[0].limit", "2:47")]
+    {
+        assert_eq!(found.position(place).to_string(), position, "{place}");
+    }
+    assert_eq!(found.key_position("probes[0].limit").to_string(), "2:38");
+}
+
+#[test]
+fn what_a_module_gets_of_yaml_is_the_same_in_json() {
+    let found = only("a.yaml", "a: yes\nb: 'yes'\nc: 010\nd: 1.5\ne: !!str 7\nf: [~, 1s, 0x1f]\n");
+    let json = r#"{"a":true,"b":"yes","c":8,"d":1.5,"e":"7","f":[null,"1s",31]}"#;
+    assert_eq!(str::from_utf8(&found.bytes).unwrap(), json);
+}
+
+#[test]
+fn aliases_and_merge_keys_are_followed_and_repeated_keys_stay() {
+    let found = only("a.yaml", "a: &a { x: 1, y: 2 }\nb: { <<: *a, y: 3 }\nc: *a\nc: 4\n");
+    let json = r#"{"a":{"x":1,"y":2},"b":{"y":3,"x":1},"c":{"x":1,"y":2},"c":4}"#;
+    assert_eq!(str::from_utf8(&found.bytes).unwrap(), json);
+    assert_eq!(found.position("b.x").to_string(), "1:12");
+    assert_eq!(found.position("c").to_string(), "4:4");
+}

@@ -1,0 +1,142 @@
+//! Values that know where they stand.
+
+use std::rc::Rc;
+
+/// The most values that a file may hold. One of 5 MB has some 300,000.
+pub(super) const MOST_NODES: usize = 2_000_000;
+
+/// A value and where it stands. An alias shares the node of its anchor.
+#[derive(Debug, PartialEq)]
+pub struct Node {
+    /// The byte at which it begins, in the text of its document.
+    pub at: usize,
+    /// What it is.
+    pub value: Value,
+}
+
+/// What JSON knows.
+#[derive(Debug, PartialEq)]
+pub enum Value {
+    /// Nothing.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number as JSON writes it.
+    Number(Box<str>),
+    /// A text.
+    String(Scalar),
+    /// A list.
+    List(Vec<Rc<Node>>),
+    /// An object, its members in their order, repeated ones kept.
+    Object(Vec<Member>),
+}
+
+/// A text, and how it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scalar {
+    /// What it says.
+    pub content: Rc<str>,
+    /// How it was written.
+    pub style: Style,
+}
+
+/// How a text was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Without quotes.
+    Plain,
+    /// In single quotes.
+    Single,
+    /// In double quotes, as all texts of JSON.
+    Double,
+    /// As a block, below `|` or `>`.
+    Block,
+}
+
+/// A member of an object.
+#[derive(Debug, PartialEq)]
+pub struct Member {
+    /// What it is called.
+    pub key: Box<str>,
+    /// The byte at which its key begins.
+    pub key_at: usize,
+    /// What it holds.
+    pub value: Rc<Node>,
+}
+
+impl Node {
+    /// The member of that name; of several the last, as JSON has it.
+    pub fn get(&self, key: &str) -> Option<&Rc<Node>> {
+        self.members().iter().rev().find(|member| *member.key == *key).map(|member| &member.value)
+    }
+
+    /// What is found by going from member to member.
+    pub fn at_path(&self, keys: &[&str]) -> Option<&Node> {
+        keys.iter().try_fold(self, |node, key| node.get(key).map(Rc::as_ref))
+    }
+
+    /// Its members, if it is an object.
+    pub fn members(&self) -> &[Member] {
+        match &self.value {
+            Value::Object(members) => members,
+            _ => &[],
+        }
+    }
+
+    /// Its items, if it is a list.
+    pub fn items(&self) -> &[Rc<Node>] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// Its text, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(scalar) => Some(&scalar.content),
+            _ => None,
+        }
+    }
+
+    /// The same as JSON. Repeated members stay.
+    pub fn to_json(&self) -> String {
+        let mut json = String::new();
+        self.write_json(&mut json);
+        json
+    }
+
+    fn write_json(&self, json: &mut String) {
+        match &self.value {
+            Value::Null => json.push_str("null"),
+            Value::Bool(true) => json.push_str("true"),
+            Value::Bool(false) => json.push_str("false"),
+            Value::Number(number) => json.push_str(number),
+            Value::String(scalar) => write_text(&scalar.content, json),
+            Value::List(items) => {
+                let mut before = '[';
+                for item in items {
+                    json.push(before);
+                    item.write_json(json);
+                    before = ',';
+                }
+                json.push_str(if items.is_empty() { "[]" } else { "]" });
+            }
+            Value::Object(members) => {
+                let mut before = '{';
+                for member in members {
+                    json.push(before);
+                    write_text(&member.key, json);
+                    json.push(':');
+                    member.value.write_json(json);
+                    before = ',';
+                }
+                json.push_str(if members.is_empty() { "{}" } else { "}" });
+            }
+        }
+    }
+}
+
+fn write_text(text: &str, json: &mut String) {
+    json.push_str(&serde_json::Value::from(text).to_string());
+}
