@@ -9,6 +9,7 @@
 //! - [`metrics`]: what Envoy's Prometheus endpoint says.
 //! - [`prometheus`]: a real Prometheus that scrapes it, and what is shipped for one.
 //! - [`mesh`]: hubs, and what is judged, told and asked around them.
+//! - [`registry`]: a real registry of images.
 //! - [`demo`]: the filter's main job on one screen, and the same to play with.
 //! - [`mesh_demo`]: the hub's, on another.
 //! - [`report`]: the pictures that the demos leave behind.
@@ -34,6 +35,7 @@ pub mod metrics;
 mod open_files;
 pub mod page;
 pub mod prometheus;
+pub mod registry;
 pub mod report;
 pub mod scenario;
 mod screen;

@@ -8,7 +8,7 @@ use heartbeat_image::blob::sha256;
 use heartbeat_image::layout;
 use heartbeat_image::product::{FILTER, HUB};
 
-use crate::registry::{Registry, pull};
+use crate::registry::{self, pull};
 use crate::{TOOL, complaint, dist, images, istio, module, output};
 
 /// `heartbeat:let me in`, as htpasswd writes it.
@@ -16,7 +16,7 @@ const USER: &str = "heartbeat:$2a$04$btiBeHZi7MVwBSQ85iCAIO6EhvsQjKEVHqsBKWzUuLn
 
 #[test]
 fn both_forms_of_both_modules_come_back_byte_for_byte_and_istio_takes_them() {
-    let registry = Registry::open();
+    let registry = registry::open();
     let image = format!("{}/some/where/heartbeat-filter:1.0", registry.address);
     let hub = format!("{}/some/where/heartbeat-hub:1.0", registry.address);
     let nobody = tempfile::tempdir().unwrap();
@@ -46,7 +46,7 @@ fn both_forms_of_both_modules_come_back_byte_for_byte_and_istio_takes_them() {
 
 #[test]
 fn the_hub_goes_where_it_is_told() {
-    let registry = Registry::open();
+    let registry = registry::open();
     let image = format!("{}/heartbeat-filter:1.0", registry.address);
     let hub = format!("{}/heartbeat-filter:1.0-hub", registry.address);
     let nobody = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ fn the_hub_goes_where_it_is_told() {
 
 #[test]
 fn pushing_again_changes_nothing() {
-    let registry = Registry::open();
+    let registry = registry::open();
     let image = format!("{}/heartbeat-filter:1.0", registry.address);
     let nobody = tempfile::tempdir().unwrap();
     let first = output(&mut push(&image, nobody.path()));
@@ -68,7 +68,7 @@ fn pushing_again_changes_nothing() {
 
 #[test]
 fn a_registry_that_wants_a_login_gets_what_docker_keeps() {
-    let registry = Registry::for_user(USER);
+    let registry = registry::for_user(USER);
     let image = format!("{}/heartbeat-filter:1.0", registry.address);
     let config = tempfile::tempdir().unwrap();
 
@@ -87,7 +87,7 @@ fn a_registry_that_wants_a_login_gets_what_docker_keeps() {
 
 #[test]
 fn a_helper_is_asked_for_the_credentials() {
-    let registry = Registry::for_user(USER);
+    let registry = registry::for_user(USER);
     let image = format!("{}/heartbeat-filter:1.0", registry.address);
     let folder = tempfile::tempdir().unwrap();
     let helper = folder.path().join("docker-credential-test");
