@@ -15,6 +15,11 @@ pub struct Document {
 }
 
 impl Document {
+    /// A part of it.
+    pub fn part(&self, node: &Rc<Node>) -> Self {
+        Self { text: Rc::clone(&self.text), root: Rc::clone(node) }
+    }
+
     /// Where a node of it stands in the file.
     pub fn position(&self, node: &Node) -> Position {
         self.text.position(node.at)

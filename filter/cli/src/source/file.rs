@@ -92,7 +92,7 @@ fn decode(bytes: &[u8]) -> Result<&str, Fault> {
 
 /// The documents of a text. What is JSON is read as that: YAML is almost a superset of it,
 /// but not where tabs and pairs of surrogates are.
-fn documents(text: &Rc<Text>, only_json: bool) -> Result<Vec<Document>, Fault> {
+pub(super) fn documents(text: &Rc<Text>, only_json: bool) -> Result<Vec<Document>, Fault> {
     let content = text.content();
     let is_json = only_json || content.trim_start().starts_with(['{', '[']);
     let roots = match is_json.then(|| json::read(content)) {

@@ -1,8 +1,13 @@
 //! A configuration of one of the modules, and where its values stand.
 
+use std::rc::Rc;
+
 use super::document::Document;
-use super::text::Position;
+use super::json;
+use super::loaded::{Form, Loaded};
+use super::text::{Position, Text};
 use super::tree::{Member, Node, Value};
+use super::variables::Variables;
 
 /// Whose configuration it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +25,15 @@ pub struct Found {
     pub kind: Kind,
     /// What its module gets, byte by byte.
     pub bytes: Vec<u8>,
-    /// Where in the file it stands, in words: the kind and the name of the resource or of the
-    /// Wasm plugin; empty for a file that is nothing but a configuration.
-    pub place: String,
-    /// The configuration with the place of each value; none where it isn't JSON.
+    /// The configuration with the place of each value; none where there is none, or where it
+    /// isn't JSON.
     pub config: Option<Document>,
-    /// Where it begins.
+    /// Where it begins; where it stops to be JSON if it isn't.
     pub start: Position,
+    /// What its VM knows.
+    pub variables: Variables,
+    /// What loads it; nothing for a file that is nothing but a configuration.
+    pub loaded: Option<Loaded>,
 }
 
 impl Found {
@@ -88,12 +95,62 @@ fn locate<'n>(node: &'n Node, place: &str) -> Option<Located<'n>> {
 impl Found {
     /// A document that is nothing but a configuration.
     pub(super) fn bare(document: &Document, kind: Kind) -> Self {
+        Self::new(kind, document.clone(), Variables::anything(), None)
+    }
+
+    /// What a resource of Kubernetes holds as an object.
+    pub(super) fn loaded(kind: Kind, loaded: Loaded, config: Option<&Rc<Node>>) -> Self {
+        let variables = match loaded.form {
+            Form::EnvoyGateway => {
+                Variables::of_host(loaded.plugin.get("env").and_then(|env| env.get("hostKeys")))
+            }
+            _ => Variables::of_istio(loaded.plugin.at_path(&["vmConfig", "env"])),
+        };
+        match config {
+            Some(config) => Self::new(kind, loaded.document.part(config), variables, Some(loaded)),
+            None => Self::missing(kind, variables, loaded),
+        }
+    }
+
+    /// What a plugin of Envoy holds in an Any: a text, or an object.
+    pub(super) fn of_envoy(kind: Kind, loaded: Loaded, any: Option<&Rc<Node>>) -> Self {
+        let vm_config = loaded.plugin.field("vm_config");
+        let variables = vm_config.and_then(|vm| vm.field("environment_variables"));
+        let variables = Variables::of_envoy(variables);
+        let Some(value) = any.and_then(|any| any.get("value")) else {
+            return Self::missing(kind, variables, loaded);
+        };
+        let Value::String(scalar) = &value.value else {
+            return Self::new(kind, loaded.document.part(value), variables, Some(loaded));
+        };
+        let text = Text::quoted(&loaded.document.text, value.at, scalar);
+        let (config, start) = match json::read(text.content()) {
+            Ok(root) => (Some(root), text.position(0)),
+            Err(fault) => (None, text.position(fault.at)),
+        };
         Self {
             kind,
-            bytes: document.root.to_json().into_bytes(),
-            place: String::new(),
-            start: document.position(&document.root),
-            config: Some(document.clone()),
+            bytes: text.content().as_bytes().to_owned(),
+            config: config.map(|root| Document { text, root }),
+            start,
+            variables,
+            loaded: Some(loaded),
         }
+    }
+
+    fn new(kind: Kind, config: Document, variables: Variables, loaded: Option<Loaded>) -> Self {
+        Self {
+            kind,
+            bytes: config.root.to_json().into_bytes(),
+            start: config.position(&config.root),
+            config: Some(config),
+            variables,
+            loaded,
+        }
+    }
+
+    fn missing(kind: Kind, variables: Variables, loaded: Loaded) -> Self {
+        let start = loaded.document.position(&loaded.plugin);
+        Self { kind, bytes: Vec::new(), config: None, start, variables, loaded: Some(loaded) }
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 
 fn only(name: &str, content: &str) -> Found {
     let file = File::parse(name, content.as_bytes()).unwrap();
-    let mut found = find(&file, Kind::Filter);
+    let mut found = find(&file, Some(Kind::Filter)).unwrap();
     assert_eq!(found.len(), 1, "{content}");
     found.remove(0)
 }
@@ -53,4 +53,34 @@ fn aliases_and_merge_keys_are_followed_and_repeated_keys_stay() {
     assert_eq!(str::from_utf8(&found.bytes).unwrap(), json);
     assert_eq!(found.position("b.x").to_string(), "1:12");
     assert_eq!(found.position("c").to_string(), "4:4");
+}
+
+/// A plugin of Envoy, whose configuration stands in `value`.
+fn envoy(value: &str) -> String {
+    let plugin = "config:\n  vm_config: { code: { local: { filename: heartbeat_filter.wasm } } }\n  configuration:\n    '@type': x/google.protobuf.StringValue\n    value: ";
+    format!("{plugin}{value}\n")
+}
+
+#[test]
+fn what_a_scalar_of_any_style_quotes_knows_its_place_in_the_file() {
+    for (value, position) in [
+        // The second line of a block is the first of what it holds.
+        ("|\n      {\n        \"a\": 1,\n        \"é\": [2,\n        3] }", "8:15"),
+        ("|2-  # why\n\n      {\n      \"a\": 1,\n        \"é\": [2, 3] }", "9:15"),
+        (">\n      { \"a\": 1,\n\n        \"é\":\n        [2, 3] }", "9:10"),
+        ("'{ \"a\": \"it''s\",\n      \"é\": [2] }'", "6:13"),
+        (r#""{ \"a\": \"\\t\", \"\u00e9\": [2] }""#, "5:44"),
+        ("\"{ \\\"a\\\": 1,\n      \\\n      \\\"é\\\": [2] }\"", "7:15"),
+    ] {
+        let found = only("a.yaml", &envoy(value));
+        assert!(found.config.is_some(), "{value}: {:?}", str::from_utf8(&found.bytes));
+        assert_eq!(found.position("é[0]").to_string(), position, "{}", envoy(value));
+    }
+}
+
+#[test]
+fn what_isnt_json_is_found_with_the_place_where_it_stops_to_be() {
+    let found = only("a.yaml", &envoy("|\n      { \"a\": 1,\n        b: 2 }"));
+    assert!(found.config.is_none());
+    assert_eq!(found.position("").to_string(), "7:9");
 }

@@ -70,6 +70,22 @@ impl Node {
         self.members().iter().rev().find(|member| *member.key == *key).map(|member| &member.value)
     }
 
+    /// A field of a message of Envoy, which may be written as `in_snake_case` or in
+    /// `lowerCamelCase`.
+    pub fn field(&self, name: &str) -> Option<&Rc<Self>> {
+        self.get(name).or_else(|| self.get(&camel_case(name)))
+    }
+
+    /// Whether it is an object.
+    pub fn is_object(&self) -> bool {
+        matches!(self.value, Value::Object(_))
+    }
+
+    /// What stands in it.
+    pub fn children(&self) -> impl Iterator<Item = &Rc<Self>> {
+        self.items().iter().chain(self.members().iter().map(|member| &member.value))
+    }
+
     /// What is found by going from member to member.
     pub fn at_path(&self, keys: &[&str]) -> Option<&Node> {
         keys.iter().try_fold(self, |node, key| node.get(key).map(Rc::as_ref))
@@ -135,6 +151,17 @@ impl Node {
             }
         }
     }
+}
+
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let mut camel = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        camel.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        camel.push_str(letters.as_str());
+    }
+    camel
 }
 
 fn write_text(text: &str, json: &mut String) {
