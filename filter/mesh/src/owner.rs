@@ -23,12 +23,20 @@ pub use rules::OwnerRule;
 mod news;
 mod rules;
 
-/// How often it is looked whether time has changed anything: words that grow old, beats that
-/// are missed.
+/// How often it is looked whether time has changed anything where it may: what is to prove
+/// itself, whose trust has to do with a verdict.
 const LOOK: Nanos = 50_000_000;
+/// The same where all is well as far as anybody says.
+const SELDOM: Nanos = 1_000_000_000;
+/// A look costs a seventh of a microsecond for each instance, and this, too.
+const PER_LOOK: Nanos = 3_000;
 /// How often what is known goes out although no verdict has changed: how old words are,
 /// latency, trust.
 const REFRESH: Nanos = 1_000_000_000;
+/// Nobody reads what is known of many instances for most of the time: then it goes out the
+/// more seldom the more there are, and so often at least.
+const UNREAD: Nanos = 5_000_000_000;
+const PER_UNREAD: Nanos = 2_500_000;
 /// What is known of an instance takes a third of a microsecond to be handed over, and this
 /// is to take no more than a twentieth of the time.
 const PER_INSTANCE: Nanos = 6_000;
@@ -67,7 +75,9 @@ pub struct Owner {
     begun: Instant,
     /// When it heard the first word.
     first_word: Option<Instant>,
-    look_at: Instant,
+    looked_at: Instant,
+    /// A source takes something back, or is lost or heard: it is to be looked at once.
+    must_look: bool,
     refresh_at: Instant,
     /// What was taken out of the queue since that was last said, in bytes.
     taken: u64,
@@ -132,7 +142,8 @@ impl Owner {
             changes: Changes::begin(wall.0 / 1_000),
             news,
             clock,
-            look_at: now,
+            looked_at: Instant::ZERO,
+            must_look: true,
             refresh_at: now,
             taken: 0,
             count_at: Instant::ZERO,
@@ -189,19 +200,19 @@ impl Owner {
             }
             Word::Withdrawn { source, service, instance } => {
                 self.table.withdraw(source, service, &instance);
-                self.look_at = now;
+                self.must_look = true;
             }
             Word::StartsOver(source) => {
                 self.table.start_over(source);
-                self.look_at = now;
+                self.must_look = true;
             }
             Word::Lost(source) => {
                 self.table.lose(source);
-                self.look_at = now;
+                self.must_look = true;
             }
             Word::Heard(source) => {
                 self.table.hear(source);
-                self.look_at = now;
+                self.must_look = true;
             }
             Word::RoundTrip(source, took) => self.table.note_round_trip(source, took, now),
         }
@@ -226,12 +237,23 @@ impl Owner {
         &self.clock
     }
 
+    /// When it is to be looked what time has changed: a silence as soon as it is one, unless
+    /// there are that many.
+    fn look_at(&self) -> Instant {
+        if self.must_look {
+            return Instant::ZERO;
+        }
+        let soonest = self.looked_at + self.table.instances() as u64 * PER_LOOK;
+        let latest = self.looked_at + if self.table.is_open() { LOOK } else { SELDOM };
+        self.table.silences_at().max(soonest).min(latest)
+    }
+
     /// Time goes by.
     pub fn on_time(&mut self, now: Instant) {
-        if self.look_at > now {
+        if self.look_at() > now {
             return;
         }
-        self.look_at = now + LOOK;
+        (self.looked_at, self.must_look) = (now, false);
         self.table.on_time(now);
         self.note_changes(now);
     }
@@ -309,20 +331,28 @@ impl Owner {
 
     /// Hands out what is known; says whether somebody waits for that.
     fn publish_snapshots(&mut self, cx: Context<'_, impl SharedStore>) -> bool {
-        let all = self.refresh_at <= cx.now;
-        if all {
+        let refresh = self.refresh_at <= cx.now;
+        let mut are_read = false;
+        if refresh {
             self.refresh_at = cx.now + REFRESH;
             self.measurements.extend(self.metrics.of_table(&self.table, cx.now));
             let workers: Workers = self.keys.workers.read(cx.store);
-            self.measurements.extend(self.metrics.subscribers(workers.held(cx.now)));
+            let held = workers.held(cx.now);
+            are_read = held.reads;
+            self.measurements.extend(self.metrics.subscribers(held));
         }
         let wall_ahead = self.clock.at(Instant::ZERO).0;
         let mut changed = false;
         for (number, publication) in self.services.iter_mut().enumerate() {
             let service = ServiceId(number);
-            let pause = self.table.instances_of(service) as u64 * PER_INSTANCE;
-            let due = publication.changed && publication.snapshot_at + pause <= cx.now;
-            if !due && !all {
+            let instances = self.table.instances_of(service) as u64;
+            let pause = match publication.changed {
+                true => instances * PER_INSTANCE,
+                false if are_read || instances * PER_UNREAD <= REFRESH => 0,
+                false => (instances * PER_UNREAD).min(UNREAD),
+            };
+            let is_due = publication.snapshot_at + pause <= cx.now;
+            if !is_due || !(publication.changed || refresh) {
                 continue;
             }
             let Some(snapshot) = self.table.snapshot(service, wall_ahead, cx.now) else { continue };
@@ -378,7 +408,7 @@ impl Owner {
         });
         let work = paces.chain(snapshots).min().unwrap_or(Instant::NEVER).max(self.warm_at());
         let count_at = if self.taken == 0 { Instant::NEVER } else { self.count_at };
-        work.min(count_at).min(self.look_at).min(self.refresh_at.max(self.warm_at())).max(now)
+        work.min(count_at).min(self.look_at()).min(self.refresh_at.max(self.warm_at())).max(now)
     }
 
     /// What is to be shown to people, since the last call.

@@ -97,6 +97,10 @@ pub struct Table {
     most: usize,
     /// Of which instances something is another than when that was last asked.
     changes: Vec<(ServiceId, String)>,
+    /// Before this nobody falls silent, unless by a word that is taken back.
+    silences_at: Instant,
+    /// On some instance time alone may change the verdict.
+    is_open: bool,
     /// Room for the votes on an instance, so that an event allocates nothing.
     votes: Vec<SourceVote>,
 }
@@ -125,6 +129,8 @@ impl Table {
             recovery,
             most,
             changes: Vec::new(),
+            silences_at: Instant::ZERO,
+            is_open: true,
             votes: Vec::with_capacity(count),
         }
     }
@@ -163,6 +169,8 @@ impl Table {
         };
         speaker.instances += usize::from(before.is_none());
         service.last_report = now;
+        let silent_at = if speaker.is_lost { Instant::ZERO } else { instance.fresh_until() };
+        self.silences_at = self.silences_at.min(silent_at);
 
         if instance.is_settled() {
             // It is what nearly every event comes to, and what the long way would come to.
@@ -175,6 +183,7 @@ impl Table {
         instance.vote(&self.sources, &mut self.votes, now);
         let rule = &service.rule.fusion;
         changed |= instance.conclude(&self.votes, rule, &self.recovery, now);
+        self.is_open |= !instance.is_settled();
         if changed {
             self.changes.push((number, id.to_owned()));
         }
@@ -198,31 +207,47 @@ impl Table {
         }
     }
 
+    /// When somebody may fall silent: time is to [go by](Self::on_time) then.
+    pub fn silences_at(&self) -> Instant {
+        self.silences_at
+    }
+
+    /// Whether time may change a verdict although nobody falls silent.
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
     /// Time goes by: words grow old, beats are missed, what was dead has proved itself.
     pub fn on_time(&mut self, now: Instant) {
-        let silenced = self.note_silences(now);
+        if self.silences_at <= now {
+            self.note_silences(now);
+        }
+        self.is_open = false;
         let (sources, recovery, votes) = (&self.sources, &self.recovery, &mut self.votes);
         let changes = &mut self.changes;
         for (number, service) in self.services.iter_mut().enumerate() {
             let mut note = |id: &str| changes.push((ServiceId(number), id.to_owned()));
             let mut any_fresh = false;
             for instance in &mut service.instances {
+                let mut changed = instance.take_back_silence(now);
                 if instance.is_settled() {
                     any_fresh = true;
                     continue;
                 }
                 any_fresh |= instance.fresh() > 0;
-                let taken_back = silenced && instance.said().any(|(_, said)| said.discounted);
-                let mut changed = taken_back && instance.take_back_silence(now);
                 instance.vote(sources, votes, now);
                 changed |= instance.conclude(votes, &service.rule.fusion, recovery, now);
+                self.is_open |= !instance.is_settled();
                 if changed {
                     note(&instance.id);
                 }
             }
             if any_fresh {
                 service.last_report = now;
-                service.remove_forgotten(now, |gone| note(&gone));
+                service.remove_forgotten(now, |gone| {
+                    self.silences_at = Instant::ZERO;
+                    note(&gone);
+                });
             } else if now.since(service.last_report) > service.rule.forget {
                 let forgotten = service
                     .instances
@@ -234,22 +259,26 @@ impl Table {
     }
 
     /// Looks who has fallen silent, and whether that is the instances' doing or their
-    /// source's; says whether it is a source's.
-    fn note_silences(&mut self, now: Instant) -> bool {
-        let mut any = false;
+    /// source's.
+    fn note_silences(&mut self, now: Instant) {
         let mut tallies = vec![Tally::default(); self.sources.len()];
         let sources = &self.sources;
+        let mut next = Instant::NEVER;
         for instance in self.services.iter_mut().flat_map(|service| &mut service.instances) {
             instance.look(sources, now, |id, said| {
                 let (Some(source), Some(tally)) = (sources.get(id.0), tallies.get_mut(id.0)) else {
                     return;
                 };
+                if !source.is_lost {
+                    next = next.min(said.changes_at(&source.rule));
+                }
                 let lately = source.rule.fresh_for().is_some_and(|it| said.is_silent_for(it, now));
                 tally.instances += 1;
                 tally.spoken_of += usize::from(said.freshness == Freshness::Fresh || lately);
                 tally.silent += usize::from(lately);
             });
         }
+        self.silences_at = next;
         for (place, tally) in tallies.into_iter().enumerate() {
             let Tally { instances, spoken_of, silent } = tally;
             self.sources.get_mut(place).into_iter().for_each(|it| it.instances = instances);
@@ -257,24 +286,22 @@ impl Table {
             let many = spoken_of >= MANY && silent * 1_000 > spoken_of * TOGETHER;
             let counts = self.sources.get(place).is_some_and(|it| it.rule.silence == Silence::Down);
             if counts && (all || many) {
-                any = true;
-                for instance in self.services.iter_mut().flat_map(|it| &mut it.instances) {
-                    let said = instance.said_mut().filter(|(id, _)| id.0 == place);
-                    said.for_each(|(_, said)| said.discount());
-                }
+                let instances = self.services.iter_mut().flat_map(|it| &mut it.instances);
+                instances.for_each(|instance| instance.discount(SourceId(place)));
             }
         }
-        any
     }
 
     /// A source can't be heard any more: what it has said counts no more until it is.
     pub fn lose(&mut self, source: SourceId) {
         self.sources.get_mut(source.0).into_iter().for_each(|source| source.is_lost = true);
+        self.silences_at = Instant::ZERO;
     }
 
     /// A source that was lost is heard again, though it has nothing new to say.
     pub fn hear(&mut self, source: SourceId) {
         self.sources.get_mut(source.0).into_iter().for_each(|source| source.is_lost = false);
+        self.silences_at = Instant::ZERO;
     }
 
     /// What a source has said of an instance holds no more, and it says nothing else of it.
@@ -283,12 +310,14 @@ impl Table {
         let place = service.place(id);
         let instance = place.and_then(|place| service.instances.get_mut(place));
         instance.into_iter().for_each(|instance| instance.withdraw(source));
+        self.silences_at = Instant::ZERO;
     }
 
     /// Nothing that a source has said holds any more; what it says follows.
     pub fn start_over(&mut self, source: SourceId) {
         let instances = self.services.iter_mut().flat_map(|service| &mut service.instances);
         instances.for_each(|instance| instance.withdraw(source));
+        self.silences_at = Instant::ZERO;
     }
 
     /// How many instances there are in all.
@@ -372,6 +401,7 @@ impl Table {
 
     /// Goes on from what an owner before this one has handed over of a service.
     pub fn restore(&mut self, snapshot: &Snapshot<'_>, now: Instant) {
+        (self.silences_at, self.is_open) = (Instant::ZERO, true);
         let known = |name: &str| self.sources.iter().position(|it| it.rule.name == name);
         let sources: Vec<_> = snapshot.head.sources.iter().map(|(name, _)| known(name)).collect();
         for (source, (_, trust)) in sources.iter().zip(&snapshot.head.sources) {
@@ -381,6 +411,7 @@ impl Table {
         let named = |it: &&mut Service| it.rule.name == snapshot.head.service;
         let Some(service) = self.services.iter_mut().find(named) else { return };
         service.members = snapshot.head.members + 1;
+        let gap = now.since(snapshot.head.at);
         for entry in snapshot.entries() {
             let place = entry.is_learnt.then(|| entry.location.as_place());
             let Ok((place, _)) = service.place_or_learn(entry.view.id, place.as_ref(), NOBODY, now)
@@ -393,8 +424,8 @@ impl Table {
                 let source = sources.get(said.source).copied().flatten();
                 let source = source.and_then(|place| Some((place, self.sources.get_mut(place)?)));
                 let Some((place, source)) = source else { continue };
-                instance.restore_said(SourceId(place), &source.rule, said);
-                source.last_report = source.last_report.max(said.at);
+                instance.restore_said(SourceId(place), &source.rule, said, gap);
+                source.last_report = source.last_report.max(said.at + gap);
                 service.last_report = service.last_report.max(said.at);
             }
         }

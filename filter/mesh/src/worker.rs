@@ -295,7 +295,8 @@ impl Worker {
 
     /// Tells the others that this one is there, and how much it holds.
     fn tell(&mut self, queue: u32, cx: Context<'_, impl SharedStore>) {
-        let (token, held) = (self.token, self.waiting.held());
+        let held = Held { reads: self.copies.are_read(cx.now), ..self.waiting.held() };
+        let token = self.token;
         let others = update::<Workers, _>(cx, &self.keys.workers, |workers| {
             let news = workers.see(token, queue, held, cx.now);
             Change::write_if(news, workers.held_by_others(token, cx.now))

@@ -67,7 +67,11 @@ struct Hub {
 
 impl Hub {
     fn new(sources: Vec<SourceRule>) -> Self {
-        let (store, keys, rule) = (FakeStore::default(), Rc::new(Keys::of("hub")), rule(sources));
+        Self::of(rule(sources))
+    }
+
+    fn of(rule: Rc<OwnerRule>) -> Self {
+        let (store, keys) = (FakeStore::default(), Rc::new(Keys::of("hub")));
         let metrics = Rc::new(Metrics::define(&rule.sources, &rule.services, &[]).0);
         let cx = Context::at(&store, START);
         let owner = Owner::begin(&rule, &keys, &metrics, WALL, cx);
@@ -224,6 +228,70 @@ fn whoever_takes_over_says_the_same_at_once() {
     hub.says("edge", "payments", "10.1.0.1:80", Claim::Alive);
     hub.waits(10 * MS);
     assert_eq!(hub.status_of("payments", "10.1.0.1:80").as_deref(), Some("DEGRADED"));
+}
+
+/// A rule with 1,000 members more.
+fn rule_of_many() -> Rc<OwnerRule> {
+    let few = rule(vec![posts("istio")]);
+    let mut services = few.services.clone();
+    let more = (0..1_000).map(|number| {
+        let known = &services[0].members[0];
+        let endpoint = Endpoint { address: address(number), ..known.endpoint.clone() };
+        Member { id: address(number).to_string(), endpoint }
+    });
+    let more: Vec<_> = more.collect();
+    services[0].members.extend(more);
+    Rc::new(OwnerRule::new(few.sources.clone(), services, RecoveryRule::default(), 2_000, 5 * MS))
+}
+
+fn address(number: u16) -> std::net::SocketAddr {
+    let [high, low] = number.to_be_bytes();
+    ([10, 3, high, low], 80).into()
+}
+
+#[test]
+fn what_is_known_of_many_goes_out_once_a_second_while_somebody_reads_it() {
+    for (reads, expected) in [(false, 3 * SECOND), (true, SECOND)] {
+        let mut hub = Hub::of(rule_of_many());
+        let cx = Context::at(&hub.store, START);
+        let workers = update::<Workers, _>(cx, &hub.keys.workers, |workers| {
+            let held = Held { reads, ..Held::default() };
+            workers.see(1, 7, held, START + 1_000_000 * SECOND);
+            Change::Write(())
+        });
+        workers.unwrap();
+        let mut oldest = 0;
+        for step in 0..1_000 {
+            hub.waits(10 * MS);
+            let mut at = hub.now;
+            InMemory::new(&hub.keys, &hub.store).recall("payments", &mut |it| at = it.head.at);
+            oldest = oldest.max(if step < 200 { 0 } else { hub.now.since(at) });
+        }
+        assert!((expected - 20 * MS..=expected).contains(&oldest), "{reads}: {oldest}");
+    }
+}
+
+#[test]
+fn a_silence_is_noticed_when_it_is_one() {
+    let manner = Manner::Posts { stale: 5 * SECOND, beat: Some(100 * MS) };
+    let beats = SourceRule { manner, silence: Silence::Down, ..posts("edge") };
+    let mut hub = Hub::new(vec![beats]);
+    let (silent, other) = ("10.1.0.1:80", "10.1.0.2:80");
+    for _ in 0..50 {
+        hub.says("edge", "payments", silent, Claim::Alive);
+        hub.says("edge", "payments", other, Claim::Alive);
+        hub.waits(100 * MS);
+    }
+    let last = hub.now;
+    hub.says("edge", "payments", silent, Claim::Alive);
+    // Two beats of grace and a spread of 50 ms, five times: 561 ms.
+    while hub.status_of("payments", silent).as_deref() != Some("UNHEALTHY") {
+        hub.says("edge", "payments", other, Claim::Alive);
+        hub.waits(7 * MS);
+        assert!(hub.now.since(last) < SECOND);
+    }
+    let took = hub.now.since(last);
+    assert!((560 * MS..580 * MS).contains(&took), "{took}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn a_newer_configuration_takes_over_at_once_and_an_older_one_never() {
 fn a_worker_that_is_gone_is_not_woken_any_more() {
     let store = FakeStore::default();
     let (keys, cx) = (Keys::of("hub"), Context::at(&store, NOW));
-    let held = Held { assignments: 3, subscriptions: 4 };
+    let held = Held { assignments: 3, subscriptions: 4, reads: false };
     for token in [1, 2] {
         let see = |workers: &mut Workers| {
             workers.see(token, 10 + token as u32, held, NOW + token * 4 * SECOND);
@@ -75,7 +75,7 @@ fn a_worker_that_is_gone_is_not_woken_any_more() {
 #[test]
 fn a_worker_without_news_is_heard_of_once_a_second() {
     let mut workers = Workers::default();
-    let held = Held { assignments: 3, subscriptions: 4 };
+    let held = Held { assignments: 3, subscriptions: 4, reads: false };
     let mut news = |held, now| workers.see(1, 10, held, now);
     assert!(news(held, NOW));
     assert!(!news(held, NOW + SECOND / 2));

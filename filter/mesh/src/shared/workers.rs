@@ -11,17 +11,19 @@ const TELL: Nanos = 1_000_000_000;
 /// How many there may be: far more than machines have cores.
 const MOST: usize = 1_024;
 
-/// How many requests a worker holds back.
+/// What a worker does for readers: how many requests it holds back, for the most part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// Clients that wait for another assignment.
     pub assignments: usize,
     /// Subscribers that wait for changes.
     pub subscriptions: usize,
+    /// Of late it has read what is known of instances.
+    pub reads: bool,
 }
 
 impl Held {
-    /// All of them.
+    /// All requests that are held back.
     pub fn all(self) -> usize {
         self.assignments + self.subscriptions
     }
@@ -32,6 +34,7 @@ impl Sum for Held {
         all.fold(Self::default(), |sum, held| Self {
             assignments: sum.assignments + held.assignments,
             subscriptions: sum.subscriptions + held.subscriptions,
+            reads: sum.reads || held.reads,
         })
     }
 }
@@ -76,12 +79,12 @@ impl Workers {
         self.present(now).map(|worker| worker.queue)
     }
 
-    /// How much all of them hold back.
+    /// What all of them do for readers.
     pub fn held(&self, now: Instant) -> Held {
         self.present(now).map(|worker| worker.held).sum()
     }
 
-    /// How much all of them hold back, but for one.
+    /// The same of all but one.
     pub fn held_by_others(&self, token: u64, now: Instant) -> Held {
         let others = self.present(now).filter(|worker| worker.token != token);
         others.map(|worker| worker.held).sum()
@@ -98,6 +101,7 @@ impl State for Workers {
         for Worker { token, queue, seen, held } in &self.0 {
             to.number(*token).number(u64::from(*queue)).instant(*seen);
             to.number(held.assignments as u64).number(held.subscriptions as u64);
+            to.number(u64::from(held.reads));
         }
     }
 
@@ -112,6 +116,7 @@ impl State for Workers {
                 held: Held {
                     assignments: count_of(from.number())?,
                     subscriptions: count_of(from.number())?,
+                    reads: from.number()? != 0,
                 },
             })
         });

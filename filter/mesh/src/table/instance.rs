@@ -10,7 +10,7 @@ use crate::fusion::{Claim, FusionRule, Thousandths, Verdict, Vote, WHOLE, fuse};
 use crate::recovery::{Deaths, RecoveryRule};
 use crate::snapshot::{Entry, Location, Said, View};
 use crate::source::{Manner, SourceRule};
-use heartbeat_common::base::time::Instant;
+use heartbeat_common::base::time::{Instant, Nanos};
 use std::borrow::Cow;
 
 /// The vote of a source, and when it spoke.
@@ -23,6 +23,25 @@ pub struct SourceVote {
     pub by_silence: bool,
     /// It is another hub's.
     pub is_hubs: bool,
+}
+
+/// A mean of what sources have measured, by how far they are trusted.
+#[derive(Default)]
+struct Mean {
+    sum: f32,
+    trust: f32,
+}
+
+impl Mean {
+    fn add(&mut self, value: Option<f32>, trust: Thousandths) {
+        let Some(value) = value else { return };
+        self.sum += f32::from(trust) * value;
+        self.trust += f32::from(trust);
+    }
+
+    fn value(&self) -> Option<f32> {
+        (self.trust > 0.0).then(|| self.sum / self.trust)
+    }
 }
 
 #[derive(Debug)]
@@ -43,6 +62,8 @@ pub struct Instance {
     since: Instant,
     /// The verdict before a silence had a part in it.
     before_silence: Verdict,
+    /// A silence about it has turned out to be its source's.
+    is_wronged: bool,
     /// Its verdict is what all who have something to say say, that it is well; so it is,
     /// however far each is trusted, until one of them says something else or nothing more.
     settled: bool,
@@ -68,6 +89,7 @@ impl Instance {
             own: None,
             since: now,
             before_silence: Verdict::Unknown,
+            is_wronged: false,
             settled: false,
             deaths: Deaths::default(),
             named: now,
@@ -80,7 +102,7 @@ impl Instance {
     }
 
     /// The same, to be changed.
-    pub fn said_mut(&mut self) -> impl Iterator<Item = (SourceId, &mut LastReport)> {
+    fn said_mut(&mut self) -> impl Iterator<Item = (SourceId, &mut LastReport)> {
         self.said.iter_mut().map(|(source, said)| (*source, said))
     }
 
@@ -153,6 +175,12 @@ impl Instance {
         self.said().filter(|(_, said)| said.freshness == Freshness::Fresh).count()
     }
 
+    /// Before this no word of those that are fresh ceases to be.
+    pub fn fresh_until(&self) -> Instant {
+        let fresh = self.said().filter(|(_, said)| said.freshness == Freshness::Fresh);
+        fresh.map(|(_, said)| said.fresh_until).min().unwrap_or(Instant::NEVER)
+    }
+
     /// What a source has said holds no more.
     pub fn withdraw(&mut self, source: SourceId) {
         self.said.retain(|(known, _)| *known != source);
@@ -222,9 +250,18 @@ impl Instance {
         self.change_to(verdict, now)
     }
 
-    /// The silence was its source's: what followed from it is taken back.
+    /// If a source is silent about it, that is the source's doing.
+    pub fn discount(&mut self, source: SourceId) {
+        let said = self.said.iter_mut().filter(|(id, _)| *id == source);
+        for (_, said) in said {
+            self.is_wronged |= said.discount();
+        }
+    }
+
+    /// Where a silence has turned out to be its source's, takes back what followed from it;
+    /// says whether that is anything.
     pub fn take_back_silence(&mut self, now: Instant) -> bool {
-        if self.verdict == self.before_silence {
+        if !std::mem::take(&mut self.is_wronged) || self.verdict == self.before_silence {
             return false;
         }
         if self.verdict == Verdict::Dead {
@@ -283,29 +320,26 @@ impl Instance {
 
     /// What is known of it.
     pub fn view(&self, sources: &[Source], now: Instant) -> View<'_> {
-        let mut votes = Vec::new();
-        self.vote(sources, &mut votes, now);
-        let trust = |id: SourceId| {
-            let cast = votes.iter().find(|cast| cast.source == id)?;
-            Some(f32::from(cast.vote.trust))
-        };
-        let mean = |value: fn(&LastReport) -> Option<f32>| {
-            let weighed = self.said().filter_map(|(id, said)| Some((trust(id)?, value(said)?)));
-            let (sum, all) = weighed
-                .fold((0.0, 0.0), |(sum, all), (trust, value)| (sum + trust * value, all + trust));
-            (all > 0.0).then(|| sum / all)
-        };
-        let fresh: u32 = votes.iter().map(|cast| u32::from(cast.vote.trust)).sum();
-        let given = self.said().filter_map(|(id, _)| sources.get(id.0));
-        let given: u32 = given.map(|source| u32::from(source.trust.initial())).sum();
+        let (mut latency, mut errors) = (Mean::default(), Mean::default());
+        let (mut fresh, mut given) = (0, 0);
+        for (id, said) in self.said() {
+            let Some(source) = sources.get(id.0) else { continue };
+            given += u32::from(source.trust.initial());
+            if said.speaks(source.is_speaking(now)).is_some() {
+                let trust = source.trust.thousandths(now);
+                fresh += u32::from(trust);
+                latency.add(said.latency_ms, trust);
+                errors.add(said.error_rate, trust);
+            }
+        }
         let confidence = fresh * u32::from(WHOLE) / given.max(1);
         View {
             id: &self.id,
             verdict: self.verdict,
             own: self.own,
             since: self.since,
-            latency_ms: mean(|said| said.latency_ms),
-            error_rate: mean(|said| said.error_rate),
+            latency_ms: latency.value(),
+            error_rate: errors.value(),
             confidence: Thousandths::try_from(confidence).unwrap_or(WHOLE).min(WHOLE),
         }
     }
@@ -349,9 +383,9 @@ impl Instance {
     }
 
     /// Goes on from what a source had said.
-    pub fn restore_said(&mut self, source: SourceId, rule: &SourceRule, said: &Said) {
+    pub fn restore_said(&mut self, source: SourceId, rule: &SourceRule, said: &Said, gap: Nanos) {
         self.said.retain(|(known, _)| *known != source);
-        self.keep(source, LastReport::restore(rule, said));
+        self.keep(source, LastReport::restore(rule, said, gap));
         self.settled = false;
         self.named = self.named.max(said.at);
     }

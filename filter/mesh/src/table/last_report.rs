@@ -31,7 +31,7 @@ pub struct LastReport {
     pub error_rate: Option<f32>,
     pub freshness: Freshness,
     /// It is fresh before this, where its source can be heard.
-    fresh_until: Instant,
+    pub fresh_until: Instant,
     /// When it ceased to be fresh.
     pub silent_since: Instant,
     /// It is its source that has fallen silent, not the instance.
@@ -58,12 +58,13 @@ impl LastReport {
         Self { fresh_until: new.ceases_to_be_fresh(rule), ..new }
     }
 
-    /// The last report as another owner had it.
-    pub fn restore(rule: &SourceRule, said: &Said) -> Self {
+    /// The last report as another owner had it, who was heard of so long ago: of that time
+    /// nobody knows who was silent in it.
+    pub fn restore(rule: &SourceRule, said: &Said, gap: Nanos) -> Self {
         let Said { claim, at, stamp, latency_ms, error_rate, .. } = *said;
         // What it was one failure short of, it comes to with the next.
         let failures = if claim >= Claim::Suspect { rule.fall().saturating_sub(1) } else { 0 };
-        Self { claim, stamp, latency_ms, error_rate, failures, ..Self::new(rule, at) }
+        Self { at, claim, stamp, latency_ms, error_rate, failures, ..Self::new(rule, at + gap) }
     }
 
     /// Takes the next report.
@@ -100,6 +101,16 @@ impl LastReport {
     /// Whether it is to be relied on at a moment as it was said.
     pub fn is_fresh(&self, now: Instant) -> bool {
         now < self.fresh_until
+    }
+
+    /// From when on it may be relied on otherwise than at the last [look](Self::look), if its
+    /// source says nothing more.
+    pub fn changes_at(&self, rule: &SourceRule) -> Instant {
+        match self.freshness {
+            Freshness::Fresh => self.fresh_until,
+            Freshness::Stale => self.beats(rule).map_or(Instant::NEVER, Arrivals::missed_at),
+            Freshness::Missed => Instant::NEVER,
+        }
     }
 
     /// How far it can be relied on at a moment.
@@ -143,8 +154,9 @@ impl LastReport {
         self.freshness != Freshness::Fresh && now.since(self.silent_since) <= time
     }
 
-    /// It is its source that has fallen silent.
-    pub fn discount(&mut self) {
-        self.discounted |= self.freshness != Freshness::Fresh;
+    /// If it is silent, that is its source's doing; says whether that is new.
+    pub fn discount(&mut self) -> bool {
+        let is_silent = self.freshness != Freshness::Fresh;
+        is_silent && !std::mem::replace(&mut self.discounted, true)
     }
 }

@@ -212,6 +212,32 @@ fn when_a_third_of_many_falls_silent_together_it_is_the_source() {
 }
 
 #[test]
+fn what_one_sources_silence_has_killed_another_ones_doesnt_bring_back() {
+    let mut hub = Hub::new([beats(0.9), beats(0.9)], 3);
+    for _ in 0..20 {
+        (0..2).for_each(|source| (0..3).for_each(|it| hub.says_of(source, it, Alive)));
+        hub.waits(SECOND);
+    }
+    // The second falls silent as a whole; then the first about one instance.
+    let beat = |hub: &mut Hub, from| (from..3).for_each(|it| hub.says_of(0, it, Alive));
+    for _ in 0..2 {
+        beat(&mut hub, 0);
+        hub.waits(SECOND);
+    }
+    for _ in 0..4 {
+        beat(&mut hub, 1);
+        hub.waits(SECOND);
+    }
+    assert_eq!(hub.verdict(), Verdict::Dead);
+    hub.table.take_changes();
+    for _ in 0..20 {
+        beat(&mut hub, 1);
+        assert_eq!(hub.waits(SECOND), Verdict::Dead);
+    }
+    assert_eq!(hub.table.take_changes(), []);
+}
+
+#[test]
 fn of_a_source_of_one_instance_silence_means_what_it_is_said_to_mean() {
     for (rule, expected) in [(beats(0.9), Verdict::Dead), (posts(0.9), Verdict::Alive)] {
         let mut hub = Hub::new([rule], 1);

@@ -13,6 +13,8 @@ use std::collections::HashMap;
 /// How old a copy may be that nobody has said is out of date: the owner refreshes what is
 /// known as often.
 const OLD: Nanos = 1_000_000_000;
+/// For how long after somebody has read them snapshots are kept as fresh as that.
+const LATELY: Nanos = 10_000_000_000;
 
 /// A copy of a value in shared data.
 #[derive(Debug, Default)]
@@ -52,6 +54,8 @@ struct Places {
 pub struct Copies {
     assignments: Vec<Copy>,
     snapshots: Vec<(Copy, Places)>,
+    /// When somebody last wanted to know what is known of instances.
+    wanted_at: Option<Instant>,
     changes: Copy,
 }
 
@@ -61,6 +65,7 @@ impl Copies {
         Self {
             assignments: (0..services).map(|_| Copy::default()).collect(),
             snapshots: (0..services).map(|_| Default::default()).collect(),
+            wanted_at: None,
             changes: Copy::default(),
         }
     }
@@ -87,6 +92,7 @@ impl Copies {
         cx: Context<'_, impl SharedStore>,
     ) -> Option<Snapshot<'_>> {
         let name = &rule.owner.services.get(service.0)?.name;
+        self.wanted_at = Some(cx.now);
         let (copy, places) = self.snapshots.get_mut(service.0)?;
         let snapshot = Snapshot::read(copy.read(|| keys.snapshot(name), cx))?;
         if places.members != Some(snapshot.head.members) {
@@ -94,6 +100,11 @@ impl Copies {
             *places = Places { members: Some(snapshot.head.members), by_id: by_id.collect() };
         }
         Some(snapshot)
+    }
+
+    /// Whether somebody has read of late what is known of instances.
+    pub fn are_read(&self, now: Instant) -> bool {
+        self.wanted_at.is_some_and(|wanted| now.since(wanted) < LATELY)
     }
 
     /// Where an instance stands in the snapshot that was read last.

@@ -32,6 +32,22 @@ fn the_next_owner_goes_on_where_the_last_one_was() {
 }
 
 #[test]
+fn while_nobody_owned_the_table_nobody_was_silent() {
+    let mut hub = Hub::new([beats(0.9)], 1);
+    for _ in 0..20 {
+        hub.says(0, Alive);
+        hub.waits(SECOND);
+    }
+    let mut next = handed_over(&hub, Hub::new([beats(0.9)], 1));
+    let bytes = hub.table.snapshot(SERVICE, 0, hub.now).unwrap();
+    next.now = hub.now + 20 * SECOND;
+    next.table.restore(&Snapshot::read(&bytes).unwrap(), next.now);
+    // It had been silent for a second, of 3.5.
+    assert_eq!(next.waits(2 * SECOND), Verdict::Alive);
+    assert_eq!(next.waits(SECOND), Verdict::Dead);
+}
+
+#[test]
 fn another_configuration_takes_over_what_it_knows_by_name() {
     let mut hub = Hub::new([posts(0.9), posts(0.9)], 2);
     hub.says_of(0, 1, Dead);
