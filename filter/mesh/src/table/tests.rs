@@ -3,7 +3,7 @@
 use super::*;
 use crate::assignment::Endpoint;
 use crate::fusion::{Claim, FusionRule};
-use crate::source::Manner;
+use crate::source::{Manner, Silence};
 use heartbeat_common::clients::cidr::Cidr;
 use proptest::prelude::*;
 
