@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{completions, schema};
+use crate::{check, completions, schema};
 
 /// Checks and explains configurations of Heartbeat Filter and of its hub, without a proxy.
 #[derive(Debug, Parser)]
@@ -16,6 +16,8 @@ pub struct Arguments {
 /// What there is to be wanted.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Find every mistake in configurations, and say where it stands
+    Check(check::Arguments),
     /// Print a JSON schema, for editors and other checkers
     Schema(schema::Arguments),
     /// Print what completes the command line in a shell

@@ -5,6 +5,7 @@
 //! where in them each value stands.
 
 pub mod arguments;
+mod check;
 mod completions;
 pub mod outcome;
 mod schema;
@@ -23,6 +24,7 @@ use outcome::Outcome;
 /// It can't be written.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Outcome> {
     match &arguments.command {
+        Command::Check(files) => check::run(files, out),
         Command::Schema(of) => schema::print(of, out),
         Command::Completions(of) => completions::print(of, Arguments::command(), out),
     }

@@ -9,7 +9,8 @@ use heartbeat_cli::outcome::Outcome;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut out = io::stdout().lock();
+    // Colours are for terminals, and for those who don't say NO_COLOR.
+    let mut out = io::BufWriter::new(anstream::stdout().lock());
     let done = heartbeat_cli::run(&arguments, &mut out);
     let done = done.and_then(|outcome| out.flush().map(|()| outcome));
     done.unwrap_or_else(not_written).into()

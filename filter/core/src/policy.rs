@@ -92,6 +92,11 @@ impl Policy {
         )
     }
 
+    /// The same for somebody who looks at the configuration, and loads it nowhere.
+    pub fn all_notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// The loads of this configuration and of those before it.
     pub fn loads(&self) -> &Rc<ConfigLoads> {
         &self.loads

@@ -7,34 +7,24 @@ use super::tree::Node;
 const OF_FILTER: &[&str] =
     &["probes", "checks", "admin", "score", "grpc_replies", "counters", "publish"];
 
-/// The keys of the hub's.
-const OF_HUB: &[&str] = &[
-    "services",
-    "sources",
-    "recover",
-    "readers",
-    "hold",
-    "publish_every",
-    "limits",
-    "backend",
-    "webhooks",
-];
+/// Those that every configuration of the hub has.
+const OF_HUB: &[&str] = &["services", "sources"];
 
 /// Whose configuration a document is, if it is nothing but one: what `asked` says, or else
-/// by its keys.
+/// by its keys. `services` alone is a key of others, too.
 pub fn kind(root: &Node, asked: Option<Kind>) -> Option<Kind> {
-    let has = |keys: &[&str]| keys.iter().any(|key| root.get(key).is_some());
     if is_something_else(root) {
         return None;
     }
+    let has = |key: &&str| root.get(key).is_some();
+    let is_hub = OF_HUB.iter().all(has);
     let is_empty = root.is_object() && root.members().is_empty();
-    asked
-        .or_else(|| (is_empty || has(OF_FILTER)).then_some(Kind::Filter))
-        .or_else(|| has(OF_HUB).then_some(Kind::Hub))
+    let is_filter = is_empty || OF_FILTER.iter().any(has);
+    asked.or(is_hub.then_some(Kind::Hub)).or(is_filter.then_some(Kind::Filter))
 }
 
 /// Resources of Kubernetes, and what Envoy reads. An `admin` it has, too.
-fn is_something_else(root: &Node) -> bool {
+pub fn is_something_else(root: &Node) -> bool {
     let of_envoy = [
         "@type",
         "configs",
@@ -55,21 +45,22 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    fn keys(schema: &str) -> Vec<String> {
+    fn schema(schema: &str, of: &str) -> Vec<String> {
         let schema: Value = serde_json::from_str(schema).unwrap();
-        let keys = schema["properties"].as_object().unwrap().keys();
-        keys.filter(|key| !key.starts_with('$')).cloned().collect()
+        let keys: Vec<String> = match &schema[of] {
+            Value::Object(properties) => properties.keys().cloned().collect(),
+            required => serde_json::from_value(required.clone()).unwrap(),
+        };
+        keys.into_iter().filter(|key| !key.starts_with('$')).collect()
     }
 
     #[test]
     fn the_keys_are_those_of_the_schemas() {
-        for (known, schema) in [
-            (OF_FILTER, include_str!("../../../../envoy-config/schema/heartbeat.schema.json")),
-            (OF_HUB, include_str!("../../../../envoy-config/schema/heartbeat-hub.schema.json")),
-        ] {
-            let mut known: Vec<String> = known.iter().map(|key| (*key).to_owned()).collect();
-            known.sort();
-            assert_eq!(known, keys(schema));
-        }
+        let filter = include_str!("../../../../envoy-config/schema/heartbeat.schema.json");
+        let hub = include_str!("../../../../envoy-config/schema/heartbeat-hub.schema.json");
+        let mut of_filter = OF_FILTER.to_vec();
+        of_filter.sort_unstable();
+        assert_eq!(schema(filter, "properties"), of_filter);
+        assert_eq!(schema(hub, "required"), OF_HUB);
     }
 }

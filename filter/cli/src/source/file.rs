@@ -98,9 +98,24 @@ pub(super) fn documents(text: &Rc<Text>, only_json: bool) -> Result<Vec<Document
     let roots = match is_json.then(|| json::read(content)) {
         Some(Ok(root)) => vec![root],
         Some(Err(fault)) if only_json => return Err(fault),
-        // It may be the flow style of YAML; if that neither, it was to be JSON.
-        Some(Err(fault)) => yaml::read(content).map_err(|_| fault)?,
+        // It may be the flow style of YAML; if that neither, who came further knew better.
+        Some(Err(json)) => {
+            yaml::read(content).map_err(|yaml| if yaml.at > json.at { yaml } else { json })?
+        }
         None => yaml::read(content)?,
     };
     Ok(roots.into_iter().map(|root| Document { text: Rc::clone(text), root }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_too_large_is_read_no_further() {
+        let mut endless = io::repeat(b'a').take(100 << 20);
+        let problem = bounded(&mut endless).unwrap_err();
+        assert_eq!(problem, "is larger than 32 MiB, which no configuration is");
+        assert!(endless.limit() >= (100 << 20) - MOST_BYTES - 1);
+    }
 }

@@ -51,7 +51,7 @@ fn in_document(file: &File, document: &Document, all: &mut Vec<Found>) -> Result
             all.extend(wasm.iter().filter_map(|wasm| gateway(document, wasm)));
         }
         Some("ConfigMap") => in_config_map(file, document, all)?,
-        _ => in_envoy(document, root, &mut Vec::new(), all),
+        _ => in_envoy(document, all),
     }
     Ok(())
 }
@@ -73,7 +73,7 @@ fn in_config_map(file: &File, document: &Document, all: &mut Vec<Found>) -> Resu
                 problem: fault.problem,
             })?;
         for document in &inner {
-            in_envoy(document, &document.root, &mut Vec::new(), all);
+            in_envoy(document, all);
         }
     }
     Ok(())
@@ -92,9 +92,17 @@ fn gateway(document: &Document, plugin: &Rc<Node>) -> Option<Found> {
     Some(Found::loaded(module(from)?, loaded, plugin.get("config")))
 }
 
-/// Every plugin of Envoy below a node, wherever it stands. Through an alias one may stand in
-/// several places; it is one all the same.
-fn in_envoy(document: &Document, node: &Rc<Node>, seen: &mut Vec<Rc<Node>>, all: &mut Vec<Found>) {
+/// Every plugin of Envoy, wherever it stands. One that is all there is, is a part of something:
+/// pages show such.
+fn in_envoy(document: &Document, all: &mut Vec<Found>) {
+    let mut seen = Vec::new();
+    for child in document.root.children() {
+        below(document, child, &mut seen, all);
+    }
+}
+
+/// Through an alias one may stand in several places; it is one all the same.
+fn below(document: &Document, node: &Rc<Node>, seen: &mut Vec<Rc<Node>>, all: &mut Vec<Found>) {
     if let Some(kind) = node.field("vm_config").and_then(|vm| module_of_envoy(vm))
         && !seen.iter().any(|other| Rc::ptr_eq(other, node))
     {
@@ -103,7 +111,7 @@ fn in_envoy(document: &Document, node: &Rc<Node>, seen: &mut Vec<Rc<Node>>, all:
         all.push(Found::of_envoy(kind, loaded, node.field("configuration")));
     }
     for child in node.children() {
-        in_envoy(document, child, seen, all);
+        below(document, child, seen, all);
     }
 }
 

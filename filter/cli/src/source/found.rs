@@ -39,15 +39,17 @@ pub struct Found {
 impl Found {
     /// Where what a reader's error speaks of stands: `place` is its path of keys and indices,
     /// such as `probes[2].timeout`. Of a repeated key it is the last.
-    ///
-    /// The longest part of the path that there is counts, so that what is missing is sought
-    /// in what it is missing from.
     pub fn position(&self, place: &str) -> Position {
         let Some(config) = &self.config else { return self.start };
         match locate(&config.root, place) {
             Some(Located { value, .. }) => config.position(value),
             None => self.start,
         }
+    }
+
+    /// The value at a path, as of a reader's error.
+    pub fn at(&self, place: &str) -> Option<&Node> {
+        locate(&self.config.as_ref()?.root, place).map(|located| located.value)
     }
 
     /// Where the key stands that the path ends with; for an item of a list, where the item

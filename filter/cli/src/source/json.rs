@@ -7,11 +7,12 @@ use std::rc::Rc;
 
 use jsonc_parser::ast::{ObjectPropName, Value as Ast};
 use jsonc_parser::common::Ranged;
+use jsonc_parser::errors::ParseErrorKind;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde::de::IgnoredAny;
 
 use super::fault::Fault;
-use super::tree::{MOST_NODES, Member, Node, Scalar, Style, Value};
+use super::tree::{DEEPEST, MOST_NODES, Member, Node, Scalar, Style, Value};
 
 const STRICT: ParseOptions = ParseOptions {
     allow_comments: false,
@@ -36,16 +37,23 @@ pub fn read(content: &str) -> Result<Rc<Node>, Fault> {
     }
     let ast = parse_to_ast(content, &CollectOptions::default(), &STRICT);
     match ast.map(|parsed| parsed.value) {
-        Ok(Some(value)) => Ok(node(value)),
+        Ok(Some(value)) => node(value, 0),
         Ok(None) => Err(Fault { at: 0, problem: "isn't JSON: it is empty".to_owned() }),
         Err(error) => {
-            Err(Fault { at: error.range().start, problem: format!("isn't JSON: {}", error.kind()) })
+            let at = error.range().start;
+            match error.kind() {
+                ParseErrorKind::NestingDepthExceeded => Err(Fault::too_deep(at)),
+                kind => Err(Fault { at, problem: format!("isn't JSON: {kind}") }),
+            }
         }
     }
 }
 
-fn node(ast: Ast<'_>) -> Rc<Node> {
+fn node(ast: Ast<'_>, depth: usize) -> Result<Rc<Node>, Fault> {
     let at = ast.range().start;
+    if depth > DEEPEST {
+        return Err(Fault::too_deep(at));
+    }
     let value = match ast {
         Ast::NullKeyword(_) => Value::Null,
         Ast::BooleanLit(literal) => Value::Bool(literal.value),
@@ -53,17 +61,19 @@ fn node(ast: Ast<'_>) -> Rc<Node> {
         Ast::StringLit(literal) => {
             Value::String(Scalar { content: literal.value.into(), style: Style::Double })
         }
-        Ast::Array(array) => Value::List(array.elements.into_iter().map(node).collect()),
+        Ast::Array(array) => {
+            let items = array.elements.into_iter().map(|item| node(item, depth + 1));
+            Value::List(items.collect::<Result<_, _>>()?)
+        }
         Ast::Object(object) => {
-            let members = object.properties.into_iter().map(|property| Member {
-                key_at: property.range.start,
-                key: name(property.name),
-                value: node(property.value),
+            let members = object.properties.into_iter().map(|property| {
+                let value = node(property.value, depth + 1)?;
+                Ok(Member { key_at: property.range.start, key: name(property.name), value })
             });
-            Value::Object(members.collect())
+            Value::Object(members.collect::<Result<_, _>>()?)
         }
     };
-    Rc::new(Node { at, value })
+    Ok(Rc::new(Node { at, value }))
 }
 
 fn name(name: ObjectPropName<'_>) -> Box<str> {

@@ -14,6 +14,7 @@ mod tree;
 mod variables;
 mod yaml;
 
+pub use bare::is_something_else;
 pub use document::Document;
 pub use file::{File, Unreadable};
 pub use find::find;

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod hostile;
+
 fn only(name: &str, content: &str) -> Found {
     let file = File::parse(name, content.as_bytes()).unwrap();
     let mut found = find(&file, Some(Kind::Filter)).unwrap();
@@ -83,4 +85,61 @@ fn what_isnt_json_is_found_with_the_place_where_it_stops_to_be() {
     let found = only("a.yaml", &envoy("|\n      { \"a\": 1,\n        b: 2 }"));
     assert!(found.config.is_none());
     assert_eq!(found.position("").to_string(), "7:9");
+}
+
+fn kinds(content: &str) -> Vec<(Kind, String)> {
+    let file = File::parse("a.yaml", content.as_bytes()).unwrap();
+    let found = find(&file, None).unwrap().into_iter();
+    found.map(|found| (found.kind, String::from_utf8(found.bytes).unwrap())).collect()
+}
+
+#[test]
+fn configurations_are_found_in_whatever_they_stand_in() {
+    let filter = |json: &str| vec![(Kind::Filter, json.to_owned())];
+    let code = "code: { local: { filename: /a/heartbeat_filter.wasm } }";
+    for text in [
+        "probes: []",
+        "{ \"probes\": [] }",
+        "kind: WasmPlugin\nspec: { url: 'oci://x/heartbeat-filter:1', pluginConfig: { probes: [] } }",
+        "kind: TrafficExtension\nspec: { wasm: { url: x/heartbeat, pluginConfig: { probes: [] } } }",
+        "kind: EnvoyExtensionPolicy\nspec: { wasm: [{ code: { image: { url: x/heartbeat } }, config: { probes: [] } }] }",
+        "kind: List\nitems: [{ kind: WasmPlugin, spec: { url: heartbeat, pluginConfig: { probes: [] } } }]",
+        &format!(
+            "kind: EnvoyFilter\nspec: {{ patch: {{ value: {{ config: {{ vm_config: {{ {code} }}, configuration: {{ value: {{ probes: [] }} }} }} }} }} }}"
+        ),
+        &format!(
+            "resources: [{{ typedConfig: {{ config: {{ vmConfig: {{ {code} }}, configuration: {{ value: '{{\"probes\":[]}}' }} }} }} }}]"
+        ),
+        &format!(
+            "a: &a {{ config: {{ vm_config: {{ {code} }}, configuration: {{ value: {{ probes: [] }} }} }} }}\nb: *a"
+        ),
+        &format!(
+            "kind: ConfigMap\napiVersion: v1\ndata:\n  envoy.yaml: |\n    a: {{ config: {{ vm_config: {{ {code} }}, configuration: {{ value: {{ probes: [] }} }} }} }}\n"
+        ),
+    ] {
+        assert_eq!(kinds(text), filter(r#"{"probes":[]}"#), "{text}");
+    }
+    assert_eq!(kinds("kind: WasmPlugin\nspec: { url: heartbeat }"), filter(""));
+    assert_eq!(kinds("services: []\nsources: []")[0].0, Kind::Hub);
+    assert_eq!(
+        kinds("a: { vm_config: { code: { remote: { http_uri: { uri: heartbeat_hub.wasm } } } } }")
+            [0]
+        .0,
+        Kind::Hub
+    );
+    for other in [
+        "kind: WasmPlugin\nspec: { url: other }",
+        "a: { vm_config: { code: { local: { filename: other.wasm } } } }",
+        "services: { web: { image: nginx } }",
+        "admin: {}\nstatic_resources: {}",
+    ] {
+        assert_eq!(kinds(other), [], "{other}");
+    }
+}
+
+#[test]
+fn what_a_config_map_holds_knows_its_place_through_both_texts() {
+    let content = "kind: ConfigMap\ndata:\n  envoy.yaml: |\n    a:\n      config:\n        vm_config: { code: { local: { filename: heartbeat } } }\n        configuration:\n          value: |\n            {\n              \"probes\": [] }\n";
+    let found = only("a.yaml", content);
+    assert_eq!(found.position("probes").to_string(), "10:25");
 }

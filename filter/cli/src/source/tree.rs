@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 /// The most values that a file may hold. One of 5 MB has some 300,000.
-pub(super) const MOST_NODES: usize = 2_000_000;
+pub(super) const MOST_NODES: usize = 1_000_000;
+/// The deepest that values may stand in others: as deep as the modules read them.
+pub(super) const DEEPEST: usize = 127;
 
 /// A value and where it stands. An alias shares the node of its anchor.
 #[derive(Debug, PartialEq)]
@@ -111,6 +113,14 @@ impl Node {
     pub fn text(&self) -> Option<&str> {
         match &self.value {
             Value::String(scalar) => Some(&scalar.content),
+            _ => None,
+        }
+    }
+
+    /// How it is written in JSON, if it is a number.
+    pub fn number(&self) -> Option<&str> {
+        match &self.value {
+            Value::Number(number) => Some(number),
             _ => None,
         }
     }

@@ -3,23 +3,19 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use granit_parser::{
+    ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput, Tag,
+};
 
 use super::fault::Fault;
-use super::tree::{MOST_NODES, Member, Node, Scalar, Style, Value};
+use super::tree::{DEEPEST, MOST_NODES, Member, Node, Scalar, Style, Value};
 
-/// The deepest that documents may nest; JSON's reader has the same bound.
-const DEEPEST: usize = 128;
 /// What aliases may add to what is written: in values, each longer text counting as several.
 const MOST_REPEATED: usize = 1_000_000;
 
 /// The documents that aren't empty.
 pub fn read(content: &str) -> Result<Vec<Rc<Node>>, Fault> {
-    let mut options = Options::default();
-    options.set_emit_comments(false);
-    options.flow_nesting_limit = DEEPEST;
-    options.block_nesting_limit = DEEPEST;
-    let mut composer = Composer::new(Parser::new_from_str_with_options(content, options));
+    let mut composer = Composer::new(content);
     let mut documents = Vec::new();
     while let Some((event, span)) = composer.next()? {
         if let Event::DocumentStart(..) = event {
@@ -32,6 +28,7 @@ pub fn read(content: &str) -> Result<Vec<Rc<Node>>, Fault> {
 }
 
 struct Composer<'s> {
+    content: &'s str,
     parser: Parser<'s, StrInput<'s>>,
     anchors: HashMap<usize, Anchor>,
     nodes: usize,
@@ -48,18 +45,42 @@ fn start(span: Span) -> usize {
     span.start.byte_offset().unwrap_or_default()
 }
 
-fn not_yaml(error: &ScanError) -> Fault {
+fn not_yaml(content: &str, error: &ScanError) -> Fault {
     let at = error.marker().byte_offset().unwrap_or_default();
-    Fault { at, problem: format!("isn't YAML: {}", error.info()) }
+    if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+        return Fault::too_deep(at);
+    }
+    let problem = format!("isn't YAML: {}", error.info());
+    tab_near(content, at).unwrap_or(Fault { at, problem })
+}
+
+/// A tab that indents the line with a fault, or the next one: it mostly is the fault.
+fn tab_near(content: &str, at: usize) -> Option<Fault> {
+    let start = content.get(..at)?.rfind('\n').map_or(0, |end| end + 1);
+    let mut at = start;
+    for line in content.get(start..)?.split_inclusive('\n').take(2) {
+        let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line.get(..blanks)?.find('\t') {
+            let problem = "isn't YAML: a tab indents this line; write blanks".to_owned();
+            return Some(Fault { at: at + tab, problem });
+        }
+        at += line.len();
+    }
+    None
 }
 
 impl<'s> Composer<'s> {
-    fn new(parser: Parser<'s, StrInput<'s>>) -> Self {
-        Self { parser, anchors: HashMap::new(), nodes: 0, repeated: 0 }
+    fn new(content: &'s str) -> Self {
+        let mut options = Options::default();
+        options.set_emit_comments(false);
+        options.flow_nesting_limit = DEEPEST;
+        options.block_nesting_limit = DEEPEST;
+        let parser = Parser::new_from_str_with_options(content, options);
+        Self { content, parser, anchors: HashMap::new(), nodes: 0, repeated: 0 }
     }
 
     fn next(&mut self) -> Result<Option<(Event<'s>, Span)>, Fault> {
-        self.parser.next_event().transpose().map_err(|error| not_yaml(&error))
+        self.parser.next_event().transpose().map_err(|error| not_yaml(self.content, &error))
     }
 
     fn expect(&mut self, after: Span) -> Result<(Event<'s>, Span), Fault> {
@@ -79,9 +100,7 @@ impl<'s> Composer<'s> {
             return Err(Fault::too_many_values(at));
         }
         if depth > DEEPEST {
-            let problem =
-                format!("nests deeper than {DEEPEST} levels, which no configuration does");
-            return Err(Fault { at, problem });
+            return Err(Fault::too_deep(at));
         }
         let before = self.total();
         let (value, anchor) = match event {
