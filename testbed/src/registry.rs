@@ -23,15 +23,20 @@ pub struct Registry {
 impl Registry {
     /// One that takes everything from everyone.
     pub fn open(program: &Path) -> Result<Self> {
-        Self::new(program, None)
+        Self::new(program, "127.0.0.1:0", None)
+    }
+
+    /// The same at this host and port, for those who aren't on this machine's loopback.
+    pub fn at(program: &Path, address: &str) -> Result<Self> {
+        Self::new(program, address, None)
     }
 
     /// One that knows a single user, `name:bcrypt` as htpasswd writes it.
     pub fn for_user(program: &Path, htpasswd: &str) -> Result<Self> {
-        Self::new(program, Some(htpasswd))
+        Self::new(program, "127.0.0.1:0", Some(htpasswd))
     }
 
-    fn new(program: &Path, htpasswd: Option<&str>) -> Result<Self> {
+    fn new(program: &Path, address: &str, htpasswd: Option<&str>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("testbed-registry-").tempdir()?;
         let path = |name: &str| folder.path().join(name);
         let mut config = format!(
@@ -46,7 +51,7 @@ impl Registry {
             writeln!(config, "auth: {{ htpasswd: {{ realm: test, path: {} }} }}", users.display())?;
         }
         fs::write(path("config.yml"), config)?;
-        let address = "127.0.0.1:0".to_owned();
+        let address = address.to_owned();
         let mut registry = Self { address, program: program.to_owned(), process: None, folder };
         registry.start()?;
         Ok(registry)
@@ -66,7 +71,10 @@ impl Registry {
         command.env("REGISTRY_HTTP_ADDR", &self.address);
         let mut process = Child::spawn(command.stdout(Stdio::piped()))?;
         let mut log = BufReader::new(process.take_stdout().context("no output")?);
-        self.address = address(&mut log)?;
+        let address = address(&mut log)?;
+        if self.address.ends_with(":0") {
+            self.address = address;
+        }
         // Somebody must read on, or it would block when the pipe is full.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         self.process = Some(process);

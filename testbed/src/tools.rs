@@ -22,14 +22,18 @@ pub struct Tools {
     clock: PathBuf,
     admission: PathBuf,
     istiod: PathBuf,
+    istio: PathBuf,
+    iptables: PathBuf,
+    registry: PathBuf,
     mosquitto: PathBuf,
 }
 
 impl Tools {
     /// The tools named by `HEARTBEAT_ENVOY`, `HEARTBEAT_PYTHON`,
     /// `HEARTBEAT_GRPC_HEALTH_PROBE`, `HEARTBEAT_MODULE`, `HEARTBEAT_HUB_MODULE`,
-    /// `HEARTBEAT_CLOCK`, `HEARTBEAT_ADMISSION`, `HEARTBEAT_ISTIOD`, `HEARTBEAT_PROMETHEUS` and
-    /// `HEARTBEAT_MOSQUITTO` (folders), or else where `make` puts them. `testbed` is this
+    /// `HEARTBEAT_CLOCK`, `HEARTBEAT_ADMISSION`, `HEARTBEAT_ISTIOD`, `HEARTBEAT_REGISTRY`,
+    /// `HEARTBEAT_PROMETHEUS`, `HEARTBEAT_MOSQUITTO`, `HEARTBEAT_ISTIO` and
+    /// `HEARTBEAT_IPTABLES` (folders), or else where `make` puts them. `testbed` is this
     /// crate's own binary, which runs the application.
     pub fn from_env(testbed: impl Into<PathBuf>) -> Self {
         Self {
@@ -46,6 +50,9 @@ impl Tools {
             clock: locate("HEARTBEAT_CLOCK", ".tools/lib/clock.so"),
             admission: locate("HEARTBEAT_ADMISSION", ".tools/bin/admission"),
             istiod: locate("HEARTBEAT_ISTIOD", ".tools/bin/istiod"),
+            istio: locate("HEARTBEAT_ISTIO", ".tools/istio"),
+            iptables: locate("HEARTBEAT_IPTABLES", ".tools/iptables"),
+            registry: locate("HEARTBEAT_REGISTRY", ".tools/bin/docker-registry"),
             mosquitto: locate("HEARTBEAT_MOSQUITTO", ".tools/mosquitto/bin"),
         }
     }
@@ -102,6 +109,23 @@ impl Tools {
     /// Istio's istiod (testbed/controlplanes/istio).
     pub fn istiod(&self) -> Result<&Path> {
         existing(&self.istiod, "istiod", "HEARTBEAT_ISTIOD")
+    }
+
+    /// What else there is of Istio: `pilot-agent`, `istioctl`, and the template of its
+    /// proxies' bootstrap, `envoy_bootstrap.json`.
+    pub fn istio(&self, file: &str) -> Result<PathBuf> {
+        let path = self.istio.join(file);
+        existing(&path, file, "HEARTBEAT_ISTIO").map(Path::to_owned)
+    }
+
+    /// Debian's package iptables, unpacked.
+    pub fn iptables(&self) -> Result<&Path> {
+        existing(&self.iptables, "iptables", "HEARTBEAT_IPTABLES")
+    }
+
+    /// A registry of images, CNCF's.
+    pub fn registry(&self) -> Result<&Path> {
+        existing(&self.registry, "registry", "HEARTBEAT_REGISTRY")
     }
 
     /// One of Mosquitto's programs: `mosquitto`, `mosquitto_pub` or `mosquitto_sub`.

@@ -49,7 +49,18 @@ pub struct Application {
 impl Application {
     /// Starts it on free ports of the loopback interface.
     pub fn start(tools: &Tools) -> Result<Self> {
-        Self::spawn(Command::new(tools.testbed()).arg("app"))
+        Self::by(Command::new(tools.testbed()).arg("app"))
+    }
+
+    /// Starts it by a command that comes down to `testbed app`.
+    pub fn by(command: &mut Command) -> Result<Self> {
+        let mut child = Child::spawn(command.stdout(Stdio::piped()))?;
+        let mut line = String::new();
+        let stdout = child.take_stdout().context("the application's output isn't piped")?;
+        BufReader::new(stdout).read_line(&mut line)?;
+        let addresses = serde_json::from_str(&line)
+            .with_context(|| format!("the application printed no addresses, but {line:?}"))?;
+        Ok(Self { addresses, child, host: None })
     }
 
     /// Kills it if it still runs, and starts it again on the same ports. It has
@@ -66,7 +77,7 @@ impl Application {
         self.child.kill()?;
         let deadline = Instant::now() + BIND_TIMEOUT;
         // While it was gone, a connection may have been given one of its ports.
-        while let Err(error) = Self::spawn(&mut command).map(|started| *self = started) {
+        while let Err(error) = Self::by(&mut command).map(|started| *self = started) {
             if Instant::now() > deadline {
                 return Err(error);
             }
@@ -109,16 +120,6 @@ impl Application {
             tokio::time::sleep(BIND_POLL).await;
         }
         Ok(())
-    }
-
-    fn spawn(command: &mut Command) -> Result<Self> {
-        let mut child = Child::spawn(command.stdout(Stdio::piped()))?;
-        let mut line = String::new();
-        let stdout = child.take_stdout().context("the application's output isn't piped")?;
-        BufReader::new(stdout).read_line(&mut line)?;
-        let addresses = serde_json::from_str(&line)
-            .with_context(|| format!("the application printed no addresses, but {line:?}"))?;
-        Ok(Self { addresses, child, host: None })
     }
 
     /// Sets how it behaves from now on.
