@@ -187,7 +187,9 @@ fn same_labels() -> Result<()> {
 
 /// A TrafficExtension is a WasmPlugin whose fields have moved.
 fn same_plugins() -> Result<()> {
-    let extensions = Manifest::read(&tools::envoy_configs().join("istio/traffic-extension.yaml"))?;
+    let mut extensions =
+        Manifest::read(&tools::envoy_configs().join("istio/traffic-extension.yaml"))?;
+    extensions.retain(|it| it.kind() == "TrafficExtension");
     let plugins = ["istio/sidecar.yaml", "istio/gateway.yaml"];
     ensure!(extensions.len() == plugins.len(), "there is one for each WasmPlugin");
     for (extension, file) in extensions.iter().zip(plugins) {
@@ -201,6 +203,16 @@ fn same_plugins() -> Result<()> {
         wasm.append(spec);
         ensure!(Value::Object(wasm.clone()) == plugin.value()["spec"], "not as in {file}");
         ensure!(extension.value()["metadata"] == plugin.value()["metadata"], "not as in {file}");
+    }
+    // The way to the application is one, whichever file brings it.
+    let way = |file: &str| {
+        let all = Manifest::read(&tools::envoy_configs().join(file))?;
+        let found =
+            all.into_iter().find(|it| it.value()["metadata"]["name"] == "payments-heartbeat");
+        found.map(|it| it.value().clone()).with_context(|| format!("no way in {file}"))
+    };
+    for file in ["istio/traffic-extension.yaml", "istio/publish.yaml"] {
+        ensure!(way(file)? == way("istio/sidecar.yaml")?, "another way in {file}");
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ pub async fn alike(tools: &Tools) -> Result<()> {
     let application = Application::start(tools)?;
     let istiod = Istiod::start(tools).await?;
     istiod
-        .apply(&workload::inbound(&LISTENER.ip().to_string(), application.addresses.http))
+        .apply(&workload::inbound(&LISTENER.ip().to_string(), application.addresses.http)?)
         .await?;
     istiod.apply(&Form::WasmPlugin.shipped(tools)?.to_string()).await?;
     let proxy = Proxy::start(tools, &istiod, Role::Sidecar, LISTENER).await?;

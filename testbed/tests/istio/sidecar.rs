@@ -53,7 +53,7 @@ pub async fn life(tools: &Tools, form: Form) -> Result<()> {
     let istiod = Istiod::start(tools).await?;
     let mut plugin = form.shipped(tools)?;
     istiod
-        .apply(&workload::inbound(&LISTENER.ip().to_string(), application.addresses.http))
+        .apply(&workload::inbound(&LISTENER.ip().to_string(), application.addresses.http)?)
         .await?;
     istiod.apply(&plugin.to_string()).await?;
     let proxy = Proxy::start(tools, &istiod, Role::Sidecar, LISTENER).await?;

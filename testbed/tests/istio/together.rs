@@ -29,7 +29,7 @@ pub async fn all(tools: &Tools) -> Result<()> {
     let application = Application::start(tools)?;
     let address = application.addresses.http;
     let istiod = Istiod::start(tools).await?;
-    istiod.apply(&workload::inbound(&LISTENER.ip().to_string(), address)).await?;
+    istiod.apply(&workload::inbound(&LISTENER.ip().to_string(), address)?).await?;
     istiod.apply(&Form::WasmPlugin.shipped(tools)?.to_string()).await?;
     for file in BESIDE {
         let text = workload::all(file, address, tools.module()?)?;
@@ -105,7 +105,8 @@ fn collect(value: &Value, found: &mut Vec<Value>) {
     }
 }
 
-fn allow_all() -> String {
+/// A policy that allows everything.
+pub fn allow_all() -> String {
     json!({
         "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
         "metadata": { "name": "all", "namespace": "shop" },
@@ -120,7 +121,7 @@ pub async fn order(tools: &Tools) -> Result<()> {
     let application = Application::start(tools)?;
     let istiod = Istiod::start(tools).await?;
     let address = application.addresses.http;
-    istiod.apply(&workload::inbound(&LISTENER.ip().to_string(), address)).await?;
+    istiod.apply(&workload::inbound(&LISTENER.ip().to_string(), address)?).await?;
     let tokens = json!({
         "apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication",
         "metadata": { "name": "tokens", "namespace": "shop" },
@@ -167,7 +168,7 @@ pub async fn two(tools: &Tools) -> Result<()> {
     let application = Application::start(tools)?;
     let istiod = Istiod::start(tools).await?;
     let address = application.addresses.http;
-    istiod.apply(&workload::inbound(&LISTENER.ip().to_string(), address)).await?;
+    istiod.apply(&workload::inbound(&LISTENER.ip().to_string(), address)?).await?;
     let shipped = Form::WasmPlugin.shipped(tools)?;
     let named = |name: &str, strategy: &str, mode: &str| {
         let mut plugin = shipped.clone();
@@ -196,12 +197,13 @@ pub async fn two(tools: &Tools) -> Result<()> {
     }
     proxy.took_all().await?;
     let sent = proxy.dump("ecds_filters").await?;
-    for (name, _, mode, strategy) in all {
+    // That for the other direction is in the listener of what goes out.
+    for (name, _, _, strategy) in all {
         let extensions = sent["configs"].as_array().into_iter().flatten();
         let mut configs = extensions.map(|it| &it["ecds_filter"]["typed_config"]["config"]);
         let config = configs.find(|it| it["name"].as_str().is_some_and(|it| it.contains(name)));
         let policy = config.map(|config| config.get("failure_policy").cloned());
-        let expected = (mode != "CLIENT").then(|| Some(json!(strategy)));
+        let expected = Some(Some(json!(strategy)));
         ensure!(policy == expected, "{name} has {policy:?}");
     }
     proxy.envoy.stop()

@@ -50,9 +50,12 @@ pub fn take_from_file(resource: &mut Value, module: &Path) {
 }
 
 /// A sidecar whose listeners are opened where they say, without redirection by iptables:
-/// its port 8086 leads to the application.
-pub fn inbound(address: &str, application: SocketAddr) -> String {
-    json!({
+/// its port 8086 leads to the application, and so does the way that the shipped files have
+/// for the sidecar's own questions.
+pub fn inbound(address: &str, application: SocketAddr) -> Result<String> {
+    let mut way = shipped("istio/sidecar.yaml", "ServiceEntry")?;
+    way["spec"]["endpoints"][0]["ports"] = json!({ "http": application.port() });
+    let sidecar = json!({
         "apiVersion": "networking.istio.io/v1", "kind": "Sidecar",
         "metadata": { "name": "payments", "namespace": "shop" },
         "spec": {
@@ -65,10 +68,13 @@ pub fn inbound(address: &str, application: SocketAddr) -> String {
             "egress": [{
                 "port": { "number": 15300, "protocol": "HTTP", "name": "http-out" },
                 "bind": address, "captureMode": "NONE", "hosts": ["./*"],
+            }, {
+                "port": { "number": 8086, "protocol": "HTTP", "name": "http-own" },
+                "bind": "127.0.0.3", "captureMode": "NONE", "hosts": ["./*"],
             }],
         },
-    })
-    .to_string()
+    });
+    Ok(format!("{sidecar}\n---\n{way}"))
 }
 
 fn each(value: &mut Value, edit: &mut dyn FnMut(&mut Value)) {
