@@ -11,6 +11,8 @@ export HEARTBEAT_PROMETHEUS ?= $(CURDIR)/.tools/bin
 export HEARTBEAT_CLOCK ?= $(CURDIR)/.tools/lib/clock.so
 export HEARTBEAT_ADMISSION ?= $(CURDIR)/.tools/bin/admission
 export HEARTBEAT_ISTIOD ?= $(CURDIR)/.tools/bin/istiod
+export HEARTBEAT_ISTIO ?= $(CURDIR)/.tools/istio
+export HEARTBEAT_IPTABLES ?= $(CURDIR)/.tools/iptables
 export HEARTBEAT_MOSQUITTO ?= $(CURDIR)/.tools/mosquitto/bin
 export HEARTBEAT_REGISTRY ?= $(CURDIR)/.tools/bin/docker-registry
 
@@ -90,7 +92,7 @@ test-image: image envoy registry ## what is released: packed alike anywhere, pus
 	@cargo test $(NATIVE) --test image
 
 .PHONY: test-istio
-test-istio: build envoy older-envoys ## the shipped resources in Istio: a real istiod in front of every supported Envoy (needs Go)
+test-istio: image envoy older-envoys registry iptables ## the shipped resources in Istio: a real istiod, its agent and its authority in front of every supported Envoy (needs Go)
 	@scripts/controlplanes.sh istio
 
 .PHONY: test-admission
@@ -131,6 +133,10 @@ envoy:
 .PHONY: older-envoys
 older-envoys: envoy
 	@scripts/older-envoys.sh
+
+.PHONY: iptables
+iptables:
+	@scripts/iptables.sh
 
 .PHONY: registry
 registry:

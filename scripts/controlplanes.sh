@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# controlplanes.sh NAME [PROGRAM…]: builds the programs of the Go module
-# testbed/controlplanes/NAME, puts them in .tools/bin, and runs the tests of that name. Go
-# downloads what they are made of; without Go nothing is tested.
+# controlplanes.sh NAME: builds the programs of the Go module testbed/controlplanes/NAME into
+# .tools/bin, and the tools that it names into .tools/NAME, and runs the tests of that name.
+# Go downloads what they are made of; without Go nothing is tested.
 
 cd "$(dirname "$0")/.." && source scripts/lib.sh
 
@@ -17,7 +17,8 @@ fi
 
 say "build what testbed/controlplanes/$name has (minutes at first, and some GB in Go's caches)"
 mkdir -p .tools/bin
-bin=$PWD/.tools/bin
+tools=$PWD/.tools
+bin=$tools/bin
 (
   cd "$module"
   symbols="-s -w"
@@ -26,6 +27,12 @@ bin=$PWD/.tools/bin
     symbols+=" -X main.istio=$api/kubernetes/customresourcedefinitions.gen.yaml"
   fi
   go build -p 2 -trimpath -ldflags "$symbols" -o "$bin/" ./...
+  if [ "$name" = istio ]; then
+    mkdir -p "$tools/istio"
+    go build -p 2 -trimpath -ldflags "$symbols" -o "$tools/istio/" tool
+    istio=$(go list -m -f '{{.Dir}}' istio.io/istio)
+    install -m 644 "$istio/tools/packaging/common/envoy_bootstrap.json" "$tools/istio/"
+  fi
 ) || die "go can't build $module; is its module proxy reachable?"
 
 say "test with it"

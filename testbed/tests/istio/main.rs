@@ -2,11 +2,14 @@
 //! what istiod makes of the shipped resources works there as the pages say.
 //!
 //! Each test has an istiod of its own, with a Kubernetes API in the same process
-//! (testbed/controlplanes/istio), and no agent: Envoy gets the module from a file, and what
-//! it needs from istiod directly.
+//! (testbed/controlplanes/istio). Where it isn't one of [`agent`] there is no agent: Envoy
+//! gets the module from a file, and what it needs from istiod directly.
 
+mod agent;
 mod gateway;
+mod istioctl;
 mod istiod;
+mod network;
 mod proxy;
 mod sent;
 mod sidecar;
@@ -22,19 +25,32 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use testbed::tools::{OLDER_ENVOYS, Tools};
 
 fn main() -> ExitCode {
+    let pods = match network::own() {
+        Ok(pods) => pods,
+        Err(error) => {
+            eprintln!("{error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
     let mut arguments = Arguments::from_args();
     // Some of the shipped resources name ports, which only one Envoy can have.
     arguments.test_threads = Some(1);
     let tools = Tools::from_env(env!("CARGO_BIN_EXE_testbed"));
+    if !pods || tools.iptables().is_err() {
+        let lack = if pods { "iptables (scripts/iptables.sh)" } else { "right to make networks" };
+        eprintln!("skipped: no {lack}: agent::*");
+    }
     let older = OLDER_ENVOYS.map(|version| (version, tools.with_envoy(version)));
     let mut trials = Vec::new();
     for (version, tools) in older.into_iter().chain([("newest", tools.clone())]) {
         let mut add = |name: &str, test: fn(&Tools) -> anyhow::Result<()>| {
             let tools = tools.clone();
             let name = format!("envoy_{}::{name}", version.replace('.', "_"));
-            trials.push(Trial::test(name, move || {
+            let skipped = name.contains("::agent::") && (!pods || tools.iptables().is_err());
+            let trial = Trial::test(name, move || {
                 test(&tools).map_err(|error| Failed::from(format!("{error:#}")))
-            }));
+            });
+            trials.push(trial.with_ignored_flag(skipped));
         };
         add("sidecar::a_wasm_plugin_lives_and_dies", |tools| {
             alone(sidecar::life(tools, sidecar::Form::WasmPlugin))
@@ -48,8 +64,28 @@ fn main() -> ExitCode {
         add("together::all_that_is_shipped_is_taken", |tools| alone(together::all(tools)));
         add("together::the_phase_says_who_comes_first", |tools| alone(together::order(tools)));
         add("together::each_plugin_has_its_own_way", |tools| alone(together::two(tools)));
+        add("agent::an_image_comes_by_tag_and_by_digest", |tools| alone(agent::digests(tools)));
+        add("agent::a_wrong_digest_refuses_as_the_strategy_says", |tools| {
+            alone(agent::failures(tools))
+        });
+        add("agent::a_registry_that_is_away_is_asked_again_when_something_changes", |tools| {
+            alone(agent::outages(tools))
+        });
+        add("agent::everything_shipped_works_in_a_pod", |tools| alone(agent::together(tools)));
+        add("agent::a_hub_outside_the_mesh_hears_how_a_pod_is", |tools| {
+            alone(agent::published(tools))
+        });
+        add("agent::every_metric_comes_out_with_its_labels", |tools| alone(agent::labels(tools)));
+        add("agent::kubelets_probes_come_to_the_filter", |tools| alone(agent::left_alone(tools)));
+        add("agent::rewritten_probes_pass_the_filter_by", |tools| alone(agent::rewritten(tools)));
+        add("agent::principals_are_known_in_two_trust_domains", |tools| {
+            alone(agent::two_trust_domains(tools))
+        });
         add("sent::as_the_testbeds_own_control_plane_does", |tools| alone(sent::alike(tools)));
     }
+    trials.push(Trial::test("istioctl::warns_of_envoy_filters_alone", move || {
+        istioctl::warnings(&tools).map_err(|error| Failed::from(format!("{error:#}")))
+    }));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -27,6 +27,7 @@ func main() {
 
 func run() error {
 	grpc := flag.String("grpc", "127.0.0.1:0", "address of the plain xDS port")
+	secure := flag.String("secure", "", "address of the xDS port with TLS, where certificates are signed, too; none: no such port")
 	http := flag.String("http", "127.0.0.1:0", "address of /ready and /debug")
 	api := flag.String("api", "127.0.0.1:0", "address where resources are applied")
 	mesh := flag.String("mesh", "", "file with the mesh's configuration")
@@ -36,7 +37,8 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	server, err := bootstrap.NewServer(arguments(*grpc, *http, *mesh), with(cluster.client))
+	reviewTokens(cluster.client)
+	server, err := bootstrap.NewServer(arguments(*grpc, *secure, *http, *mesh), with(cluster.client))
 	if err != nil {
 		return err
 	}
@@ -57,14 +59,14 @@ func run() error {
 	return err
 }
 
-func arguments(grpc, http, mesh string) *bootstrap.PilotArgs {
+func arguments(grpc, secure, http, mesh string) *bootstrap.PilotArgs {
 	return bootstrap.NewPilotArgs(func(args *bootstrap.PilotArgs) {
 		args.Namespace = constants.IstioSystemNamespace
 		args.MeshConfigFile = mesh
 		args.RegistryOptions.Registries = []string{"Kubernetes"}
 		args.RegistryOptions.KubeOptions.DomainSuffix = constants.DefaultClusterLocalDomain
 		args.ServerOptions = bootstrap.DiscoveryServerOptions{
-			GRPCAddr: grpc, HTTPAddr: http, MonitoringAddr: "127.0.0.1:0",
+			GRPCAddr: grpc, SecureGRPCAddr: secure, HTTPAddr: http, MonitoringAddr: "127.0.0.1:0",
 		}
 	})
 }
