@@ -12,7 +12,7 @@ cargo clippy --locked --quiet --workspace --all-targets -- --deny warnings
 
 if have shellcheck; then
   say "shellcheck"
-  shellcheck --external-sources scripts/*.sh .ci/run
+  shellcheck --external-sources scripts/*.sh testbed/src/*/*.sh .ci/run
 else
   say "shellcheck is not installed: the scripts were not checked"
 fi

@@ -52,6 +52,11 @@ impl Child {
         self.process.try_wait().context("can't ask for the child's state")
     }
 
+    /// Waits for its end.
+    pub fn wait(&mut self) -> Result<ExitStatus> {
+        self.process.wait().context("can't wait for the child")
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         kill_process(Pid::from_child(&self.process), signal)

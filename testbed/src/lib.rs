@@ -2,6 +2,7 @@
 //!
 //! - [`app`]: a demo application whose health and behaviour are set at run time.
 //! - [`envoy`]: real Envoys, started from the shipped configurations.
+//! - [`apart`]: a machine of its own for programs that want fixed ports and paths.
 //! - [`hosts`]: real hosts, the containers of `testbed/compose.yaml`.
 //! - [`client`]: HTTP and gRPC health clients.
 //! - [`manifest`]: the Kubernetes resources that are shipped, and their schemas.
@@ -16,6 +17,7 @@
 //! - [`bench`]: what the filter costs, beside the alternatives.
 //! - [`scenario`]: the behaviour of the filter, written in YAML and run on all of the above.
 
+pub mod apart;
 pub mod app;
 pub mod bench;
 pub mod browser;

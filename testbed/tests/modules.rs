@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 6] = [
     &["mesh", "prometheus", "report"],
     &["envoy"],
     &["app"],
-    &["browser", "client", "hosts", "manifest", "metrics"],
+    &["apart", "browser", "client", "hosts", "manifest", "metrics", "registry"],
     &[
         "child",
         "clock",
