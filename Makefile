@@ -13,6 +13,7 @@ export HEARTBEAT_ADMISSION ?= $(CURDIR)/.tools/bin/admission
 export HEARTBEAT_ISTIOD ?= $(CURDIR)/.tools/bin/istiod
 export HEARTBEAT_ISTIO ?= $(CURDIR)/.tools/istio
 export HEARTBEAT_IPTABLES ?= $(CURDIR)/.tools/iptables
+export HEARTBEAT_ENVOY_GATEWAY ?= $(CURDIR)/.tools/gateway/envoy-gateway
 export HEARTBEAT_MOSQUITTO ?= $(CURDIR)/.tools/mosquitto/bin
 export HEARTBEAT_REGISTRY ?= $(CURDIR)/.tools/bin/docker-registry
 
@@ -94,6 +95,10 @@ test-image: image envoy registry ## what is released: packed alike anywhere, pus
 .PHONY: test-istio
 test-istio: image envoy older-envoys registry iptables ## the shipped resources in Istio: a real istiod, its agent and its authority in front of every supported Envoy (needs Go)
 	@scripts/controlplanes.sh istio
+
+.PHONY: test-gateway
+test-gateway: image envoy older-envoys registry ## the shipped policy in Envoy Gateway, standalone, in front of every supported Envoy (needs Go)
+	@scripts/controlplanes.sh gateway
 
 .PHONY: test-admission
 test-admission: ## what a Kubernetes API server says of the shipped resources, by the real CRDs (needs Go)

@@ -26,10 +26,14 @@ bin=$tools/bin
     api=$(go list -m -f '{{.Dir}}' istio.io/api)
     symbols+=" -X main.istio=$api/kubernetes/customresourcedefinitions.gen.yaml"
   fi
-  go build -p 2 -trimpath -ldflags "$symbols" -o "$bin/" ./...
+  if [ -n "$(go list ./... 2>/dev/null)" ]; then
+    go build -p 2 -trimpath -ldflags "$symbols" -o "$bin/" ./...
+  fi
+  if grep -q '^tool' go.mod; then
+    mkdir -p "$tools/$name"
+    go build -p 2 -trimpath -ldflags "$symbols" -o "$tools/$name/" tool
+  fi
   if [ "$name" = istio ]; then
-    mkdir -p "$tools/istio"
-    go build -p 2 -trimpath -ldflags "$symbols" -o "$tools/istio/" tool
     istio=$(go list -m -f '{{.Dir}}' istio.io/istio)
     install -m 644 "$istio/tools/packaging/common/envoy_bootstrap.json" "$tools/istio/"
   fi

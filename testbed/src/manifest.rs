@@ -61,6 +61,12 @@ impl Manifest {
         format!("{} {}", self.kind(), self.value["metadata"]["name"].as_str().unwrap_or_default())
     }
 
+    /// Whether there is a schema of its kind without Go: the CRDs of Envoy Gateway are in
+    /// no package but its own module.
+    pub fn has_schema(&self) -> bool {
+        self.value["apiVersion"] != "gateway.envoyproxy.io/v1alpha1"
+    }
+
     /// The schema of its kind, where `scripts/crds.sh` has put it.
     pub fn schema(&self) -> Result<ResourceSchema> {
         let version = self.value["apiVersion"].as_str().unwrap_or_default().replace('/', "_");

@@ -24,6 +24,7 @@ pub struct Tools {
     istiod: PathBuf,
     istio: PathBuf,
     iptables: PathBuf,
+    envoy_gateway: PathBuf,
     registry: PathBuf,
     mosquitto: PathBuf,
 }
@@ -31,9 +32,9 @@ pub struct Tools {
 impl Tools {
     /// The tools named by `HEARTBEAT_ENVOY`, `HEARTBEAT_PYTHON`,
     /// `HEARTBEAT_GRPC_HEALTH_PROBE`, `HEARTBEAT_MODULE`, `HEARTBEAT_HUB_MODULE`,
-    /// `HEARTBEAT_CLOCK`, `HEARTBEAT_ADMISSION`, `HEARTBEAT_ISTIOD`, `HEARTBEAT_REGISTRY`,
-    /// `HEARTBEAT_PROMETHEUS`, `HEARTBEAT_MOSQUITTO`, `HEARTBEAT_ISTIO` and
-    /// `HEARTBEAT_IPTABLES` (folders), or else where `make` puts them. `testbed` is this
+    /// `HEARTBEAT_CLOCK`, `HEARTBEAT_ADMISSION`, `HEARTBEAT_ISTIOD`, `HEARTBEAT_ENVOY_GATEWAY`,
+    /// `HEARTBEAT_REGISTRY`, `HEARTBEAT_PROMETHEUS`, `HEARTBEAT_MOSQUITTO`, `HEARTBEAT_ISTIO`
+    /// and `HEARTBEAT_IPTABLES` (folders), or else where `make` puts them. `testbed` is this
     /// crate's own binary, which runs the application.
     pub fn from_env(testbed: impl Into<PathBuf>) -> Self {
         Self {
@@ -52,6 +53,7 @@ impl Tools {
             istiod: locate("HEARTBEAT_ISTIOD", ".tools/bin/istiod"),
             istio: locate("HEARTBEAT_ISTIO", ".tools/istio"),
             iptables: locate("HEARTBEAT_IPTABLES", ".tools/iptables"),
+            envoy_gateway: locate("HEARTBEAT_ENVOY_GATEWAY", ".tools/gateway/envoy-gateway"),
             registry: locate("HEARTBEAT_REGISTRY", ".tools/bin/docker-registry"),
             mosquitto: locate("HEARTBEAT_MOSQUITTO", ".tools/mosquitto/bin"),
         }
@@ -121,6 +123,11 @@ impl Tools {
     /// Debian's package iptables, unpacked.
     pub fn iptables(&self) -> Result<&Path> {
         existing(&self.iptables, "iptables", "HEARTBEAT_IPTABLES")
+    }
+
+    /// Envoy Gateway (testbed/controlplanes/gateway).
+    pub fn envoy_gateway(&self) -> Result<&Path> {
+        existing(&self.envoy_gateway, "Envoy Gateway", "HEARTBEAT_ENVOY_GATEWAY")
     }
 
     /// A registry of images, CNCF's.

@@ -41,6 +41,10 @@ fn all(tools: &Arc<Tools>) -> Result<Vec<Trial>> {
         trials.extend(manifests.into_iter().flat_map(|manifest| of_manifest(manifest, tools)));
     }
     trials.push(trial("extra_stat_tags_are_those_of_stock_envoy".into(), same_labels));
+    trials.push(trial(
+        "stats_tags_of_envoy_gateway_are_those_of_the_stock_gateway".into(),
+        same_tags,
+    ));
     trials.push(trial("the_two_forms_for_istio_say_the_same".into(), same_plugins));
     trials.push(trial("mesh::hubs_are_followed_in_istio_as_in_stock_envoy".into(), same_clients));
     Ok(trials)
@@ -74,8 +78,7 @@ fn of_manifest(manifest: Manifest, tools: &Arc<Tools>) -> Vec<Trial> {
         let variables = manifest.variables();
         trials.push(trial(name, move || validate_plugin(config.as_ref(), &variables, &tools)));
     }
-    // No package but Envoy Gateway's own module has the CRD of this one.
-    if manifest.kind() == "EnvoyExtensionPolicy" {
+    if !manifest.has_schema() {
         return trials;
     }
     let copy = manifest.clone();
@@ -182,6 +185,18 @@ fn same_labels() -> Result<()> {
     let in_istio = strings(&proxy["extraStatTags"], None);
     let in_envoy = strings(&envoy["stats_config"]["stats_tags"], Some("tag_name"));
     ensure!(in_istio == in_envoy, "extraStatTags {in_istio:?}, but stats_tags {in_envoy:?}");
+    Ok(())
+}
+
+/// The policy of either gateway has no counters, whose labels would be more.
+fn same_tags() -> Result<()> {
+    let proxy = find("gateway/envoy-proxy.yaml", "EnvoyProxy")?;
+    let text = proxy.value().pointer("/spec/bootstrap/value").and_then(Value::as_str);
+    let ours = read(text.context("the EnvoyProxy has no bootstrap")?)?;
+    let gateway =
+        read(&std::fs::read_to_string(tools::envoy_configs().join("static/gateway.yaml"))?)?;
+    let same = ours["stats_config"]["stats_tags"] == gateway["stats_config"]["stats_tags"];
+    ensure!(same, "not the stats_tags of static/gateway.yaml");
     Ok(())
 }
 

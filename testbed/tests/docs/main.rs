@@ -314,7 +314,9 @@ fn check_prometheus(text: &str, tools: &Tools) -> Result<()> {
 }
 
 fn check_manifest(manifest: &Manifest, tools: &Tools) -> Result<()> {
-    manifest.schema()?.check(manifest.value())?;
+    if manifest.has_schema() {
+        manifest.schema()?.check(manifest.value())?;
+    }
     let mut configs = manifest.plugin_configs().into_iter().flatten();
     configs.try_for_each(|config| check_plugin_config(&config.to_string(), tools))
 }
