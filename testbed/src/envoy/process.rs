@@ -1,6 +1,7 @@
 //! A running Envoy.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -113,7 +114,8 @@ impl Envoy {
         admin: SocketAddr,
         listeners: &[String],
     ) -> Result<Self> {
-        let log = std::fs::File::create(log_path(home.path()))?;
+        // An access log at /dev/stdout is opened anew, and mustn't write over this one.
+        let log = OpenOptions::new().create(true).append(true).open(log_path(home.path()))?;
         command.stdout(log.try_clone()?).stderr(log);
         let mut child = Child::spawn(command)?;
         let deadline = Instant::now() + BOOT_TIMEOUT;
