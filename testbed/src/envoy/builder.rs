@@ -32,8 +32,10 @@ pub struct EnvoyBuilder {
     dynamic: bool,
     listeners_in_file: bool,
     drain_time: Option<Duration>,
+    drain_at_once: bool,
     settable_clock: bool,
     preferred: Option<Ports>,
+    more: Option<String>,
 }
 
 /// Ports that a person would type.
@@ -69,8 +71,10 @@ impl EnvoyBuilder {
             dynamic: false,
             listeners_in_file: false,
             drain_time: None,
+            drain_at_once: false,
             settable_clock: false,
             preferred: None,
+            more: None,
         }
     }
 
@@ -180,6 +184,12 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Asks all clients of such connections at once to close them, instead of more and more.
+    pub fn drain_at_once(mut self) -> Self {
+        self.drain_at_once = true;
+        self
+    }
+
     /// Whether its clock can be set ([`Envoy::set_clock`]).
     pub fn settable_clock(mut self, settable_clock: bool) -> Self {
         self.settable_clock = settable_clock;
@@ -198,6 +208,13 @@ impl EnvoyBuilder {
         if let Some(listeners) = listeners.and_then(Value::as_array_mut) {
             listeners.sort_by_key(|listener| listener["name"] != name);
         }
+        self
+    }
+
+    /// Has Envoy add this YAML to its configuration by itself: lists grow, and what is one
+    /// value is replaced. Addresses and files in it stay what they are.
+    pub fn config_yaml(mut self, more: &str) -> Self {
+        self.more = Some(more.into());
         self
     }
 
@@ -256,6 +273,9 @@ impl EnvoyBuilder {
 
         let mut command = Command::new(self.tools.envoy()?);
         command.arg("--config-path").arg(path);
+        if let Some(more) = &self.more {
+            command.args(["--config-yaml", more]);
+        }
         command.args(["--concurrency", &self.workers.to_string()]);
         command.args(["--log-level", &self.log_level]);
         if self.settable_clock {
@@ -263,6 +283,9 @@ impl EnvoyBuilder {
         }
         if let Some(drain_time) = self.drain_time {
             command.args(["--drain-time-s", &drain_time.as_secs().to_string()]);
+        }
+        if self.drain_at_once {
+            command.args(["--drain-strategy", "immediate"]);
         }
         // On every start Envoy lists all that it is built from; that is left out.
         command.args(["--component-log-level", "main:warning"]);

@@ -41,7 +41,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::format::Scenario;
-pub use self::run::{run, run_on};
+pub use self::run::{run, run_in, run_on};
 
 /// A file of scenarios.
 #[derive(Debug)]

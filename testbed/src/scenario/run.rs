@@ -1,5 +1,7 @@
 //! Runs a scenario on an Envoy and applications of its own.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
 use super::apps::Apps;
@@ -7,8 +9,9 @@ use super::format::Scenario;
 use super::logs::log_faults;
 use super::report::Report;
 use super::runner::Runner;
+use crate::app::Addresses;
 use crate::client::tls::Authority;
-use crate::envoy::Refused;
+use crate::envoy::{Envoy, Refused};
 use crate::hosts::Hosts;
 use crate::open_files;
 use crate::prometheus::Prometheus;
@@ -28,6 +31,20 @@ pub async fn run_on(scenario: &Scenario, tools: &Tools, hosts: &Hosts) -> Result
     let mut runner = Runner::new(scenario, tools, authority, apps, envoy);
     runner.prometheus = Some(prometheus);
     runner.run().await
+}
+
+/// Runs `scenario` in an Envoy that somebody else configures: `start` is told where the
+/// applications listen, by name. What the scenario says of Envoy itself has no effect.
+pub async fn run_in(
+    scenario: &Scenario,
+    tools: &Tools,
+    start: impl AsyncFnOnce(&BTreeMap<&'static str, Addresses>) -> Result<Envoy>,
+) -> Result<()> {
+    open_files::allow_many()?;
+    let apps = Apps::start(scenario, tools).await?;
+    let addresses = apps.addresses().map(|(name, addresses)| (name, *addresses)).collect();
+    let envoy = start(&addresses).await?;
+    Runner::new(scenario, tools, Authority::new()?, apps, envoy).run().await
 }
 
 /// Runs `scenario`; the error says all that isn't as it should be.

@@ -46,7 +46,8 @@ pub async fn life(tools: &Tools) -> Result<()> {
     proxy.envoy.stop()
 }
 
-fn route(gateway: SocketAddr, application: SocketAddr) -> String {
+/// A gateway that listens here, and what leads from it to the application.
+pub fn route(gateway: SocketAddr, application: SocketAddr) -> String {
     let listener = json!({
         "apiVersion": "networking.istio.io/v1", "kind": "Gateway",
         "metadata": { "name": "public", "namespace": "istio-system" },
@@ -56,15 +57,7 @@ fn route(gateway: SocketAddr, application: SocketAddr) -> String {
                 "port": { "number": gateway.port(), "name": "http", "protocol": "HTTP" } }],
         },
     });
-    let service = json!({
-        "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
-        "metadata": { "name": "payments", "namespace": "shop" },
-        "spec": {
-            "hosts": ["payments.shop.example"], "location": "MESH_EXTERNAL", "resolution": "STATIC",
-            "ports": [{ "number": 80, "name": "http", "protocol": "HTTP", "targetPort": application.port() }],
-            "endpoints": [{ "address": application.ip().to_string() }],
-        },
-    });
+    let service = workload::service("payments", 80, application);
     let route = json!({
         "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
         "metadata": { "name": "payments", "namespace": "istio-system" },

@@ -28,11 +28,14 @@ const ENVIRONMENT: [(&str, &str); 6] = [
 /// Where no agent fetches certificates.
 const UNSIGNED: [(&str, &str); 2] = [("ENABLE_CA_SERVER", "false"), ("XDS_AUTH", "false")];
 
-/// The mesh's configuration: an access log, so that there is one to filter.
+/// The mesh's configuration: an access log, so that there is one to filter, and somebody to
+/// ask who may come in.
 const MESH: &str = "enableAutoMtls: false
 extensionProviders:
   - name: envoy
     envoyFileAccessLog: { path: /dev/stdout }
+  - name: authorizer
+    envoyExtAuthzHttp: { service: authorizer.shop.example, port: 15300, pathPrefix: /authz }
 defaultConfig: { discoveryAddress: '127.0.0.1:15010', controlPlaneAuthPolicy: NONE }
 ";
 

@@ -6,11 +6,14 @@
 //! gets the module from a file, and what it needs from istiod directly.
 
 mod agent;
+mod failures;
 mod gateway;
 mod istioctl;
 mod istiod;
 mod network;
 mod proxy;
+mod rollout;
+mod scenarios;
 mod sent;
 mod sidecar;
 mod together;
@@ -43,9 +46,10 @@ fn main() -> ExitCode {
     let older = OLDER_ENVOYS.map(|version| (version, tools.with_envoy(version)));
     let mut trials = Vec::new();
     for (version, tools) in older.into_iter().chain([("newest", tools.clone())]) {
+        let prefix = format!("envoy_{}", version.replace('.', "_"));
         let mut add = |name: &str, test: fn(&Tools) -> anyhow::Result<()>| {
             let tools = tools.clone();
-            let name = format!("envoy_{}::{name}", version.replace('.', "_"));
+            let name = format!("{prefix}::{name}");
             let skipped = name.contains("::agent::") && (!pods || tools.iptables().is_err());
             let trial = Trial::test(name, move || {
                 test(&tools).map_err(|error| Failed::from(format!("{error:#}")))
@@ -81,7 +85,23 @@ fn main() -> ExitCode {
         add("agent::principals_are_known_in_two_trust_domains", |tools| {
             alone(agent::two_trust_domains(tools))
         });
+        add("failures::a_new_plugin_that_is_refused_costs_every_request", |tools| {
+            alone(failures::refused(tools))
+        });
+        add("failures::the_strategy_says_what_a_trap_costs", |tools| {
+            alone(failures::trapped(tools))
+        });
+        add("failures::plugins_of_one_module_share_a_trap", |tools| alone(failures::shared(tools)));
+        add("rollout::a_canary_and_then_all_and_back_cost_no_request", |tools| {
+            alone(rollout::canary(tools))
+        });
         add("sent::as_the_testbeds_own_control_plane_does", |tools| alone(sent::alike(tools)));
+        for case in &scenarios::ALL {
+            let tools = tools.clone();
+            trials.push(Trial::test(format!("{prefix}::scenarios::{}", case.name), move || {
+                alone(case.run(&tools)).map_err(|error| Failed::from(format!("{error:#}")))
+            }));
+        }
     }
     trials.push(Trial::test("istioctl::warns_of_envoy_filters_alone", move || {
         istioctl::warnings(&tools).map_err(|error| Failed::from(format!("{error:#}")))

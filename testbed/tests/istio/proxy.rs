@@ -10,6 +10,7 @@ use testbed::envoy::{Envoy, EnvoyBuilder};
 use testbed::tools::Tools;
 
 use crate::istiod::Istiod;
+use crate::workload;
 
 /// How soon a change of a resource must be at work: istiod waits for further ones for a
 /// while, and the first time the module is compiled.
@@ -23,8 +24,37 @@ const CONNECTIONS: usize = 12;
 pub enum Role {
     /// Of a pod of the Deployment that is shipped.
     Sidecar,
-    /// The ingress gateway.
+    /// The ingress gateway, behind a balancer that says for whom it asks.
     Gateway,
+}
+
+/// A pod.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    role: Role,
+    labels: Value,
+    /// Where its listener will be; it alone has this address.
+    pub address: SocketAddr,
+}
+
+impl Pod {
+    /// An application's, with these labels.
+    pub fn labelled(labels: Value, address: SocketAddr) -> Self {
+        Self { role: Role::Sidecar, labels, address }
+    }
+
+    /// Its labels.
+    pub fn labels(&self) -> &Value {
+        &self.labels
+    }
+
+    fn of(role: Role, address: SocketAddr) -> Self {
+        let labels = match role {
+            Role::Sidecar => json!({ "app": "payments" }),
+            Role::Gateway => json!({ "istio": "ingressgateway" }),
+        };
+        Self { role, labels, address }
+    }
 }
 
 /// An Envoy with its listener.
@@ -43,9 +73,19 @@ impl Proxy {
         role: Role,
         address: SocketAddr,
     ) -> Result<Self> {
-        let config = bootstrap(role, &address.ip().to_string());
-        let builder = EnvoyBuilder::from_config(tools, config).destination("xds", istiod.xds);
-        Ok(Self { envoy: builder.start().await?, address })
+        Self::start_in(tools, istiod, &Pod::of(role, address), |builder| builder).await
+    }
+
+    /// Starts the one of a pod, changed like this.
+    pub async fn start_in(
+        tools: &Tools,
+        istiod: &Istiod,
+        pod: &Pod,
+        change: impl FnOnce(EnvoyBuilder) -> EnvoyBuilder,
+    ) -> Result<Self> {
+        let builder = EnvoyBuilder::from_config(tools, bootstrap(pod)?);
+        let builder = change(builder.destination("xds", istiod.xds));
+        Ok(Self { envoy: builder.start().await?, address: pod.address })
     }
 
     /// Sends a request on a connection of its own.
@@ -69,6 +109,16 @@ impl Proxy {
             if row == 0 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
+        }
+        Ok(())
+    }
+
+    /// Waits until its listener is open: it has all that it needs.
+    pub async fn opens(&self) -> Result<()> {
+        let start = Instant::now();
+        while tokio::net::TcpStream::connect(self.address).await.is_err() {
+            ensure!(start.elapsed() < TIMEOUT, "no listener\n{}", self.envoy.log()?);
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
     }
@@ -109,12 +159,15 @@ impl Proxy {
 
 /// What the agent would have written, as far as Envoy needs it. The listener of its own is
 /// there so that it is known when Envoy serves.
-fn bootstrap(role: Role, address: &str) -> Value {
+fn bootstrap(pod: &Pod) -> Result<Value> {
     let source = json!({ "ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3" });
-    let (id, namespace, labels) = match role {
-        Role::Sidecar => ("sidecar", "shop", json!({ "app": "payments" })),
-        Role::Gateway => ("router", "istio-system", json!({ "istio": "ingressgateway" })),
+    let (id, namespace, config) = match pod.role {
+        Role::Sidecar => ("sidecar", "shop", json!({})),
+        Role::Gateway => {
+            ("router", "istio-system", json!({ "gatewayTopology": { "numTrustedProxies": 1 } }))
+        }
     };
+    let address = pod.address.ip().to_string();
     let cluster = |name: &str, port: u16| {
         json!({ "name": name, "type": "STATIC", "connect_timeout": "1s",
             "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": {
@@ -126,12 +179,14 @@ fn bootstrap(role: Role, address: &str) -> Value {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": { "http2_protocol_options": {} },
     } });
-    json!({
+    Ok(json!({
+        "stats_config": { "stats_tags": workload::stats_tags()? },
         "node": {
             "id": format!("{id}~{address}~payments-0.{namespace}~{namespace}.svc.cluster.local"),
             "cluster": format!("payments.{namespace}"),
-            "metadata": { "NAMESPACE": namespace, "LABELS": labels, "INSTANCE_IPS": address,
-                "ISTIO_VERSION": "1.31.0", "CLUSTER_ID": "Kubernetes", "INTERCEPTION_MODE": "NONE" },
+            "metadata": { "NAMESPACE": namespace, "LABELS": pod.labels, "INSTANCE_IPS": address,
+                "ISTIO_VERSION": "1.31.0", "CLUSTER_ID": "Kubernetes", "INTERCEPTION_MODE": "NONE",
+                "PROXY_CONFIG": config },
         },
         "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 15000 } } },
         "dynamic_resources": {
@@ -147,5 +202,5 @@ fn bootstrap(role: Role, address: &str) -> Value {
                     "@type": "type.googleapis.com/envoy.extensions.filters.network.echo.v3.Echo",
                 } }] }] }],
         },
-    })
+    }))
 }
