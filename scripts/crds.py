@@ -20,7 +20,11 @@ ISTIO = {
     "security.v1": ["AuthorizationPolicy", "PeerAuthentication"],
     "telemetry.v1": ["Telemetry"],
 }
-KUBERNETES = {"deployment-apps-v1": ("apps/v1", "Deployment"), "service-v1": ("v1", "Service")}
+KUBERNETES = {
+    "configmap-v1": ("v1", "ConfigMap"),
+    "deployment-apps-v1": ("apps/v1", "Deployment"),
+    "service-v1": ("v1", "Service"),
+}
 META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
@@ -119,7 +123,9 @@ def main():
     definitions = json.loads((directory / "_definitions.json").read_text())["$defs"]
     for version, kind, schema in [*istio(packages), *kubernetes(directory)]:
         schema.pop("$schema", None)
-        schema["required"] = ["apiVersion", "kind", "metadata", "spec"]
+        # A ConfigMap has no spec.
+        own = [key for key in ["spec"] if key in schema["properties"]]
+        schema["required"] = ["apiVersion", "kind", "metadata", *own]
         bundle(schema, definitions)
         name = f"{version.replace('/', '_')}.{kind}.json"
         (schemas / name).write_text(json.dumps(schema))

@@ -12,9 +12,10 @@ use crate::tools;
 
 /// Below these keys stands what a schema can't know: the filter's configuration,
 /// Envoy's, and what the author has named.
-const FREE: [&str; 8] = [
+const FREE: [&str; 9] = [
     "annotations",
     "config",
+    "data",
     "labels",
     "limits",
     "matchLabels",

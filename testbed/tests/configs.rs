@@ -237,7 +237,10 @@ fn same_plugins() -> Result<()> {
 fn same_clients() -> Result<()> {
     let stock = read(&std::fs::read_to_string(tools::envoy_configs().join("mesh/client.yaml"))?)?;
     let filter = find("mesh/envoyfilter.yaml", "EnvoyFilter")?;
-    let patch = |at: usize| &filter.value()["spec"]["configPatches"][at]["patch"]["value"];
+    let patch = &filter.value()["spec"]["configPatches"][0]["patch"]["value"];
+    let map = find("mesh/envoyfilter.yaml", "ConfigMap")?;
+    let text = map.value()["data"]["custom_bootstrap.json"].as_str();
+    let bootstrap = read(text.context("the ConfigMap has nothing for the agent")?)?;
     let named = |list: &Value, name: &str| {
         let found = list.as_array().and_then(|all| all.iter().find(|it| it["name"] == name));
         found.cloned().with_context(|| format!("no {name}"))
@@ -256,11 +259,11 @@ fn same_clients() -> Result<()> {
         ensure!(leads == port, "the last resort leads to {leads}, and listens on {port}");
         Ok([hubs, last])
     };
-    let (ours, istios) = (&stock["static_resources"], &patch(0)["static_resources"]);
+    let (ours, istios) = (&stock["static_resources"], &bootstrap["static_resources"]);
     ensure!(resources(ours)? == resources(istios)?, "not the same hubs, or last resort");
-    let (service, istios) = (named(&ours["clusters"], "payments")?, patch(1));
+    let service = named(&ours["clusters"], "payments")?;
     for key in ["eds_cluster_config", "common_lb_config"] {
-        ensure!(service[key] == istios[key], "not the same {key}");
+        ensure!(service[key] == patch[key], "not the same {key}");
     }
     Ok(())
 }

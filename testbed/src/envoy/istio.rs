@@ -1,7 +1,7 @@
 //! What istiod and Istio's agent make of a resource, as far as ours need it.
 //! <https://istio.io/latest/docs/reference/config/>
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
 
 use super::merge::merge;
@@ -14,6 +14,7 @@ const INBOUND: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/t
 pub fn apply(config: &mut Value, resource: &Value) -> Result<()> {
     match resource["kind"].as_str().unwrap_or_default() {
         "EnvoyFilter" => apply_envoy_filter(config, resource),
+        "ConfigMap" => apply_bootstrap(config, resource),
         "Telemetry" => apply_telemetry(config, resource),
         "ServiceEntry" => apply_service_entry(config, resource),
         kind => bail!("nothing here knows what Istio makes of a {kind:?}"),
@@ -33,7 +34,6 @@ fn apply_envoy_filter(config: &mut Value, filter: &Value) -> Result<()> {
                 let service = patch.pointer("/match/cluster/service").and_then(Value::as_str);
                 merge_clusters(config, service.context("a patch of every cluster")?, &value)?;
             }
-            ("BOOTSTRAP", "MERGE") => merge_bootstrap(config, &value)?,
             ("EXTENSION_CONFIG", "ADD") => extensions.push(value),
             ("HTTP_FILTER", "INSERT_FIRST") => {
                 items(config, &format!("{INBOUND}/http_filters"))?.insert(0, value);
@@ -106,8 +106,11 @@ fn merge_clusters(config: &mut Value, service: &str, patch: &Value) -> Result<()
     Ok(())
 }
 
-/// Adds clusters and listeners to a bootstrap that knows the agent's socket, as Istio's does.
-fn merge_bootstrap(config: &mut Value, patch: &Value) -> Result<()> {
+/// Adds clusters and listeners to a bootstrap that knows the agent's socket, as Istio's does:
+/// those in the ConfigMap that a pod's annotation `sidecar.istio.io/bootstrapOverride` names.
+fn apply_bootstrap(config: &mut Value, map: &Value) -> Result<()> {
+    let text = map["data"]["custom_bootstrap.json"].as_str().context("no custom_bootstrap.json")?;
+    let patch: Value = serde_saphyr::from_str(text).map_err(|error| anyhow!("{error}"))?;
     let resources = patch["static_resources"].as_object().context("no static_resources")?;
     ensure!(patch.as_object().is_some_and(|patch| patch.len() == 1), "more than that");
     for (kind, added) in resources {
@@ -217,16 +220,18 @@ mod tests {
         let mut config = inbound();
         config["static_resources"]["clusters"] = json!([{ "name": "old" }]);
         let new = json!([{ "name": "new" }]);
+        let map = |text: &Value| json!({ "kind": "ConfigMap", "data": { "custom_bootstrap.json": text.to_string() } });
         let added = json!({ "static_resources": { "clusters": new, "listeners": new } });
-        apply(&mut config, &filter(&[("BOOTSTRAP", "MERGE", added)])).unwrap();
+        apply(&mut config, &map(&added)).unwrap();
         let names = |kind: &str| {
             let all = config["static_resources"][kind].as_array().unwrap();
             all.iter().map(|it| it["name"].clone()).collect::<Vec<_>>()
         };
         assert_eq!(names("clusters"), ["old", "new", "sds-grpc"]);
         assert_eq!(names("listeners"), [json!(null), json!("new")]);
-        let odd = filter(&[("BOOTSTRAP", "MERGE", json!({ "static_resources": {}, "node": {} }))]);
+        let odd = map(&json!({ "static_resources": {}, "node": {} }));
         assert!(apply(&mut config, &odd).is_err());
+        assert!(apply(&mut config, &json!({ "kind": "ConfigMap", "data": {} })).is_err());
     }
 
     #[test]

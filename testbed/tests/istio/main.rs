@@ -8,6 +8,7 @@
 mod agent;
 mod failures;
 mod gateway;
+mod hub;
 mod istioctl;
 mod istiod;
 mod network;
@@ -94,6 +95,10 @@ fn main() -> ExitCode {
         add("failures::plugins_of_one_module_share_a_trap", |tools| alone(failures::shared(tools)));
         add("rollout::a_canary_and_then_all_and_back_cost_no_request", |tools| {
             alone(rollout::canary(tools))
+        });
+        add("hub::traffic_goes_where_it_says", |tools| alone(hub::followed(tools)));
+        add("hub::a_pod_without_the_annotation_has_all_other_services", |tools| {
+            alone(hub::forgotten(tools))
         });
         add("sent::as_the_testbeds_own_control_plane_does", |tools| alone(sent::alike(tools)));
         for case in &scenarios::ALL {
