@@ -83,9 +83,9 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 	@scripts/test-wasm.sh
 
 .PHONY: test-envoy
-test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds chromium mosquitto ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
+test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds chromium mosquitto sarif ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
 	@echo "==> test the filter in Envoy"
-	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test istiod --test mesh --test mesh_demo
+	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test istiod --test mesh --test mesh_demo --test heartbeatctl
 
 .PHONY: test-image
 test-image: image envoy registry ## what is released: packed alike anywhere, pushed to a real registry and back
@@ -166,6 +166,10 @@ clock:
 .PHONY: mosquitto
 mosquitto:
 	@scripts/mosquitto.sh
+
+.PHONY: sarif
+sarif:
+	@scripts/sarif.sh
 
 .PHONY: crds
 crds: envoy

@@ -6,7 +6,7 @@ use crate::{check, completions, schema};
 
 /// Checks and explains configurations of Heartbeat Filter and of its hub, without a proxy.
 #[derive(Debug, Parser)]
-#[command(name = "heartbeatctl", version, disable_help_subcommand = true)]
+#[command(name = "heartbeatctl", version)]
 pub struct Arguments {
     /// What is wanted.
     #[command(subcommand)]
