@@ -72,17 +72,27 @@ impl Bed {
 
     /// Waits until a path is answered with a status, by all workers.
     pub async fn answers(&self, path: &str, status: u16) -> Result<()> {
+        self.answers_to(&Request::new("GET", path), status).await
+    }
+
+    /// The same of a probe with `x-forwarded-for`.
+    pub async fn answers_those_from(&self, addresses: &str, status: u16) -> Result<()> {
+        let probe = Request::new("GET", "/lb-health").header("x-forwarded-for", addresses);
+        self.answers_to(&probe, status).await
+    }
+
+    async fn answers_to(&self, request: &Request, status: u16) -> Result<()> {
         let start = Instant::now();
         let (mut last, mut row) = (String::new(), 0);
         while row < CONNECTIONS {
-            match self.get(path).await {
+            match self.send(request).await {
                 Ok(answer) if answer.status == status => row += 1,
                 Ok(answer) => (last, row) = (format!("{} {}", answer.status, answer.text()), 0),
                 Err(error) => (last, row) = (format!("{error:#}"), 0),
             }
             if start.elapsed() > TIMEOUT {
                 let log = self.gateway.log()?;
-                bail!("{path}: no {status} within {TIMEOUT:?}, but {last}\n{log}");
+                bail!("{request}: no {status} within {TIMEOUT:?}, but {last}\n{log}");
             }
             if row == 0 {
                 tokio::time::sleep(Duration::from_millis(20)).await;

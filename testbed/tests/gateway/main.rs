@@ -102,6 +102,9 @@ fn run() -> ExitCode {
         alone(faults::the_listener_held_back(tools))
     });
     add("seen::metrics_have_labels", |tools| alone(seen::metrics_have_labels(tools)));
+    add("seen::the_address_is_the_one_that_envoy_trusts", |tools| {
+        alone(seen::the_address_is_the_one_that_envoy_trusts(tools))
+    });
     add("seen::a_check_may_ask_the_backends_of_a_route", |tools| {
         alone(seen::a_check_may_ask_the_backends_of_a_route(tools))
     });

@@ -6,6 +6,7 @@ use testbed::app::behaviour::Behaviour;
 use testbed::tools::Tools;
 
 use crate::bed::Bed;
+use crate::chain;
 use crate::image::Form;
 use crate::policy::{self, Policy};
 
@@ -28,6 +29,27 @@ pub async fn metrics_have_labels(tools: &Tools) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Anyone can write `x-forwarded-for`; what a balancer in front has added to it counts, where
+/// a ClientTrafficPolicy says that there is one.
+pub async fn the_address_is_the_one_that_envoy_trusts(tools: &Tools) -> Result<()> {
+    let bed = Bed::start(tools).await?;
+    let allow = json!({ "cidrs": ["192.0.2.0/24"], "address": "trusted" });
+    let probes = json!([
+        { "name": "anyone", "match": { "path": "/up" }, "action": "respond" },
+        { "name": "lb", "match": { "path": "/lb-health" }, "action": "respond", "allow": allow },
+    ]);
+    let policy = Policy::shipped(&bed.image)?.with("/spec/wasm/0/config/probes", probes)?;
+    bed.gateway.apply("policy", &policy.to_string())?;
+    bed.answers("/up", 200).await?;
+    bed.answers_those_from("192.0.2.7", 404).await?;
+
+    let one = json!({ "clientIPDetection": { "xForwardedFor": { "numTrustedHops": 1 } } });
+    bed.gateway.apply("hops", &chain::other("ClientTrafficPolicy", &one))?;
+    bed.answers_those_from("192.0.2.7", 200).await?;
+    bed.answers_those_from("192.0.2.7, 203.0.113.9", 404).await?;
+    bed.answers_those_from("203.0.113.9, 192.0.2.7", 200).await
 }
 
 /// The cluster of a route's backends is named after it and the number of its rule.
