@@ -34,6 +34,8 @@ pub enum Rule {
     Configuration,
     /// The module gets something else than JSON.
     ConfigurationType,
+    /// Envoy knows no merge keys.
+    MergeKey,
     /// The bootstrap has no such cluster.
     Cluster,
     /// Nothing leads to the admin interface.
@@ -56,10 +58,11 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Unreadable,
         Self::Configuration,
         Self::ConfigurationType,
+        Self::MergeKey,
         Self::Cluster,
         Self::Admin,
         Self::HubBodies,
@@ -77,6 +80,7 @@ impl Rule {
             Self::Unreadable => "unreadable",
             Self::Configuration => "configuration",
             Self::ConfigurationType => "configuration-type",
+            Self::MergeKey => "merge-key",
             Self::Cluster => "cluster",
             Self::Admin => "admin",
             Self::HubBodies => "hub-bodies",
@@ -95,6 +99,7 @@ impl Rule {
             Self::Unreadable => "the file can't be read",
             Self::Configuration => "the module refuses the configuration",
             Self::ConfigurationType => "the module gets something else than JSON",
+            Self::MergeKey => "Envoy doesn't know merge keys",
             Self::Cluster => "the bootstrap has no cluster of that name",
             Self::Admin => "the admin cluster doesn't lead to an admin interface",
             Self::HubBodies => "the hub is shown no bodies of requests",
@@ -113,6 +118,7 @@ impl Rule {
             Self::Unreadable
             | Self::Configuration
             | Self::ConfigurationType
+            | Self::MergeKey
             | Self::Cluster
             | Self::Admin
             | Self::HubBodies => Severity::Error,

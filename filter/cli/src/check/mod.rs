@@ -107,6 +107,8 @@ fn report(file: &File, alone: Option<Kind>) -> Result<Report, Unreadable> {
         findings.extend(unknown(file));
     }
     findings.sort_by_key(|finding| finding.position);
+    // What is the matter with a file is so for each plugin in it.
+    findings.dedup();
     Ok(Report { file: file.name.clone(), configurations: found.len(), findings })
 }
 

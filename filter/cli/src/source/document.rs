@@ -12,12 +12,19 @@ pub struct Document {
     pub text: Rc<Text>,
     /// What it holds.
     pub root: Rc<Node>,
+    /// The bytes at which it merges keys (`<<`).
+    pub merges: Rc<[usize]>,
 }
 
 impl Document {
+    /// One that merges nothing.
+    pub fn new(text: &Rc<Text>, root: Rc<Node>) -> Self {
+        Self { text: Rc::clone(text), root, merges: Rc::default() }
+    }
+
     /// A part of it.
     pub fn part(&self, node: &Rc<Node>) -> Self {
-        Self { text: Rc::clone(&self.text), root: Rc::clone(node) }
+        Self { root: Rc::clone(node), ..self.clone() }
     }
 
     /// Where a node of it stands in the file.

@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use super::document::Document;
 use super::fault::Fault;
+use super::json;
 use super::text::{Position, Text};
-use super::{json, yaml};
+use super::yaml::{self, Composed};
 
 /// The longest file that is read. A bootstrap with ten thousand clusters has some 5 MB.
 const MOST_BYTES: u64 = 32 << 20;
@@ -95,8 +96,8 @@ fn decode(bytes: &[u8]) -> Result<&str, Fault> {
 pub(super) fn documents(text: &Rc<Text>, only_json: bool) -> Result<Vec<Document>, Fault> {
     let content = text.content();
     let is_json = only_json || content.trim_start().starts_with(['{', '[']);
-    let roots = match is_json.then(|| json::read(content)) {
-        Some(Ok(root)) => vec![root],
+    let composed = match is_json.then(|| json::read(content)) {
+        Some(Ok(root)) => return Ok(vec![Document::new(text, root)]),
         Some(Err(fault)) if only_json => return Err(fault),
         // It may be the flow style of YAML; if that neither, who came further knew better.
         Some(Err(json)) => {
@@ -104,7 +105,9 @@ pub(super) fn documents(text: &Rc<Text>, only_json: bool) -> Result<Vec<Document
         }
         None => yaml::read(content)?,
     };
-    Ok(roots.into_iter().map(|root| Document { text: Rc::clone(text), root }).collect())
+    let document =
+        |Composed { root, merges }| Document { text: Rc::clone(text), root, merges: merges.into() };
+    Ok(composed.into_iter().map(document).collect())
 }
 
 #[cfg(test)]

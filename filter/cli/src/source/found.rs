@@ -6,7 +6,7 @@ use super::document::Document;
 use super::json;
 use super::loaded::{Form, Loaded};
 use super::text::{Position, Text};
-use super::tree::{Member, Node, Value};
+use super::tree::{Member, Node, Reader, Value};
 use super::variables::Variables;
 
 /// Whose configuration it is.
@@ -97,7 +97,7 @@ fn locate<'n>(node: &'n Node, place: &str) -> Option<Located<'n>> {
 impl Found {
     /// A document that is nothing but a configuration.
     pub(super) fn bare(document: &Document, kind: Kind) -> Self {
-        Self::new(kind, document.clone(), Variables::anything(), None)
+        Self::new(kind, document.clone(), Reader::Kubernetes, Variables::anything(), None)
     }
 
     /// What a resource of Kubernetes holds as an object.
@@ -109,7 +109,10 @@ impl Found {
             _ => Variables::of_istio(loaded.plugin.at_path(&["vmConfig", "env"])),
         };
         match config {
-            Some(config) => Self::new(kind, loaded.document.part(config), variables, Some(loaded)),
+            Some(config) => {
+                let config = loaded.document.part(config);
+                Self::new(kind, config, Reader::Kubernetes, variables, Some(loaded))
+            }
             None => Self::missing(kind, variables, loaded),
         }
     }
@@ -123,7 +126,8 @@ impl Found {
             return Self::missing(kind, variables, loaded);
         };
         let Value::String(scalar) = &value.value else {
-            return Self::new(kind, loaded.document.part(value), variables, Some(loaded));
+            let config = loaded.document.part(value);
+            return Self::new(kind, config, Reader::Envoy, variables, Some(loaded));
         };
         let text = Text::quoted(&loaded.document.text, value.at, scalar);
         let (config, start) = match json::read(text.content()) {
@@ -133,17 +137,23 @@ impl Found {
         Self {
             kind,
             bytes: text.content().as_bytes().to_owned(),
-            config: config.map(|root| Document { text, root }),
+            config: config.map(|root| Document::new(&text, root)),
             start,
             variables,
             loaded: Some(loaded),
         }
     }
 
-    fn new(kind: Kind, config: Document, variables: Variables, loaded: Option<Loaded>) -> Self {
+    fn new(
+        kind: Kind,
+        config: Document,
+        reader: Reader,
+        variables: Variables,
+        loaded: Option<Loaded>,
+    ) -> Self {
         Self {
             kind,
-            bytes: config.root.to_json().into_bytes(),
+            bytes: config.root.to_json(reader).into_bytes(),
             start: config.position(&config.root),
             config: Some(config),
             variables,

@@ -12,7 +12,7 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde::de::IgnoredAny;
 
 use super::fault::Fault;
-use super::tree::{DEEPEST, MOST_NODES, Member, Node, Scalar, Style, Value};
+use super::tree::{DEEPEST, MOST_NODES, Member, Node, Number, Scalar, Style, Value};
 
 const STRICT: ParseOptions = ParseOptions {
     allow_comments: false,
@@ -57,7 +57,9 @@ fn node(ast: Ast<'_>, depth: usize) -> Result<Rc<Node>, Fault> {
     let value = match ast {
         Ast::NullKeyword(_) => Value::Null,
         Ast::BooleanLit(literal) => Value::Bool(literal.value),
-        Ast::NumberLit(literal) => Value::Number(literal.value.into()),
+        Ast::NumberLit(literal) => {
+            Value::Number(Number { json: literal.value.into(), text_to_envoy: None })
+        }
         Ast::StringLit(literal) => {
             Value::String(Scalar { content: literal.value.into(), style: Style::Double })
         }

@@ -21,7 +21,7 @@ pub use find::find;
 pub use found::{Found, Kind};
 pub use loaded::{Form, Loaded};
 pub use text::{Position, Text};
-pub use tree::{Member, Node, Scalar, Style, Value};
+pub use tree::{Member, Node, Number, Reader, Scalar, Style, Value};
 pub use variables::Variables;
 
 #[cfg(test)]

@@ -48,6 +48,51 @@ fn what_a_module_gets_of_yaml_is_the_same_in_json() {
     assert_eq!(str::from_utf8(&found.bytes).unwrap(), json);
 }
 
+/// As Envoy 1.40 shows such values of `node.metadata` in its config_dump.
+#[test]
+fn numbers_in_an_object_are_to_envoy_what_it_knows_of_them() {
+    let values = [
+        ("5", "5"),
+        ("-3", "-3"),
+        ("+3", "3"),
+        ("010", "8"),
+        ("0x1F", "31"),
+        ("y", "true"),
+        ("off", "false"),
+        ("~", "null"),
+        ("1.5", "\"1.5\""),
+        (".5", "\".5\""),
+        ("1e3", "\"1e3\""),
+        ("0o10", "\"0o10\""),
+        ("0b11", "\"0b11\""),
+        ("1_000", "\"1_000\""),
+        ("9223372036854775808", "\"9223372036854775808\""),
+    ];
+    for (written, json) in values {
+        let found = only("a.yaml", &envoy(&format!("{{ v: {written} }}")));
+        assert_eq!(str::from_utf8(&found.bytes).unwrap(), format!("{{\"v\":{json}}}"), "{written}");
+    }
+}
+
+/// As go-yaml 2 has them, by which kubectl reads.
+#[test]
+fn numbers_in_a_resource_are_what_kubectl_makes_of_them() {
+    for (written, json) in [
+        ("1.5", "1.5"),
+        (".5", "0.5"),
+        ("1e3", "1000.0"),
+        ("0b11", "3"),
+        ("1_000", "1000"),
+        ("n", "false"),
+    ] {
+        let text = format!(
+            "kind: WasmPlugin\nspec: {{ url: heartbeat, pluginConfig: {{ v: {written} }} }}"
+        );
+        let found = only("a.yaml", &text);
+        assert_eq!(str::from_utf8(&found.bytes).unwrap(), format!("{{\"v\":{json}}}"), "{written}");
+    }
+}
+
 #[test]
 fn aliases_and_merge_keys_are_followed_and_repeated_keys_stay() {
     let found = only("a.yaml", "a: &a { x: 1, y: 2 }\nb: { <<: *a, y: 3 }\nc: *a\nc: 4\n");

@@ -23,14 +23,24 @@ pub enum Value {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number as JSON writes it.
-    Number(Box<str>),
+    /// A number.
+    Number(Number),
     /// A text.
     String(Scalar),
     /// A list.
     List(Vec<Rc<Node>>),
     /// An object, its members in their order, repeated ones kept.
     Object(Vec<Member>),
+}
+
+/// A number, and how it was written.
+#[derive(Debug, PartialEq)]
+pub struct Number {
+    /// As JSON writes it.
+    pub json: Box<str>,
+    /// As it stands in YAML, where Envoy takes it for a text: there it knows whole numbers
+    /// alone.
+    pub text_to_envoy: Option<Box<str>>,
 }
 
 /// A text, and how it was written.
@@ -40,6 +50,15 @@ pub struct Scalar {
     pub content: Rc<str>,
     /// How it was written.
     pub style: Style,
+}
+
+/// Who reads a file on the way to the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Envoy.
+    Envoy,
+    /// `kubectl`, or whoever else brings resources to Kubernetes.
+    Kubernetes,
 }
 
 /// How a text was written.
@@ -120,30 +139,33 @@ impl Node {
     /// How it is written in JSON, if it is a number.
     pub fn number(&self) -> Option<&str> {
         match &self.value {
-            Value::Number(number) => Some(number),
+            Value::Number(number) => Some(&number.json),
             _ => None,
         }
     }
 
-    /// The same as JSON. Repeated members stay.
-    pub fn to_json(&self) -> String {
+    /// The same as JSON, as `reader` understands it. Repeated members stay.
+    pub fn to_json(&self, reader: Reader) -> String {
         let mut json = String::new();
-        self.write_json(&mut json);
+        self.write_json(reader, &mut json);
         json
     }
 
-    fn write_json(&self, json: &mut String) {
+    fn write_json(&self, reader: Reader, json: &mut String) {
         match &self.value {
             Value::Null => json.push_str("null"),
             Value::Bool(true) => json.push_str("true"),
             Value::Bool(false) => json.push_str("false"),
-            Value::Number(number) => json.push_str(number),
+            Value::Number(number) => match (reader, &number.text_to_envoy) {
+                (Reader::Envoy, Some(text)) => write_text(text, json),
+                _ => json.push_str(&number.json),
+            },
             Value::String(scalar) => write_text(&scalar.content, json),
             Value::List(items) => {
                 let mut before = '[';
                 for item in items {
                     json.push(before);
-                    item.write_json(json);
+                    item.write_json(reader, json);
                     before = ',';
                 }
                 json.push_str(if items.is_empty() { "[]" } else { "]" });
@@ -154,7 +176,7 @@ impl Node {
                     json.push(before);
                     write_text(&member.key, json);
                     json.push(':');
-                    member.value.write_json(json);
+                    member.value.write_json(reader, json);
                     before = ',';
                 }
                 json.push_str(if members.is_empty() { "{}" } else { "}" });

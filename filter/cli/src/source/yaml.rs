@@ -8,22 +8,29 @@ use granit_parser::{
 };
 
 use super::fault::Fault;
-use super::tree::{DEEPEST, MOST_NODES, Member, Node, Scalar, Style, Value};
+use super::tree::{DEEPEST, MOST_NODES, Member, Node, Number, Scalar, Style, Value};
 
 /// What aliases may add to what is written: in values, each longer text counting as several.
 const MOST_REPEATED: usize = 1_000_000;
 
+/// A document, and where in it keys are merged.
+pub struct Composed {
+    pub root: Rc<Node>,
+    pub merges: Vec<usize>,
+}
+
 /// The documents that aren't empty.
-pub fn read(content: &str) -> Result<Vec<Rc<Node>>, Fault> {
+pub fn read(content: &str) -> Result<Vec<Composed>, Fault> {
     let mut composer = Composer::new(content);
     let mut documents = Vec::new();
     while let Some((event, span)) = composer.next()? {
         if let Event::DocumentStart(..) = event {
             let (event, span) = composer.expect(span)?;
-            documents.push(composer.compose(event, span, 0)?);
+            let root = composer.compose(event, span, 0)?;
+            documents.push(Composed { root, merges: std::mem::take(&mut composer.merges) });
         }
     }
-    documents.retain(|root| root.value != Value::Null);
+    documents.retain(|document| document.root.value != Value::Null);
     Ok(documents)
 }
 
@@ -33,6 +40,7 @@ struct Composer<'s> {
     anchors: HashMap<usize, Anchor>,
     nodes: usize,
     repeated: usize,
+    merges: Vec<usize>,
 }
 
 /// What an alias stands for, and how much it is with all aliases in it followed.
@@ -76,7 +84,7 @@ impl<'s> Composer<'s> {
         options.flow_nesting_limit = DEEPEST;
         options.block_nesting_limit = DEEPEST;
         let parser = Parser::new_from_str_with_options(content, options);
-        Self { content, parser, anchors: HashMap::new(), nodes: 0, repeated: 0 }
+        Self { content, parser, anchors: HashMap::new(), nodes: 0, repeated: 0, merges: Vec::new() }
     }
 
     fn next(&mut self) -> Result<Option<(Event<'s>, Span)>, Fault> {
@@ -158,6 +166,7 @@ impl<'s> Composer<'s> {
             let (event, span) = self.expect(key_span)?;
             let value = self.compose(event, span, depth + 1)?;
             if merges {
+                self.merges.push(start(key_span));
                 merged.push(value);
             } else {
                 members.push(Member { key, key_at: start(key_span), value });
@@ -177,7 +186,7 @@ impl<'s> Composer<'s> {
         let node = self.compose(event, span, depth + 1)?;
         match &node.value {
             Value::String(scalar) => Ok(scalar.content.as_ref().into()),
-            Value::Number(number) => Ok(number.clone()),
+            Value::Number(number) => Ok(number.json.clone()),
             Value::Null => Ok("null".into()),
             Value::Bool(value) => Ok(value.to_string().into()),
             _ => Err(Fault { at: start(span), problem: "isn't a key; write a text".to_owned() }),
@@ -219,34 +228,49 @@ fn scalar(content: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
 fn resolve(content: &str) -> Option<Value> {
     let value = match content {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Value::Bool(true),
-        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => {
+            Value::Bool(true)
+        }
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => {
             Value::Bool(false)
         }
-        _ => Value::Number(number(content)?.into()),
+        _ => Value::Number(number(content)?),
     };
     Some(value)
 }
 
-fn number(content: &str) -> Option<String> {
+fn number(content: &str) -> Option<Number> {
     let unsigned = content.strip_prefix(['-', '+']).unwrap_or(content);
     if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
         return None;
     }
     let sign = if content.starts_with('-') { "-" } else { "" };
-    let with_radix = [("0x", 16), ("0o", 8), ("0b", 2)].iter().find_map(|(prefix, radix)| {
+    if let Some(number) = whole(unsigned) {
+        let known = i64::try_from(number).is_ok();
+        let text_to_envoy = (!known).then(|| content.into());
+        return Some(Number { json: format!("{sign}{number}").into(), text_to_envoy });
+    }
+    let of_kubernetes = [("0o", 8), ("0b", 2)].iter().find_map(|(prefix, radix)| {
         u64::from_str_radix(unsigned.strip_prefix(prefix)?, *radix).ok()
     });
-    if let Some(number) = with_radix {
-        return Some(format!("{sign}{number}"));
+    let json = match of_kubernetes.or_else(|| whole(&unsigned.replace('_', ""))) {
+        Some(number) => number.to_string(),
+        None => {
+            let number: f64 = unsigned.parse().ok()?;
+            serde_json::Number::from_f64(number)?.to_string()
+        }
+    };
+    Some(Number { json: format!("{sign}{json}").into(), text_to_envoy: Some(content.into()) })
+}
+
+/// A whole number as YAML 1.1 writes it.
+fn whole(digits: &str) -> Option<u64> {
+    if let Some(digits) = digits.strip_prefix("0x") {
+        return u64::from_str_radix(digits, 16).ok();
     }
-    let octal = unsigned.strip_prefix('0').filter(|digits| !digits.is_empty());
-    if let Some(number) = octal.and_then(|digits| u64::from_str_radix(digits, 8).ok()) {
-        return Some(format!("{sign}{number}"));
+    let octal = digits.strip_prefix('0').filter(|digits| !digits.is_empty());
+    match octal {
+        Some(digits) => u64::from_str_radix(digits, 8).ok(),
+        None => digits.parse().ok(),
     }
-    if let Ok(number) = unsigned.parse::<u64>() {
-        return Some(format!("{sign}{number}"));
-    }
-    let number: f64 = unsigned.parse().ok().filter(|number: &f64| number.is_finite())?;
-    Some(format!("{sign}{}", serde_json::Number::from_f64(number)?))
 }

@@ -7,6 +7,7 @@ mod clusters;
 mod fail_open;
 mod istio_tags;
 mod labels;
+mod merges;
 mod messages;
 mod routes;
 
@@ -19,8 +20,9 @@ type Look = fn(&File, &Found, &Loaded) -> Vec<Finding>;
 /// Everything that there is to be said of how a configuration is loaded.
 pub fn all(file: &File, found: &Found) -> Vec<Finding> {
     let Some(loaded) = &found.loaded else { return Vec::new() };
-    let looks: [Look; 7] = [
+    let looks: [Look; 8] = [
         any::look,
+        merges::look,
         clusters::look,
         admin::look,
         labels::look,
