@@ -9,9 +9,10 @@ name=$1
 module=testbed/controlplanes/$name
 
 wanted=$(awk '$1 == "go" { print $2 }' "$module/go.mod")
-found=$(go env GOVERSION 2>/dev/null) || found=none
-if [ "$(printf '%s\n' "$wanted" "${found#go}" | sort --version-sort | head -1)" != "$wanted" ]; then
-  echo "skipped: no Go $wanted or later (found: $found)"
+found=$(go env GOVERSION 2>/dev/null) || found=
+oldest=$(printf '%s\n' "$wanted" "${found#go}" | sort --version-sort | head -1)
+if [ "$oldest" != "$wanted" ]; then
+  echo "skipped: no Go $wanted or later (found: ${found:-none})"
   exit
 fi
 
