@@ -16,19 +16,22 @@ const NAMESPACES: [&str; 2] = ["--net", "--mount"];
 /// The node's address in the network of pods.
 pub const NODE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 
-/// Another address of the node: a second control plane needs one.
-pub const NODE_TOO: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+/// More addresses of the node: every further control plane needs one.
+pub const NODE_TOO: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 77, 0, 2), Ipv4Addr::new(10, 77, 0, 3)];
 
 /// Starts this program anew in a network of its own, where that is allowed; that says
 /// whether it has one then.
 pub fn own() -> Result<bool> {
     if std::env::var_os(MARK).is_some() {
-        for setting in [
-            "link set lo up".into(),
-            format!("address add {NODE}/32 dev lo"),
-            format!("address add {NODE_TOO}/32 dev lo"),
-        ] {
-            run(Command::new("ip").args(setting.split(' ')))?;
+        run(Command::new("ip").args(["link", "set", "lo", "up"]))?;
+        for address in [NODE].into_iter().chain(NODE_TOO) {
+            run(Command::new("ip").args([
+                "address",
+                "add",
+                &format!("{address}/32"),
+                "dev",
+                "lo",
+            ]))?;
         }
         // From one pod to another.
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;

@@ -44,6 +44,9 @@ pub async fn labels(tools: &Tools) -> Result<()> {
     for name in ["heartbeat_build_info", "heartbeat_check_total", "heartbeat_evidence_up"] {
         ensure!(!metrics.series(name).is_empty(), "no {name}");
     }
+    // Envoy's own part of it has a port, too.
+    let envoys = workload.ask(15090, Request::new("GET", "/stats/prometheus")).await?;
+    ensure!(envoys.text().contains("heartbeat_build_info{"), "port 15090: {}", envoys.status);
     speaks_http1(&workload, &deployment).await
 }
 

@@ -21,13 +21,16 @@ pub async fn two_trust_domains(tools: &Tools) -> Result<()> {
     let (_registry, pushed) = registry(tools)?;
     let root = Root::new()?;
     let east = mesh_of(tools, &root, NODE, "cluster.local", &["west.example"]).await?;
-    let west = mesh_of(tools, &root, NODE_TOO, "west.example", &["cluster.local"]).await?;
+    let [west, north] = NODE_TOO;
+    let west = mesh_of(tools, &root, west, "west.example", &["cluster.local"]).await?;
+    let north = mesh_of(tools, &root, north, "north.example", &["cluster.local"]).await?;
     let mut plugin = plugin(":0.1.0", Some(&pushed.image))?;
     plugin["spec"]["pluginConfig"]["probes"] = json!([
         { "name": "liveness", "match": { "path": "/livez" } },
         { "name": "private", "match": { "path": "/private" }, "action": "respond",
           "allow": { "principals": [
               "spiffe://cluster.local/ns/shop/sa/prober", "spiffe://west.example/ns/shop/*",
+              "spiffe://north.example/ns/shop/*",
           ] } },
     ]);
     east.istiod.apply(&plugin.to_string()).await?;
@@ -35,7 +38,7 @@ pub async fn two_trust_domains(tools: &Tools) -> Result<()> {
     east.istiod.apply(&strict.to_string()).await?;
     let payments = Workload::start(tools, &east, &deployment()?, PAYMENTS).await?;
     let _orders = payments.pod.application(tools, 8080)?;
-    for mesh in [&east, &west] {
+    for mesh in [&east, &west, &north] {
         mesh.istiod.apply(&payments.pod.resource(payments.injected.template())).await?;
         mesh.istiod.apply(&service(payments.pod.address)).await?;
     }
@@ -49,16 +52,20 @@ pub async fn two_trust_domains(tools: &Tools) -> Result<()> {
     let plain = payments.ask(8080, Request::new("GET", "/orders/1")).await;
     ensure!(plain.is_err(), "STRICT takes plain HTTP: {plain:?}");
 
-    for (mesh, account, number, status) in
-        [(&east, "prober", 2, 200), (&east, "other", 3, 404), (&west, "prober", 4, 200)]
-    {
+    for (mesh, account, number, [private, orders]) in [
+        (&east, "prober", 2, [200, 200]),
+        (&east, "other", 3, [404, 200]),
+        (&west, "prober", 4, [200, 200]),
+        // The same authority is behind it, but nobody here trusts that domain.
+        (&north, "prober", 5, [503, 503]),
+    ] {
         let identity = Identity { name: "client", account, number };
         let client = Workload::start(tools, mesh, &client(account)?, identity).await?;
         let of = format!("spiffe://{}/ns/shop/sa/{account}", mesh.trust_domain);
         let answer = ask(&client, PROBES, "/private").await?;
-        ensure!(answer.0 == status, "{of} gets {answer:?}\n{}", client.log());
+        ensure!(answer.0 == private, "{of} gets {answer:?}\n{}", client.log());
         let answer = ask(&client, 80, "/orders/1").await?;
-        ensure!(answer.0 == 200, "{of} gets {answer:?} by mutual TLS\n{}", client.log());
+        ensure!(answer.0 == orders, "{of} gets {answer:?} by mutual TLS\n{}", client.log());
         client.took_all().await?;
     }
     payments.took_all().await

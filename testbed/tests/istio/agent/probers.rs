@@ -1,10 +1,10 @@
 //! Kubelet's probes, as they stand in the pod once it was injected.
 
-use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::{Map, Value, json};
 use testbed::app::behaviour::Behaviour;
 use testbed::client::http::{Request, Response};
-use testbed::tools::Tools;
+use testbed::tools::{self, Tools};
 
 use super::metrics::scrape;
 use super::{PAYMENTS, PROBES, Workload, deployment, mesh, plugin, registry};
@@ -49,9 +49,13 @@ pub async fn rewritten(tools: &Tools) -> Result<()> {
     let annotations = &mut deployment["spec"]["template"]["metadata"]["annotations"];
     let annotations = annotations.as_object_mut().context("no annotations")?;
     annotations.remove("sidecar.istio.io/rewriteAppHTTPProbers").context("nothing to remove")?;
+    name_labels_otherwise(annotations)?;
     let workload = Workload::start(tools, &mesh, &deployment, PAYMENTS).await?;
     workload.answers("/readyz", 200).await?;
-    let before = scrape(&workload).await?.sum("heartbeat_probe_total");
+    let metrics = scrape(&workload).await?;
+    let before = metrics.sum("heartbeat_probe_total");
+    let labelled = metrics.get(r#"heartbeat_probe_total{outcome="pass",probe="readiness"}"#)?;
+    ensure!(labelled.is_some_and(|count| count > 0.0), "the labels of stat-tags.yaml: {before}");
 
     let rewritten = &workload.injected.container("payments")?["livenessProbe"]["httpGet"];
     ensure!(
@@ -79,6 +83,21 @@ pub async fn rewritten(tools: &Tools) -> Result<()> {
         serde_json::from_value(json!({ "paths": { "/readyz": { "status": 503 } } }))?;
     workload.application.behave(&broken).await?;
     ensure!(kubelet(&workload, "readinessProbe").await?.status == 503, "ready while it's broken");
+    Ok(())
+}
+
+/// Istio has two annotations for labels: here it is that of stat-tags.yaml.
+fn name_labels_otherwise(annotations: &mut Map<String, Value>) -> Result<()> {
+    let config = annotations.get_mut("proxy.istio.io/config").context("no configuration")?;
+    let lines = config.as_str().unwrap_or_default().lines();
+    let others: Vec<_> = lines.clone().filter(|line| !line.contains("extraStatTags")).collect();
+    ensure!(others.len() + 1 == lines.count(), "no labels to take out");
+    *config = json!(others.join("\n"));
+    let path = tools::envoy_configs().join("observability/stat-tags.yaml");
+    let shipped: Value = serde_saphyr::from_str(&std::fs::read_to_string(path)?)
+        .map_err(|error| anyhow!("{error}"))?;
+    let shipped = shipped["spec"]["template"]["metadata"]["annotations"].as_object();
+    annotations.extend(shipped.context("no annotations")?.clone());
     Ok(())
 }
 
