@@ -26,23 +26,34 @@ mod workload;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use testbed::apart::{self, Apart, Place};
 use testbed::tools::{OLDER_ENVOYS, Tools};
 
 fn main() -> ExitCode {
-    let pods = match network::own() {
-        Ok(pods) => pods,
-        Err(error) => {
-            eprintln!("{error:#}");
-            return ExitCode::FAILURE;
-        }
-    };
+    // Istio's ports are always the same, and some of the shipped resources name ports, too.
+    let place = apart::enter(Apart { names: &[], folders: &[] }).and_then(|place| match place {
+        Place::Inside => run(None),
+        Place::Nowhere(why) => run(Some(why)),
+        Place::Outside(code) => Ok(code),
+    });
+    place.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs the tests; where there is no machine of their own, without pods.
+fn run(nowhere: Option<String>) -> anyhow::Result<ExitCode> {
     let mut arguments = Arguments::from_args();
-    // Some of the shipped resources name ports, which only one Envoy can have.
+    // The ports are there once.
     arguments.test_threads = Some(1);
     let tools = Tools::from_env(env!("CARGO_BIN_EXE_testbed"));
-    if !pods || tools.iptables().is_err() {
-        let lack = if pods { "iptables (scripts/iptables.sh)" } else { "right to make networks" };
-        eprintln!("skipped: no {lack}: agent::*");
+    let lack = match nowhere {
+        Some(why) => Some(why),
+        None => network::become_node(&tools)?,
+    };
+    if let Some(lack) = &lack {
+        eprintln!("skipped: {lack}: agent::*");
     }
     let older = OLDER_ENVOYS.map(|version| (version, tools.with_envoy(version)));
     let mut trials = Vec::new();
@@ -51,7 +62,7 @@ fn main() -> ExitCode {
         let mut add = |name: &str, test: fn(&Tools) -> anyhow::Result<()>| {
             let tools = tools.clone();
             let name = format!("{prefix}::{name}");
-            let skipped = name.contains("::agent::") && (!pods || tools.iptables().is_err());
+            let skipped = name.contains("::agent::") && lack.is_some();
             let trial = Trial::test(name, move || {
                 test(&tools).map_err(|error| Failed::from(format!("{error:#}")))
             });
@@ -111,7 +122,7 @@ fn main() -> ExitCode {
     trials.push(Trial::test("istioctl::warns_of_envoy_filters_alone", move || {
         istioctl::warnings(&tools).map_err(|error| Failed::from(format!("{error:#}")))
     }));
-    libtest_mimic::run(&arguments, trials).exit_code()
+    Ok(libtest_mimic::run(&arguments, trials).exit_code())
 }
 
 /// The children of a test live as long as the thread that starts them, so everything of it

@@ -115,6 +115,8 @@ impl Pod {
         for (option, kind) in [("net", "net"), ("mount", "mnt"), ("pid", "pid_for_children")] {
             command.arg(format!("--{option}={}", self.namespaces.join(kind).display()));
         }
+        let root = self.namespaces.with_file_name("root");
+        command.arg(format!("--root={}", root.display()));
         command.arg("env").arg("--chdir").arg(self.home.path()).arg(program);
         command
     }
