@@ -171,7 +171,7 @@ impl Plugin {
         let cx = host::shared();
         background.on_answer(token, answer, cx);
         self.show(background.take_signals());
-        hurry(&background, cx.now);
+        self.rest(&background, cx.now);
     }
 
     /// A Watch of the background's has something to say.
@@ -180,7 +180,7 @@ impl Plugin {
         let cx = host::shared();
         background.on_message(stream, message, cx);
         self.show(background.take_signals());
-        hurry(&background, cx.now);
+        self.rest(&background, cx.now);
     }
 
     /// A Watch of the background's is closed.
@@ -191,6 +191,16 @@ impl Plugin {
         // The next tick may come too late to open it again; it is set anew in a
         // tick, which knows who waits.
         host::tick_every(Some(Duration::ZERO));
+    }
+
+    /// Has the next tick come when something is due by what was just heard: not in vain when
+    /// that would have been late, and not too late for a change that is published. Who waits
+    /// is looked at anyway, and soon.
+    fn rest(&self, background: &Background, now: Instant) {
+        let next = background.next_tick(now);
+        if self.waiting.is_empty() || next == Some(Duration::ZERO) {
+            host::tick_every(next);
+        }
     }
 
     /// A number that no other probe of the process has.
@@ -244,13 +254,5 @@ impl Plugin {
     fn show(&self, signals: Signals) {
         signals.measurements().for_each(|measurement| self.record(measurement));
         signals.log.iter().for_each(|line| log::warn!("heartbeat-filter: {line}"));
-    }
-}
-
-/// What is published goes out in a tick: the next one may come too late for a change. It is
-/// set anew in that tick, which knows who waits.
-fn hurry(background: &Background, now: Instant) {
-    if background.publishes() && background.next_tick(now) == Some(Duration::ZERO) {
-        host::tick_every(Some(Duration::ZERO));
     }
 }

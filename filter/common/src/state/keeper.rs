@@ -36,10 +36,12 @@ impl LeaseKeeper {
 
     /// Looks at it where that is due: renews it, or takes it where nobody has it any more.
     pub fn look(&mut self, cell: &Cell, jitter: &mut Jitter, cx: Context<'_, impl SharedStore>) {
-        if self.look_at > cx.now {
+        let (token, lease_for) = (self.token, self.lease_for);
+        // Whoever is awake shortly before needn't wake for it.
+        let soon = if self.is_held { lease_for / 8 } else { 0 };
+        if self.look_at > cx.now + soon {
             return;
         }
-        let (token, lease_for) = (self.token, self.lease_for);
         let held = update::<Lease, _>(cx, cell, |lease| {
             let free = lease.belongs_to(token) || !lease.is_held(cx.now);
             if free {
@@ -109,6 +111,19 @@ mod tests {
         let mut vms = Vms::new(1);
         vms.look(&[0], NOW);
         assert_eq!(vms.vms[0].0.look_at(), NOW + LEASE / 2);
+    }
+
+    #[test]
+    fn a_holder_that_is_awake_shortly_before_half_time_renews_it_along_with_that() {
+        let (mut vms, soon) = (Vms::new(2), NOW + LEASE / 2 - LEASE / 8);
+        vms.look(&[0, 1], NOW);
+        let other = vms.vms[1].0.look_at();
+        vms.look(&[0], soon - 1);
+        assert_eq!(vms.vms[0].0.look_at(), NOW + LEASE / 2);
+        vms.look(&[0], soon);
+        assert_eq!(vms.vms[0].0.look_at(), soon + LEASE / 2);
+        vms.look(&[1], other - 1);
+        assert_eq!(vms.vms[1].0.look_at(), other, "it has nothing to renew");
     }
 
     #[test]

@@ -61,8 +61,8 @@ impl Background {
         let (polls, publishers) = (Poll::all(&evidence), policy.take_publishers());
         // Another VM must notice within two rounds that this one is gone.
         let intervals = polls.iter().map(|poll| poll.call.interval());
-        // A beat later still is no silence.
-        let beats = publishers.iter().map(|publisher| 2 * publisher.interval());
+        // Two beats are no silence yet, and a lease of two is renewed along with each.
+        let beats = publishers.iter().map(|publisher| 4 * publisher.interval());
         let shortest = intervals.chain(beats).min();
         // While a Watch changes hands nobody hears it.
         let watches = polls.iter().any(|poll| poll.watch().is_some());

@@ -68,8 +68,19 @@ struct Process {
 struct Vm {
     background: Background,
     ticks_at: Option<Instant>,
+    /// How often it has ticked.
+    ticks: usize,
     /// Answers on their way.
     coming: Vec<(Instant, CallToken, Answer)>,
+}
+
+impl Vm {
+    /// Has it tick when something is due, as the plugin does after each tick and answer.
+    fn sleep(&mut self, now: Instant) {
+        // Envoy's timer counts whole milliseconds.
+        let wait = self.background.next_tick(now).map(|wait| nanos(wait).div_ceil(MS).max(1) * MS);
+        self.ticks_at = wait.map(|wait| now + wait);
+    }
 }
 
 #[derive(Clone)]
@@ -196,7 +207,7 @@ impl Process {
         let token = 7_919 * (self.vms.len() as u64 + 1);
         let background = Background::new(&policy, token);
         let ticks_at = background.next_tick(Instant::ZERO).map(|_| self.now);
-        self.vms.push(Some(Vm { background, ticks_at, coming: Vec::new() }));
+        self.vms.push(Some(Vm { background, ticks_at, ticks: 0, coming: Vec::new() }));
     }
 
     /// Lets time pass, in steps of a millisecond.
@@ -219,19 +230,14 @@ impl Process {
         let due: Vec<_> = due;
         for (_, token, answer) in due {
             vm.background.on_answer(token, &answer, Context::at(&self.store, now));
-            // As the plugin does.
-            if vm.background.publishes() && vm.background.next_tick(now) == Some(Duration::ZERO) {
-                vm.ticks_at = Some(now + MS);
-            }
+            vm.sleep(now);
         }
         if vm.ticks_at.is_some_and(|at| at <= now) {
             let taker = Taker { process: self, begun: RefCell::default() };
             vm.background.on_tick(&taker, Context::at(&self.store, now));
             vm.coming.extend(taker.begun.into_inner());
-            // Envoy's timer counts whole milliseconds.
-            let wait =
-                vm.background.next_tick(now).map(|wait| nanos(wait).div_ceil(MS).max(1) * MS);
-            vm.ticks_at = wait.map(|wait| now + wait);
+            vm.ticks += 1;
+            vm.sleep(now);
         }
         let signals = vm.background.take_signals();
         self.log.extend(signals.log);

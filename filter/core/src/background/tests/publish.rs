@@ -12,6 +12,11 @@ const PUBLISH: &str = r#"{
     "publish":{"cluster":"hub","service":"pay","instance":"10.1.0.5:80","timeout":"500ms",
                "when":[{"check":"db"}]}}"#;
 
+/// The same, and a check that hardly wakes anybody.
+const SELDOM: &str = r#"{
+    "checks":[{"name":"db","http":{"cluster":"db","path":"/ping"},"interval":"60s"}],
+    "publish":{"cluster":"hub","instance":"a","when":[{"check":"db"}]}}"#;
+
 impl Process {
     /// What the hub was told, and when; the status alone.
     fn told(&self) -> Vec<(Instant, String)> {
@@ -98,15 +103,33 @@ fn one_event_is_under_way_at_most_and_a_change_follows_it_at_once() {
 }
 
 #[test]
-fn another_vm_goes_on_within_a_second_where_one_is_gone() {
-    let mut process = Process::new(PUBLISH, 3);
-    process.run(5 * SECOND);
-    let holder = process.holder();
-    process.vms[holder] = None;
-    process.run(10 * SECOND);
-    let told = process.told();
-    let gaps = told.windows(2).map(|pair| pair[1].0.since(pair[0].0));
-    assert!(gaps.max() <= Some(1_600 * MS));
+fn a_beat_wakes_one_vm_once_and_the_others_seldom() {
+    let mut process = Process::new(SELDOM, 3);
+    process.run(2 * SECOND);
+    let ticks = |process: &Process| process.vms.iter().flatten().map(|vm| vm.ticks).collect();
+    let (before, beats): (Vec<_>, _) = (ticks(&process), process.told().len());
+    process.run(100 * SECOND);
+    let beats = process.told().len() - beats;
+    let after: Vec<_> = ticks(&process);
+    let mut woken: Vec<_> =
+        after.iter().zip(before).map(|(after, before)| after - before).collect();
+    woken.sort_unstable();
+    assert!(woken[2] <= beats + 4 && woken[1] <= 60, "{woken:?} for {beats} beats");
+}
+
+#[test]
+fn another_vm_goes_on_before_that_is_silence_where_one_is_gone() {
+    for lifetime in [5_000, 5_300, 5_700, 6_100] {
+        let mut process = Process::new(SELDOM, 3);
+        process.run(lifetime * MS);
+        let holder = process.holder();
+        process.vms[holder] = None;
+        process.run(10 * SECOND);
+        let told = process.told();
+        let gaps = told.windows(2).map(|pair| pair[1].0.since(pair[0].0));
+        let longest = gaps.max().unwrap();
+        assert!(longest <= 2_300 * MS, "{lifetime}: {longest}");
+    }
 }
 
 #[test]
