@@ -2,6 +2,7 @@
 //! Envoy under load, and the rules, alerts and dashboard that are shipped for them.
 
 mod faults;
+mod hub;
 mod live;
 mod shared;
 mod shipped;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     let shared = Shared::default();
     let mut trials = shipped::trials();
     trials.extend(tags::trials());
+    trials.extend(hub::trials());
     trials.extend(live::trials(&shared));
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     // What runs ends here, and not with the process: it leaves no files behind.
