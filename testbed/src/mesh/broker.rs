@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -17,6 +18,7 @@ use crate::envoy::port;
 use crate::tools::Tools;
 
 const START: Duration = Duration::from_secs(10);
+const POURED: Duration = Duration::from_secs(60);
 
 /// A running broker; it dies when this is dropped.
 #[derive(Debug)]
@@ -58,7 +60,8 @@ impl Broker {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port::choose()?));
         let listener = format!("listener {} 127.0.0.1\n", address.port());
         // As root it would take on a user that this machine may not have.
-        let all = format!("user root\nlog_type all\n{listener}{config}");
+        // What is poured into it all arrives.
+        let all = format!("user root\nlog_type all\nmax_queued_messages 0\n{listener}{config}");
         fs::write(home.path().join("mosquitto.conf"), all)?;
         let child = run(tools, &home, address)?;
         Ok(Self { address, tools: tools.clone(), home, child, tls })
@@ -85,6 +88,24 @@ impl Broker {
         let output = command.output()?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(())
+    }
+
+    /// Publishes many messages on a topic, as fast as they are taken: one in each line.
+    pub fn pour(&self, topic: &str, lines: &str) -> Result<()> {
+        let mut command = self.client("mosquitto_pub")?;
+        command.args(["-q", "1", "-t", topic, "-l"]).stdin(Stdio::piped());
+        let mut child = Child::spawn(&mut command)?;
+        // It ends with its input.
+        child.take_stdin().context("its input isn't piped")?.write_all(lines.as_bytes())?;
+        let start = Instant::now();
+        loop {
+            if let Some(status) = child.exited()? {
+                ensure!(status.success(), "mosquitto_pub: {status}");
+                return Ok(());
+            }
+            ensure!(start.elapsed() < POURED, "the broker hasn't taken all after {POURED:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Whether anybody has subscribed to `filter`.

@@ -14,7 +14,7 @@ use crate::stack::{config, eventually, judged, lone_hub};
 use crate::trial;
 
 /// A broker or a hub that comes back is found again within this.
-const BACK: Duration = Duration::from_secs(15);
+pub const BACK: Duration = Duration::from_secs(15);
 
 pub fn trials() -> Vec<Trial> {
     let tools = crate::tools();
@@ -116,7 +116,7 @@ fn topic() -> String {
     format!("health/{}", instance())
 }
 
-async fn logs(bridge: &Bridge, line: &str) -> Result<()> {
+pub async fn logs(bridge: &Bridge, line: &str) -> Result<()> {
     let said = eventually(BACK, async || {
         let log = bridge.log()?;
         ensure!(log.contains(line), "the bridge doesn't say {line:?}:\n{log}");

@@ -7,6 +7,7 @@ mod bridges;
 mod credentials;
 mod dead_hubs;
 mod each_other;
+mod flood;
 mod following;
 mod garbage;
 mod heat_map;
@@ -15,6 +16,7 @@ mod ownership;
 mod plugins;
 mod polls;
 mod publish;
+mod recipes;
 mod refused;
 mod stack;
 mod updates;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     arguments.test_threads.get_or_insert(2 * cores);
     let trials = [
+        flood::trials(),
         following::trials(),
         hubs::trials(),
         dead_hubs::trials(),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         updates::trials(),
         plugins::trials(),
         webhooks::trials(),
+        recipes::trials(),
         refused::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
