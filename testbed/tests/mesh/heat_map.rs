@@ -28,6 +28,7 @@ const STILL: f64 = 400.0;
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("heat_map::verdicts_and_words_are_there_and_changes_within_a_second", live),
+        trial("heat_map::a_tab_that_nobody_sees_follows_changes_and_reads_nothing_anew", followed),
         trial("heat_map::everything_can_be_done_by_keyboard", keyboard),
         trial("heat_map::dark_light_and_narrow_are_fit_for_all", looks),
         trial("heat_map::a_hub_that_is_gone_shows_and_one_that_is_back_is_followed", gone),
@@ -153,6 +154,21 @@ async fn live() -> Result<()> {
     let card = card.as_str().context("no card")?;
     for word in ["payments", "confidence", "heard ago", "0.90", "degraded"] {
         ensure!(card.contains(word), "{word:?} isn't in {card:?}");
+    }
+    is_quiet(&mut browser)
+}
+
+async fn followed() -> Result<()> {
+    let Some(mut browser) = browser()? else { return Ok(()) };
+    let hub = disputed(Place::choose()?).await?;
+    browser.open(hub.people, &json!({}))?;
+    browser.holds(&shows(3, "dead", &["dead", "dead"]), SOON)?;
+    // Now what it shows can only come by the long poll.
+    browser.says("(Object.defineProperty(document, 'hidden', { value: true }), true)")?;
+    tokio::time::sleep(LIVE).await;
+    for number in [4, 5, 6] {
+        say(&hub, &[1, 2], number, "fail").await?;
+        browser.holds(&format!("{}?.textContent.startsWith('×dead')", cell(number)), LIVE)?;
     }
     is_quiet(&mut browser)
 }

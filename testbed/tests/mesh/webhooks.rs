@@ -23,7 +23,10 @@ pub fn trials() -> Vec<Trial> {
         trial("webhooks::changes_come_in_their_order_however_a_target_answers", order),
         trial("webhooks::another_configuration_goes_on_with_what_was_not_told", taken_over),
         trial("webhooks::slack_and_pulsar_get_what_they_document", formats),
-        trial("webhooks::a_target_that_hangs_for_long_costs_bounded_memory", memory),
+        trial(
+            "webhooks::targets_that_hang_or_are_slow_for_long_cost_bounded_memory_and_delay_nobody",
+            memory,
+        ),
         trial("webhooks::the_lines_of_the_page_verify_a_signature", page),
         trial("webhooks::a_variable_that_is_not_there_is_named_at_load", no_variable),
     ]
@@ -368,8 +371,15 @@ async fn formats() -> Result<()> {
 
 async fn memory() -> Result<()> {
     const MEMBERS: u8 = 50;
-    let hanging = Receiver::start(&crate::tools(), KEY)?;
-    let hub = hub(&[webhook("hangs", &json!({}))], &[("hangs", hanging.address)], MEMBERS).await?;
+    let start = || Receiver::start(&crate::tools(), KEY);
+    let (hanging, mut slow, well) = (start()?, start()?, start()?);
+    // Just in time, each time.
+    slow.answers(&json!({ "status": 200, "delay": 0.4 }))?;
+    let deaths = json!({ "verdicts": ["dead"] });
+    let webhooks =
+        [webhook("hangs", &json!({})), webhook("slow", &json!({})), webhook("well", &deaths)];
+    let targets = [("hangs", hanging.address), ("slow", slow.address), ("well", well.address)];
+    let hub = hub(&webhooks, &targets, MEMBERS + 1).await?;
     hanging.signal(Signal::STOP)?;
     let mut source = Source::new(1, hub.people);
     let mut round = async |number: usize| {
@@ -380,18 +390,32 @@ async fn memory() -> Result<()> {
         tokio::time::sleep(Duration::from_millis(10)).await;
         Ok(())
     };
-    // Until the queue is full, and everything else as large as it gets.
+    // Until the queues are full, and everything else as large as it gets.
     for number in 0..100 {
         round(number).await?;
     }
     let (before, start) = (hub.envoy.memory()?, Instant::now());
+    let (mut other, mut longest) = (Source::new(2, hub.people), Duration::ZERO);
     for number in 0..400 {
         round(number).await?;
+        if number % 100 == 99 {
+            // Another target hears of it as if nobody hung or were slow.
+            let told = well.changes().len();
+            let said = Instant::now();
+            other.says(member(MEMBERS + 1), "fail").await?;
+            has_taken(&well, told + 1).await?;
+            longest = longest.max(said.elapsed());
+            other.says(member(MEMBERS + 1), "pass").await?;
+            judged(&hub, member(MEMBERS + 1), "alive").await?;
+        }
     }
+    ensure!(longest < Duration::from_secs(1), "another target was told after {longest:?}");
     let grown = hub.envoy.memory()?.saturating_sub(before);
     ensure!(grown < 8 * 1024 * 1024, "{grown} bytes more after 20,000 changes");
     println!("{grown} bytes more after 20,000 changes in {:?}", start.elapsed());
     ensure!(counted(&hub, "hangs", "dropped").await? > 20_000.0);
+    ensure!(counted(&hub, "slow", "dropped").await? > 10_000.0);
+    ensure!(counted(&hub, "well", "dropped").await? == 0.0);
     is_well(&hub).await
 }
 
