@@ -141,14 +141,21 @@ impl<'a> Reader<'a> {
 
     /// A number from `min` to `max`.
     pub fn number(&self, min: u32, max: u32) -> f64 {
+        self.number_from(f64::from(min), &min.to_string(), max)
+    }
+
+    /// A number from `min`, which `shown` is as people write it, to `max`: to write a number
+    /// with a fraction would make a module 11 KiB longer.
+    #[inline(never)]
+    pub fn number_from(&self, min: f64, shown: &str, max: u32) -> f64 {
         let Json::Number(number, _) = self.json else {
             self.wrong_type("a number");
             return 0.0;
         };
-        let range = f64::from(min)..=f64::from(max);
+        let range = min..=f64::from(max);
         let value = number.as_f64().filter(|value| range.contains(value));
         value.unwrap_or_else(|| {
-            self.error(format!("{number} is out of range; write a number from {min} to {max}"));
+            self.error(format!("{number} is out of range; write a number from {shown} to {max}"));
             0.0
         })
     }

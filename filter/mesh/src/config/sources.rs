@@ -1,6 +1,6 @@
 //! `sources`: who says how instances are.
 
-use super::services::{fraction, instance_id, service_name};
+use super::services::{instance_id, service_name};
 use super::{Source, credentials, hold, keys};
 use crate::asking::{Asks, GrpcAsk, HttpAsk, HubAsk};
 use crate::event::{Place, is_id};
@@ -79,19 +79,7 @@ fn require(object: &Object<'_>, key: &str, example: &str) {
 }
 
 fn read_trust(object: &Object<'_>) -> f64 {
-    let before = object.mistakes();
-    let trust = fraction(object, "trust", 1.0);
-    if trust < LEAST_TRUST
-        && object.mistakes() == before
-        && let Some(reader) = object.get("trust")
-    {
-        // To write a number with a fraction would make the module 11 KiB longer.
-        reader.error(
-            "is too low: no source is trusted less than 0.1; write that or more, or leave the \
-             source out",
-        );
-    }
-    trust
+    object.get("trust").map_or(1.0, |reader| reader.number_from(LEAST_TRUST, "0.1", 1))
 }
 
 /// How it comes to speak, and for how long its word counts.

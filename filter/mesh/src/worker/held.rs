@@ -68,10 +68,7 @@ impl Worker {
                     Some((present, document)) if present != version => {
                         Some(json(200, document.to_vec()))
                     }
-                    None if over => {
-                        let words = "the hub listens to its sources before it says anything";
-                        Some(Problem::new(503, words).reply())
-                    }
+                    None if over => Some(nothing_yet().reply()),
                     _ => over.then(unchanged),
                 }
             }
@@ -84,10 +81,16 @@ impl Worker {
             }
             Pending::Subscription { service, index, .. } => {
                 let (service, index) = (*service, *index);
-                self.news(service, index, cx).or_else(|| over.then(unchanged))
+                let nothing = || if index.is_none() { nothing_yet().reply() } else { unchanged() };
+                self.news(service, index, cx).or_else(|| over.then(nothing))
             }
         }
     }
+}
+
+/// Nothing was published since the hub has started.
+pub(super) fn nothing_yet() -> Problem {
+    Problem::new(503, "the hub listens to its sources before it says anything")
 }
 
 fn copy_of(reply: &Reply) -> Reply {

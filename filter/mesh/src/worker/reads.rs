@@ -1,5 +1,6 @@
 //! What is read: verdicts, topology, and what has changed.
 
+use super::held::nothing_yet;
 use super::{Worker, unchanged};
 use crate::api::{self, Problem, Route, documents};
 use crate::fusion::Claim;
@@ -19,16 +20,14 @@ impl Worker {
         etag: Option<&[u8]>,
         cx: Context<'_, impl SharedStore>,
     ) -> Result<Reply, Problem> {
-        let not_yet =
-            || Problem::new(503, "the hub listens to its sources before it says anything");
-        self.copies.changes(&self.keys, cx).ok_or_else(not_yet)?;
+        self.copies.changes(&self.keys, cx).ok_or_else(nothing_yet)?;
         let now = cx.now;
         match route {
             Route::Instance(service, instance) => {
                 let service = self.known_service(service)?;
-                self.look(service, cx).ok_or_else(not_yet)?;
+                self.look(service, cx).ok_or_else(nothing_yet)?;
                 let place = self.copies.place(service, instance);
-                let snapshot = self.copies.read_snapshot(service).ok_or_else(not_yet)?;
+                let snapshot = self.copies.read_snapshot(service).ok_or_else(nothing_yet)?;
                 let entry = place.and_then(|place| snapshot.entry(place));
                 let entry = entry.ok_or_else(|| Problem::new(404, "there is no such instance"))?;
                 let tag = fingerprint(&(snapshot.head.service, Said(&entry)));
@@ -38,8 +37,8 @@ impl Worker {
             }
             Route::Service(service) => {
                 let service = self.known_service(service)?;
-                self.look(service, cx).ok_or_else(not_yet)?;
-                let snapshot = self.copies.read_snapshot(service).ok_or_else(not_yet)?;
+                self.look(service, cx).ok_or_else(nothing_yet)?;
+                let snapshot = self.copies.read_snapshot(service).ok_or_else(nothing_yet)?;
                 let body = || documents::service(&snapshot, now);
                 Ok(tagged(tag_of(&snapshot), etag, 200, body))
             }

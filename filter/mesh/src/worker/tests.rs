@@ -574,6 +574,25 @@ fn a_subscriber_begins_with_all_and_then_hears_of_changes() {
 }
 
 #[test]
+fn a_subscriber_without_an_index_is_told_when_there_is_nothing_yet() {
+    let mut hub = Hub::silent();
+    let subscribe = "/mesh/v1/health/subscribe?wait=2s";
+    assert_eq!(hub.get(subscribe), Step::Hold);
+    let known = format!("{subscribe}&index=7");
+    assert_eq!(hub.get(&known), Step::Hold);
+    // The owner isn't asked: nothing is published.
+    hub.now = hub.now + 3 * SECOND;
+    hub.worker.on_time(1, Context::at(&hub.store, hub.now));
+    let mut over = Vec::new();
+    while let Some((_, reply)) = hub.worker.take_ready(Context::at(&hub.store, hub.now)) {
+        over.push(reply);
+    }
+    over.sort_unstable_by_key(|reply| reply.status);
+    assert_eq!(over.iter().map(|it| it.status).collect::<Vec<_>>(), [304, 503]);
+    assert!(over[1].headers.pairs().any(|(name, _)| name == b"retry-after"));
+}
+
+#[test]
 fn one_more_than_may_wait_is_refused_and_those_who_go_make_room() {
     let mut hub = Hub::new();
     let present = version(&reply(hub.wants("payments", None).1));

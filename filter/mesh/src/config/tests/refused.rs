@@ -39,7 +39,7 @@ fn every_mistake_is_reported_at_once_with_place_and_mend() {
             r#"services[0].quorm: unknown key; did you mean "quorum"?"#,
             r#"services[1]: has no instances; add "members": [ { "id": "10.1.0.5:8080" } ], or "learn": [ { "addresses": ["10.0.0.0/8"] } ]"#,
             r#"sources[0].service: no service is called "t"; there are: events, s"#,
-            r#"sources[0].trust: 2 is out of range; write a number from 0 to 1"#,
+            r#"sources[0].trust: 2 is out of range; write a number from 0.1 to 1"#,
             r#"sources[0]: says not how long its word counts; add "stale": "5s", or "beat": "1s" where it speaks of every instance so often"#,
             r#"sources[1].allow.cidrs[0]: is an earlier source's, too: "a"; whoever sends must be one source, so take it out of one of them"#,
             r#"sources[1].stale: "0s" is no time at all; write it like "500ms" or "1s""#,
@@ -265,9 +265,9 @@ fn two_members_are_not_in_one_place_and_each_is_where_traffic_can_be_sent() {
 #[test]
 fn trust_is_neither_nothing_nor_more_than_all() {
     let json = with_source(&format!(r#"{ALLOW},"stale":"5s","trust":0.09"#));
-    assert_refused(&json, "sources[0].trust", "is too low");
+    assert_refused(&json, "sources[0].trust", "write a number from 0.1 to 1");
     let json = with_source(&format!(r#"{ALLOW},"stale":"5s","trust":1.1"#));
-    assert_refused(&json, "sources[0].trust", "from 0 to 1");
+    assert_refused(&json, "sources[0].trust", "from 0.1 to 1");
 }
 
 #[test]
