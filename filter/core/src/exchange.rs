@@ -8,7 +8,8 @@ use crate::base::metric::Measurement;
 use crate::base::outcome::Outcome;
 use crate::base::signals::Signals;
 use crate::base::time::{Instant, WallTime, rounded_ms};
-use crate::evidence::Evidence;
+use crate::evidence::report::Report;
+use crate::evidence::{Detail, Evidence};
 use crate::grpc::{self, GrpcAnswer};
 use crate::guards::cache::CacheResult;
 use crate::http::request::{RequestLine, ResponseHead};
@@ -137,6 +138,21 @@ impl Exchange {
             bridged: None,
             signals: Signals::default(),
         }
+    }
+
+    /// The rule that it goes by: of a call that for its service, once it is known.
+    pub fn probe(&self) -> &Probe {
+        &self.probe
+    }
+
+    /// Whether its sender may see more than the status.
+    pub fn shows_details(&self) -> bool {
+        self.details
+    }
+
+    /// What the evidence of its rule says now, in words, whoever may see them.
+    pub fn report(&self, cx: Context<'_, impl SharedStore>) -> Report {
+        self.context.evidence.report(&self.probe.items, Detail::Full, cx)
     }
 
     /// What wall time shows at a moment.

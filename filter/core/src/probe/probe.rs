@@ -228,7 +228,7 @@ impl Probe {
     }
 
     /// Whether the proxy answers it.
-    pub(crate) fn responds(&self) -> bool {
+    pub fn responds(&self) -> bool {
         matches!(self.action, Action::Respond(_))
     }
 
