@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{check, completions, schema};
+use crate::{check, completions, explain, metrics, schema};
 
 /// Checks and explains configurations of Heartbeat Filter and of its hub, without a proxy.
 #[derive(Debug, Parser)]
@@ -18,6 +18,10 @@ pub struct Arguments {
 pub enum Command {
     /// Find every mistake in configurations, and say where it stands
     Check(check::Arguments),
+    /// Say what becomes of a request, and why
+    Explain(Box<explain::Arguments>),
+    /// List the series that configurations define, and what makes labels of them
+    Metrics(metrics::Arguments),
     /// Print a JSON schema, for editors and other checkers
     Schema(schema::Arguments),
     /// Print what completes the command line in a shell

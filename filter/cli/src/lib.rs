@@ -6,9 +6,14 @@
 
 pub mod arguments;
 mod check;
+mod columns;
 mod completions;
+mod explain;
+mod metrics;
 pub mod outcome;
+mod reading;
 mod schema;
+mod series;
 pub mod source;
 
 use std::io::{self, Write};
@@ -25,6 +30,8 @@ use outcome::Outcome;
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> io::Result<Outcome> {
     match &arguments.command {
         Command::Check(files) => check::run(files, out),
+        Command::Explain(request) => explain::run(request, out),
+        Command::Metrics(of) => metrics::run(of, out),
         Command::Schema(of) => schema::print(of, out),
         Command::Completions(of) => completions::print(of, Arguments::command(), out),
     }

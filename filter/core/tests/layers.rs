@@ -43,8 +43,14 @@ const MESH: [&[&str]; 10] = [
 ];
 
 /// The rooms of the command line.
-const CLI: [&[&str]; 4] =
-    [&["arguments"], &["check", "completions", "schema"], &["source"], &["outcome"]];
+const CLI: [&[&str]; 6] = [
+    &["arguments"],
+    &["check", "completions", "explain", "metrics", "schema"],
+    &["reading"],
+    &["source"],
+    &["columns", "series"],
+    &["outcome"],
+];
 
 fn layer_of(layers: &[&[&str]], room: &str) -> Option<usize> {
     let named = layers.iter().position(|rooms| rooms.contains(&room));
