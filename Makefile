@@ -85,7 +85,7 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 .PHONY: test-envoy
 test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds chromium mosquitto sarif ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
 	@echo "==> test the filter in Envoy"
-	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test istiod --test mesh --test mesh_demo --test heartbeatctl
+	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test istiod --test mesh --test mesh_demo --test heartbeatctl --test explain
 
 .PHONY: test-image
 test-image: image envoy registry ## what is released: packed alike anywhere, pushed to a real registry and back

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::config::{self, PluginConfig};
 use super::dynamic::{self, DynamicFilter};
 use super::merge::merge;
-use super::process::Envoy;
+use super::process::{Envoy, config_path};
 use super::{addresses, clock, istio, listeners, port};
 use crate::app::Addresses;
 use crate::manifest::Manifest;
@@ -267,7 +267,7 @@ impl EnvoyBuilder {
         if self.listeners_in_file {
             listeners::move_to_file(&mut self.config, home.path())?;
         }
-        let path = home.path().join("envoy.json");
+        let path = config_path(home.path());
         std::fs::write(&path, serde_json::to_vec_pretty(&self.config)?)
             .with_context(|| format!("can't write {}", path.display()))?;
 

@@ -72,6 +72,11 @@ impl Envoy {
         log_path(self.home.path())
     }
 
+    /// The configuration that it was started with.
+    pub fn config_path(&self) -> PathBuf {
+        config_path(self.home.path())
+    }
+
     /// Its process id, for the likes of `/proc/<id>/stat`.
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -136,6 +141,11 @@ impl Envoy {
         let http = *addresses.get(first).context("the first listener has no address")?;
         Ok(Self { http, admin, listeners: addresses, dynamic: vec![], child, home })
     }
+}
+
+/// Where the configuration of an Envoy with this home is.
+pub(super) fn config_path(home: &Path) -> PathBuf {
+    home.join("envoy.json")
 }
 
 fn log_path(home: &Path) -> PathBuf {

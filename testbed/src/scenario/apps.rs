@@ -117,6 +117,11 @@ impl Apps {
         Ok(faults)
     }
 
+    /// The application itself.
+    pub fn application(&self, role: Role) -> Result<&Application> {
+        self.app(role).map(|app| &app.application)
+    }
+
     fn app(&self, role: Role) -> Result<&App> {
         self.apps.get(&role).with_context(|| format!("{role} isn't there"))
     }

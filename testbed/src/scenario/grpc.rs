@@ -80,6 +80,12 @@ impl Grpc {
         format!("gRPC {:?} by {:?}", self.question.grpc, self.client)
     }
 
+    /// The call, if it is one by a client that adds nothing to it, made once.
+    pub fn question(&self) -> Option<grpc::Call> {
+        let is_plain = self.leave_after.is_none() && self.health_checked.is_none();
+        (is_plain && !self.repetition.is_asked_for()).then(|| self.question.call())
+    }
+
     /// Checks what the types don't.
     pub fn check(&self) -> Result<()> {
         ensure!(

@@ -14,9 +14,11 @@ mod json;
 mod leave;
 mod load;
 mod logs;
+mod observe;
 mod pace;
 mod pattern;
 mod pool;
+mod question;
 mod random;
 mod rate;
 mod raw;
@@ -41,6 +43,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::format::Scenario;
+pub use self::observe::{Answer, Observed, observe};
+pub use self::question::Question;
 pub use self::run::{run, run_in, run_on};
 
 /// A file of scenarios.

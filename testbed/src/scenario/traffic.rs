@@ -11,6 +11,7 @@ use super::grpc::Grpc;
 use super::grpc_burst::GrpcBurst;
 use super::leave::{NOTHING_TO_EXPECT, unless_left};
 use super::load::Load;
+use super::question::Question;
 use super::rate::Rate;
 use super::raw::Raw;
 use super::repeat::Repetition;
@@ -105,6 +106,21 @@ impl Traffic {
             Self::Load(load) => &load.way,
             Self::Grpc(step) => &step.way,
             Self::Raw(raw) => &raw.way,
+        }
+    }
+
+    /// What is asked, if that is one question, asked once and in one piece.
+    pub fn question(&self) -> Option<Question> {
+        match self {
+            Self::Send(step) => {
+                let is_one = step.times == 1 && step.leave_after.is_none();
+                let is_one = is_one && !step.repetition.is_asked_for();
+                let request = step.message.request();
+                let is_whole = request.body.len() <= 1;
+                (is_one && is_whole).then(|| Question::Http(request, step.version.into()))
+            }
+            Self::Grpc(step) => step.question().map(Question::Grpc),
+            _ => None,
         }
     }
 
