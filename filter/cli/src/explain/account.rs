@@ -87,7 +87,7 @@ pub struct Reply {
     pub body: Option<String>,
     /// The code of a call of gRPC.
     pub grpc_status: Option<&'static str>,
-    /// What it is told of health.
+    /// The serving status in the answer of `grpc.health.v1`.
     pub serving: Option<&'static str>,
 }
 

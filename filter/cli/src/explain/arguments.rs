@@ -1,4 +1,4 @@
-//! What `explain` is told on the command line.
+//! The command line of `explain`.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -134,7 +134,7 @@ impl Response {
         std::str::from_utf8(said).ok()?.parse().ok()
     }
 
-    /// What a call is told of health.
+    /// The serving status in the answer to a Check or a Watch, where that is one.
     pub fn health_of_call(&self) -> Option<ServingStatus> {
         const FRAME: usize = 5;
         self.grpc_status().filter(|status| *status == code::OK)?;

@@ -1,4 +1,4 @@
-//! The labels that Istio is told of, wherever a file says so.
+//! The labels that Istio takes out of names of metrics, wherever a file lists them.
 
 use crate::source::{File, Node};
 
