@@ -58,6 +58,19 @@ struct Publication {
     pending_since: Option<Instant>,
 }
 
+impl Publication {
+    /// When the next snapshot of so many instances may go out, which somebody reads or nobody.
+    fn snapshot_due(&self, instances: usize, are_read: bool) -> Instant {
+        let instances = instances as u64;
+        let pause = match self.changed {
+            true => instances * PER_INSTANCE,
+            false if are_read || instances * PER_UNREAD <= REFRESH => 0,
+            false => (instances * PER_UNREAD).min(UNREAD),
+        };
+        self.snapshot_at + pause
+    }
+}
+
 /// The owner.
 #[derive(Debug)]
 pub struct Owner {
@@ -345,13 +358,8 @@ impl Owner {
         let mut changed = false;
         for (number, publication) in self.services.iter_mut().enumerate() {
             let service = ServiceId(number);
-            let instances = self.table.instances_of(service) as u64;
-            let pause = match publication.changed {
-                true => instances * PER_INSTANCE,
-                false if are_read || instances * PER_UNREAD <= REFRESH => 0,
-                false => (instances * PER_UNREAD).min(UNREAD),
-            };
-            let is_due = publication.snapshot_at + pause <= cx.now;
+            let due = publication.snapshot_due(self.table.instances_of(service), are_read);
+            let is_due = due <= cx.now;
             if !is_due || !(publication.changed || refresh) {
                 continue;
             }
@@ -403,9 +411,8 @@ impl Owner {
     pub fn next(&self, now: Instant) -> Instant {
         let paces = self.services.iter().filter_map(|it| it.assignment.due());
         let snapshots = self.services.iter().enumerate().filter(|(_, it)| it.changed);
-        let snapshots = snapshots.map(|(number, it)| {
-            it.snapshot_at + self.table.instances_of(ServiceId(number)) as u64 * PER_INSTANCE
-        });
+        let snapshots = snapshots
+            .map(|(number, it)| it.snapshot_due(self.table.instances_of(ServiceId(number)), false));
         let work = paces.chain(snapshots).min().unwrap_or(Instant::NEVER).max(self.warm_at());
         let count_at = if self.taken == 0 { Instant::NEVER } else { self.count_at };
         work.min(count_at).min(self.look_at()).min(self.refresh_at.max(self.warm_at())).max(now)
