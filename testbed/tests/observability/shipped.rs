@@ -13,7 +13,7 @@ use testbed::tools;
 use crate::faults;
 
 /// The files of tests for alerts.
-const ALERT_TESTS: [&str; 2] = ["alert-tests.yml", "alert-tests-days.yml"];
+const ALERT_TESTS: [&str; 2] = ["alert-tests.yml", "alert-days-tests.yml"];
 
 pub fn trials() -> Vec<Trial> {
     vec![
