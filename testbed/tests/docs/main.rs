@@ -22,6 +22,7 @@ use testbed::example::Example;
 use testbed::manifest::Manifest;
 use testbed::mesh::{PAGE, authority, envoy_of_hub, heat_map, with_variables, with_vm_config};
 use testbed::page::{self, Block};
+use testbed::prometheus::rules;
 use testbed::tools::{self, OLDER_ENVOYS, Tools};
 
 /// The comment in front of the block that shows the default probes.
@@ -300,10 +301,9 @@ fn check_tags(tags: &[Value]) -> Result<()> {
 /// Prometheus takes it, with the shipped rules beside it.
 fn check_prometheus(text: &str, tools: &Tools) -> Result<()> {
     let directory = tempfile::tempdir().context("no temporary directory")?;
-    for rules in ["recording-rules.yml", "alert-rules.yml"] {
-        let shipped = tools::envoy_configs().join("observability").join(rules);
-        std::fs::copy(&shipped, directory.path().join(rules))
-            .with_context(|| shipped.display().to_string())?;
+    for shipped in rules::files()? {
+        let copy = directory.path().join(shipped.file_name().unwrap_or_default());
+        std::fs::copy(&shipped, copy).with_context(|| shipped.display().to_string())?;
     }
     let path = directory.path().join("prometheus.yml");
     std::fs::write(&path, text)?;

@@ -9,8 +9,8 @@ use libtest_mimic::Trial;
 use regex::Regex;
 use serde_json::json;
 use testbed::mesh::{self, Hub, Place, Source, event};
+use testbed::prometheus::Prometheus;
 use testbed::prometheus::rules::{self, Rule};
-use testbed::prometheus::{Prometheus, shipped};
 use testbed::tools;
 
 use crate::faults;
@@ -25,9 +25,8 @@ pub fn trials() -> Vec<Trial> {
 }
 
 fn alerts() -> Result<Vec<Rule>> {
-    let all = rules::read(&shipped().join("alert-rules.yml"))?;
-    let ours = |rule: &Rule| rule.expr.contains("heartbeat_mesh_");
-    let ours: Vec<_> = all.into_iter().filter(ours).collect();
+    let ours = |rule: &Rule| rule.alert.is_some() && rule.expr.contains("heartbeat_mesh_");
+    let ours: Vec<_> = rules::all()?.into_iter().filter(ours).collect();
     ensure!(!ours.is_empty(), "there are no alerts about hubs");
     Ok(ours)
 }

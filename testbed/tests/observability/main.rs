@@ -1,6 +1,7 @@
 //! What people look at: the filter's metrics in a real Prometheus that scrapes a real
 //! Envoy under load, and the rules, alerts and dashboard that are shipped for them.
 
+mod alerts;
 mod faults;
 mod hub;
 mod live;
@@ -19,6 +20,7 @@ use self::shared::Shared;
 fn main() -> ExitCode {
     let shared = Shared::default();
     let mut trials = shipped::trials();
+    trials.extend(alerts::trials());
     trials.extend(tags::trials());
     trials.extend(hub::trials());
     trials.extend(live::trials(&shared));
