@@ -15,12 +15,26 @@ pub type Catalogue = BTreeMap<String, BTreeSet<String>>;
 /// The page that names every metric.
 const REFERENCE: &str = "docs/reference/metrics.md";
 
-/// The metrics in the reference's table.
+/// The metrics of the filter, in the reference's first table.
 pub fn of_reference() -> Result<Catalogue> {
+    tabled(&reference()?)
+}
+
+/// The metrics of the hub, which have a section of their own there.
+pub fn of_hub() -> Result<Catalogue> {
+    let page = reference()?;
+    let (_, section) = page.split_once("\n## Of the hub\n").context("no section of the hub's")?;
+    tabled(section)
+}
+
+fn reference() -> Result<String> {
     let path = tools::workspace().join(REFERENCE);
-    let page = std::fs::read_to_string(path).with_context(|| format!("can't read {REFERENCE}"))?;
-    let named = in_table(&page)?;
-    ensure!(!named.is_empty(), "{REFERENCE} has lost its table of metrics");
+    std::fs::read_to_string(path).with_context(|| format!("can't read {REFERENCE}"))
+}
+
+fn tabled(page: &str) -> Result<Catalogue> {
+    let named = in_table(page)?;
+    ensure!(!named.is_empty(), "{REFERENCE} has lost a table of metrics");
     Ok(named)
 }
 

@@ -150,12 +150,6 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The anchor that GitHub gives a heading.
-fn anchor(heading: &str) -> String {
-    let kept = heading.chars().filter(|it| it.is_alphanumeric() || "-_ ".contains(*it));
-    kept.collect::<String>().to_lowercase().replace(' ', "-")
-}
-
 /// The links within the project that lead to no file, or to no heading of one.
 fn dead_links(pages: &[Page]) -> Result<Vec<String>> {
     let heading = Regex::new(r"^#+ (.*)$")?;
@@ -164,7 +158,7 @@ fn dead_links(pages: &[Page]) -> Result<Vec<String>> {
         .iter()
         .map(|page| {
             let headings = prose(&page.text).filter_map(|line| heading.captures(line));
-            (page.path.as_path(), headings.map(|found| anchor(&found[1])).collect())
+            (page.path.as_path(), headings.map(|found| page::anchor(&found[1])).collect())
         })
         .collect();
     let mut dead = Vec::new();

@@ -26,13 +26,14 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// An alert.
-struct Alert {
-    name: String,
-    severity: String,
-    rule: rules::Rule,
+pub struct Alert {
+    pub name: String,
+    pub severity: String,
+    pub rule: rules::Rule,
 }
 
-fn alerts() -> Result<Vec<Alert>> {
+/// All that are shipped.
+pub fn alerts() -> Result<Vec<Alert>> {
     let named = rules::all()?.into_iter().filter_map(|rule| {
         let severity = rule.labels.get("severity").cloned().unwrap_or_default();
         Some(Alert { name: rule.alert.clone()?, severity, rule })

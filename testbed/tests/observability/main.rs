@@ -5,6 +5,7 @@ mod alerts;
 mod faults;
 mod hub;
 mod live;
+mod runbook;
 mod shared;
 mod shipped;
 mod stack;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let shared = Shared::default();
     let mut trials = shipped::trials();
     trials.extend(alerts::trials());
+    trials.extend(runbook::trials());
     trials.extend(tags::trials());
     trials.extend(hub::trials());
     trials.extend(live::trials(&shared));
