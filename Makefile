@@ -61,6 +61,11 @@ run: build envoy ## start Envoy with the filter and the demo application, and le
 	@cargo build $(NATIVE) --bin testbed
 	@$(TESTBED) run
 
+.PHONY: run-fleet
+run-fleet: build envoy prometheus ## start services that call each other, one that fails, and a Prometheus that scrapes them, and leave them running
+	@cargo build $(NATIVE) --bin testbed
+	@$(TESTBED) run-fleet
+
 .PHONY: test
 test: test-unit test-growth test-module test-wasm test-envoy test-image test-testbed ## every test below
 

@@ -9,6 +9,7 @@
 //! - [`page`]: the examples in the documentation.
 //! - [`metrics`]: what Envoy's Prometheus endpoint says.
 //! - [`prometheus`]: a real Prometheus that scrapes it, and what is shipped for one.
+//! - [`fleet`]: services that call each other, and a Prometheus that looks on.
 //! - [`mesh`]: hubs, and what is judged, told and asked around them.
 //! - [`registry`]: a real registry of images.
 //! - [`demo`]: the filter's main job on one screen, and the same to play with.
@@ -27,6 +28,7 @@ mod clock;
 pub mod demo;
 pub mod envoy;
 pub mod example;
+pub mod fleet;
 mod grpc_list;
 pub mod hosts;
 pub mod latin1;

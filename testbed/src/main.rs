@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use testbed::{app, bench, demo, hosts, mesh_demo, tools::Tools};
+use testbed::{app, bench, demo, fleet, hosts, mesh_demo, tools::Tools};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -23,6 +23,9 @@ enum Command {
     DemoMesh(mesh_demo::Options),
     /// Start Envoy with the filter and the demo application, and leave them running.
     Run,
+    /// Start services that call each other, one that fails, and a Prometheus that scrapes them,
+    /// and leave them running.
+    RunFleet(fleet::Options),
     /// Measure what the filter costs, beside the alternatives.
     Bench(bench::Options),
     /// Measure how fast the hub is, and what it costs.
@@ -48,6 +51,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::DemoMesh(options) => mesh_demo::show(&options, &tools()?).await,
         Command::Follow(options) => hosts::follow(&options).await,
         Command::Run => demo::stay(&tools()?).await,
+        Command::RunFleet(options) => fleet::stay(&options, &tools()?).await,
         Command::Bench(options) => bench::run(&options, &tools()?).await,
         Command::BenchMesh(options) => bench::mesh::run(&options, &tools()?).await,
     }

@@ -8,7 +8,8 @@ pub mod dashboard;
 mod process;
 pub mod rules;
 pub mod stat_name;
+mod windows;
 
 pub use self::api::Sample;
-pub use self::config::shipped;
+pub use self::config::{Jobs, shipped};
 pub use self::process::Prometheus;

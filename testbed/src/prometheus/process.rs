@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-use super::config::{self, shipped};
+use super::config::{self, Jobs, shipped};
 use crate::child::Child;
 use crate::client::http::{self, Request};
 use crate::envoy::port;
@@ -35,12 +35,23 @@ impl Prometheus {
     /// Starts one with the shipped configuration and rules, which scrapes the
     /// admin interface `envoy` every second.
     pub async fn start(tools: &Tools, envoy: SocketAddr) -> Result<Self> {
-        let home = tempfile::Builder::new()
-            .prefix("testbed-prometheus-")
-            .tempdir()
-            .context("no temporary directory")?;
+        let home = home()?;
         let config = config::write(&shipped(), home.path(), envoy)?;
-        let address = SocketAddr::from(([127, 0, 0, 1], port::choose()?));
+        Self::launch(tools, home, &config, port::choose()?).await
+    }
+
+    /// Starts one with the shipped rules, but with short windows, that scrapes the admin
+    /// interfaces of all `jobs` every second; at `preferred` where that port is free.
+    pub async fn start_short(tools: &Tools, jobs: &Jobs, preferred: Option<u16>) -> Result<Self> {
+        let home = home()?;
+        let config = config::write_short(&shipped(), home.path(), jobs)?;
+        let port = preferred.filter(|port| port::is_free(*port));
+        Self::launch(tools, home, &config, port.map_or_else(port::choose, Ok)?).await
+    }
+
+    /// Starts it with a configuration that is at `config`.
+    async fn launch(tools: &Tools, home: TempDir, config: &Path, port: u16) -> Result<Self> {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let log = std::fs::File::create(log_path(home.path()))?;
         let mut command = Command::new(tools.prometheus("prometheus")?);
         command
@@ -88,11 +99,26 @@ impl Prometheus {
         answer.is_ok_and(|answer| answer.status == 200)
     }
 
+    /// Where it answers.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// How it ended, or `None` while it runs.
+    pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.exited()
+    }
+
     /// Everything that it has printed.
     pub fn log(&self) -> Result<String> {
         let path = log_path(self.home.path());
         std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))
     }
+}
+
+fn home() -> Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("testbed-prometheus-").tempdir().context("no temporary directory")
 }
 
 fn log_path(home: &Path) -> PathBuf {
