@@ -18,6 +18,10 @@ pub const USERS: &str = "ingress";
 /// The listener for other services.
 const MESH: &str = "mesh";
 
+/// How many requests a connection to another service takes: TLS is seen where connections
+/// begin.
+const REQUESTS_OF_CONNECTION: u32 = 25;
+
 const TLS: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3";
 
 /// Whose Envoy it is to be.
@@ -119,9 +123,16 @@ impl Proxy<'_> {
         let socket = json!({ "address": place.ip().to_string(), "port_value": place.port() });
         let endpoint = json!({ "endpoint": { "address": { "socket_address": socket } } });
         let named = json!([{ "san_type": "DNS", "matcher": { "exact": host(to) } }]);
+        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
         Ok(json!({
             "name": to,
             "connect_timeout": "1s",
+            "typed_extension_protocol_options": { options: {
+                "@type": format!("type.googleapis.com/{options}"),
+                "explicit_http_config": { "http_protocol_options": {} },
+                "common_http_protocol_options": {
+                    "max_requests_per_connection": REQUESTS_OF_CONNECTION },
+            } },
             "load_assignment": { "cluster_name": to,
                                  "endpoints": [{ "lb_endpoints": [endpoint] }] },
             "transport_socket": { "name": "tls", "typed_config": {

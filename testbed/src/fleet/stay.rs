@@ -66,7 +66,7 @@ fn welcome(fleet: &Fleet, plan: &Plan) -> String {
         .map(|(name, users, admin)| format!("{name:18}http://{users}, admin http://{admin}\n"));
     format!(
         "\n{}\n{}{:18}{}\n\nThe shipped rules are loaded with windows of seconds: what they say \
-         of 5 minutes is of 10 seconds, and what they say of a day is of 40. Ctrl-C stops it \
+         of 5 minutes is of 10 seconds, and what they say of a day is of 30. Ctrl-C stops it \
          all.\n",
         calls.collect::<String>(),
         services.collect::<String>(),
