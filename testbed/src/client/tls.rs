@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose, SanType, date_time_ymd,
 };
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -87,11 +87,27 @@ impl Authority {
     /// Certifies whoever has these names: hosts, and URIs where they have a colon. What it
     /// shows is in the files `name.cert` and `name.key`, too.
     pub fn certify(&self, name: &str, subject: &[&str]) -> Result<Shown> {
+        self.certify_with(name, blank_params(), subject)
+    }
+
+    /// The same with a certificate that has expired.
+    pub fn certify_expired(&self, name: &str, subject: &[&str]) -> Result<Shown> {
+        let mut params = blank_params();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2020, 2, 1);
+        self.certify_with(name, params, subject)
+    }
+
+    fn certify_with(
+        &self,
+        name: &str,
+        mut params: CertificateParams,
+        subject: &[&str],
+    ) -> Result<Shown> {
         let san = |name: &&str| -> Result<SanType> {
             let text = Ia5String::try_from(*name)?;
             Ok(if name.contains(':') { SanType::URI(text) } else { SanType::DnsName(text) })
         };
-        let mut params = blank_params();
         params.subject_alt_names = subject.iter().map(san).collect::<Result<_>>()?;
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
