@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 use serde::Deserialize;
 use testbed::prometheus::rules;
@@ -82,12 +82,7 @@ fn each_has_its_cases() -> Result<()> {
     let mut fires = BTreeSet::new();
     let mut quiet_cases = 0;
     for path in rules::test_files()? {
-        let text = std::fs::read_to_string(&path)?;
-        // Most cases name again what one of them shows; nobody else writes these files.
-        let budget = serde_saphyr::budget! { enforce_alias_anchor_ratio: false };
-        let options = serde_saphyr::options! { budget: budget };
-        let Tests { tests } = serde_saphyr::from_str_with_options(&text, options)
-            .with_context(|| path.display().to_string())?;
+        let Tests { tests } = rules::parse(&path)?;
         for Query { expr, exp_samples } in tests.iter().flat_map(|test| &test.promql_expr_test) {
             quiet_cases += usize::from(expr.contains("ALERTS") && exp_samples.is_empty());
             fires.extend(exp_samples.iter().filter_map(alert_name));
