@@ -5,6 +5,7 @@ mod alerts;
 mod faults;
 mod hub;
 mod live;
+mod proxy_stats;
 mod runbook;
 mod shared;
 mod shipped;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     trials.extend(alerts::trials());
     trials.extend(runbook::trials());
     trials.extend(tags::trials());
+    trials.extend(proxy_stats::trials());
     trials.extend(hub::trials());
     trials.extend(live::trials(&shared));
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);

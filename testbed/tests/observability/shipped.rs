@@ -1,10 +1,11 @@
 //! The shipped files, through Prometheus's own tools.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use testbed::prometheus::dashboard::Dashboard;
 use testbed::prometheus::{rules, shipped};
@@ -18,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
             run("promtool", &["check", "config", strict, "prometheus.yml"], &[])?;
             run("promtool", &["check", "rules", strict], &rules::files()?)
         }),
+        crate::trial("promtool_takes_the_configuration_for_istio", istios_is_one),
         crate::trial("each_file_of_rules_is_loaded_and_tested", each_file_is_loaded_and_tested),
         crate::trial("rules_do_what_their_tests_say", || {
             run("promtool", &["test", "rules"], &rules::test_files()?)
@@ -51,6 +53,19 @@ fn run(program: &str, arguments: &[&str], files: &[PathBuf]) -> Result<()> {
         String::from_utf8_lossy(&output.stderr)
     );
     Ok(())
+}
+
+/// The part of `prometheus.yml` for Istio, which is a comment there.
+fn istios_is_one() -> Result<()> {
+    let text = std::fs::read_to_string(shipped().join("prometheus.yml"))?;
+    let comment = text.split_once("  # - job_name:").context("Istio's part is gone")?.1;
+    let job = comment.replace("\n  # ", "\n  ");
+    // A promtool may have been built without Kubernetes, as Debian's is.
+    let job: Vec<_> = job.lines().filter(|line| !line.contains("kubernetes_sd_configs")).collect();
+    let job = job.join("\n");
+    let mut file = tempfile::NamedTempFile::new().context("no temporary file")?;
+    writeln!(file, "scrape_configs:\n  - job_name:{job}")?;
+    run("promtool", &["check", "config", "--lint-fatal"], &[file.path().to_owned()])
 }
 
 /// What lies in the folder is what Prometheus loads, and what the tests load.
