@@ -14,13 +14,25 @@ pub struct Dashboard {
     json: Value,
 }
 
+/// Rows about traffic between services, over TLS: one Envoy alone shows nothing in them.
+const BETWEEN_SERVICES: [&str; 1] = ["Network"];
+
 /// What a panel asks for.
 #[derive(Clone, Debug)]
 pub struct Query {
+    /// The title of the row that it stands in.
+    pub row: String,
     /// The panel's title.
     pub panel: String,
     /// The expression, with its variables.
     pub expression: String,
+}
+
+impl Query {
+    /// Whether only services that call each other over TLS have an answer.
+    pub fn is_between_services(&self) -> bool {
+        BETWEEN_SERVICES.contains(&&*self.row)
+    }
 }
 
 impl Dashboard {
@@ -45,16 +57,21 @@ impl Dashboard {
 
     /// The queries of all panels.
     pub fn queries(&self) -> Vec<Query> {
-        self.panels()
-            .flat_map(|panel| {
-                let title = panel["title"].as_str().unwrap_or_default();
-                let targets = panel["targets"].as_array().into_iter().flatten();
-                targets.map(move |target| Query {
+        let (mut row, mut queries) = (String::new(), Vec::new());
+        for panel in self.json["panels"].as_array().into_iter().flatten() {
+            let title = panel["title"].as_str().unwrap_or_default();
+            if panel["type"] == "row" {
+                title.clone_into(&mut row);
+            }
+            for target in panel["targets"].as_array().into_iter().flatten() {
+                queries.push(Query {
+                    row: row.clone(),
                     panel: title.to_owned(),
                     expression: target["expr"].as_str().unwrap_or_default().to_owned(),
-                })
-            })
-            .collect()
+                });
+            }
+        }
+        queries
     }
 
     /// The values of all variables, every choice chosen, as Grafana would find them.
