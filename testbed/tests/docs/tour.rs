@@ -41,9 +41,10 @@ struct Shown {
     says: String,
 }
 
-/// Whether a page shows a hub at work.
+/// Whether a page shows a hub at work: what it is asked, and what it says.
 pub fn is_shown(page: &str) -> bool {
-    page::blocks(page).iter().any(|block| shown_in(block).iter().any(Shown::is_asked))
+    let answered = |shown: &Shown| shown.is_asked() && !shown.says.is_empty();
+    page::blocks(page).iter().any(|block| shown_in(block).iter().any(answered))
 }
 
 /// Runs what `page` shows beside the Envoys of `first`.
