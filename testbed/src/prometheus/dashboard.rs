@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::api::Api;
 use super::config::shipped;
-use super::process::Prometheus;
 
 /// The shipped dashboard.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ impl Dashboard {
     }
 
     /// The values of all variables, every choice chosen, as Grafana would find them.
-    pub async fn variables(&self, prometheus: &Prometheus) -> Result<BTreeMap<String, String>> {
+    pub async fn variables(&self, prometheus: &Api) -> Result<BTreeMap<String, String>> {
         let mut values = BTreeMap::new();
         let variables = self.json.pointer("/templating/list").and_then(Value::as_array);
         for variable in variables.into_iter().flatten().filter(|it| it["type"] == "query") {

@@ -10,6 +10,6 @@ pub mod rules;
 pub mod stat_name;
 mod windows;
 
-pub use self::api::Sample;
+pub use self::api::{Api, Range, Sample, Track, now};
 pub use self::config::{Jobs, shipped};
 pub use self::process::Prometheus;

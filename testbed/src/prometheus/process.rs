@@ -1,6 +1,7 @@
 //! Prometheus as a process, or on a host of its own.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
+use super::api::Api;
 use super::config::{self, Jobs, shipped};
 use crate::child::Child;
 use crate::client::http::{self, Request};
@@ -23,10 +25,11 @@ const HOST_PORT: u16 = 9090;
 
 const BOOT_POLL: Duration = Duration::from_millis(50);
 
-/// A running Prometheus; it dies when this is dropped.
+/// A running Prometheus, and its API; it dies when this is dropped.
 #[derive(Debug)]
 pub struct Prometheus {
-    pub(super) address: SocketAddr,
+    address: SocketAddr,
+    api: Api,
     child: Child,
     home: TempDir,
 }
@@ -62,7 +65,7 @@ impl Prometheus {
             .stdout(log.try_clone()?)
             .stderr(log);
         let child = Child::spawn(&mut command)?;
-        let mut prometheus = Self { address, child, home };
+        let mut prometheus = Self { address, api: api(address)?, child, home };
         prometheus.wait_until_ready().await?;
         Ok(prometheus)
     }
@@ -72,7 +75,8 @@ impl Prometheus {
         let address = SocketAddr::new(host.address(Network::Edge).await?, HOST_PORT);
         let home = tempfile::tempdir().context("no temporary directory")?;
         std::fs::File::create(log_path(home.path()))?;
-        let mut prometheus = Self { address, child: host.follow(tools)?, home };
+        let child = host.follow(tools)?;
+        let mut prometheus = Self { address, api: api(address)?, child, home };
         prometheus.wait_until_ready().await?;
         Ok(prometheus)
     }
@@ -119,6 +123,18 @@ impl Prometheus {
 fn home() -> Result<TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("testbed-prometheus-").tempdir().context("no temporary directory")
+}
+
+impl Deref for Prometheus {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+fn api(address: SocketAddr) -> Result<Api> {
+    Api::at(&format!("http://{address}"))
 }
 
 fn log_path(home: &Path) -> PathBuf {
