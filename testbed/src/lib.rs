@@ -15,6 +15,7 @@
 //! - [`demo`]: the filter's main job on one screen, and the same to play with.
 //! - [`mesh_demo`]: the hub's, on another.
 //! - [`report`]: the pictures that the demos leave behind.
+//! - [`observability`]: pages of what any Prometheus knows.
 //! - [`bench`]: what the filter costs, beside the alternatives.
 //! - [`scenario`]: the behaviour of the filter, written in YAML and run on all of the above.
 
@@ -36,6 +37,7 @@ pub mod manifest;
 pub mod mesh;
 pub mod mesh_demo;
 pub mod metrics;
+pub mod observability;
 mod open_files;
 pub mod page;
 pub mod prometheus;

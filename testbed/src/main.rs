@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use testbed::{app, bench, demo, fleet, hosts, mesh_demo, tools::Tools};
+use testbed::{app, bench, demo, fleet, hosts, mesh_demo, observability, tools::Tools};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -30,6 +30,9 @@ enum Command {
     Bench(bench::Options),
     /// Measure how fast the hub is, and what it costs.
     BenchMesh(bench::mesh::Options),
+    /// Write a page of what a Prometheus knows.
+    #[command(subcommand)]
+    Report(observability::Report),
     /// Stand for a container of testbed/compose.yaml: print what it prints, end when it ends.
     #[command(hide = true)]
     Follow(hosts::FollowOptions),
@@ -53,6 +56,7 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Run => demo::stay(&tools()?).await,
         Command::RunFleet(options) => fleet::stay(&options, &tools()?).await,
         Command::Bench(options) => bench::run(&options, &tools()?).await,
+        Command::Report(report) => observability::run(&report).await,
         Command::BenchMesh(options) => bench::mesh::run(&options, &tools()?).await,
     }
 }

@@ -10,7 +10,7 @@ use self::imports::{circles, graph};
 
 /// The modules of the testbed, the highest first. Modules on one line don't see each other.
 const LAYERS: [&[&str]; 6] = [
-    &["bench", "demo", "fleet", "mesh_demo", "scenario"],
+    &["bench", "demo", "fleet", "mesh_demo", "observability", "scenario"],
     &["mesh", "prometheus", "report"],
     &["envoy"],
     &["app"],

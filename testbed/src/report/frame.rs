@@ -147,8 +147,16 @@ impl<'a> Frame<'a> {
 
 /// About how wide a text is.
 pub fn width(text: &str) -> f64 {
-    let letters = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
-    f64::from(letters) * LETTER
+    text.chars().map(letter).sum()
+}
+
+/// About how wide a letter is: those of the East, and pictures, are twice as wide as others.
+fn letter(letter: char) -> f64 {
+    match letter {
+        'M' | 'W' | 'm' | 'w' | '@' | '%' => 1.5 * LETTER,
+        '\u{2e80}'.. => 2.0 * LETTER,
+        _ => LETTER,
+    }
 }
 
 /// A text that fits into `room`, cut short if need be.
@@ -192,6 +200,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_to_its_room() {
+        assert!(fitting("日本語の名前", 40.0).chars().count() <= 4);
         assert_eq!(fitting("livez", 80.0), "livez");
         let cut = fitting("a_component_with_a_long_name", 80.0);
         assert!(cut.starts_with("a_comp") && cut.ends_with('…') && width(&cut) <= 80.0, "{cut}");

@@ -11,6 +11,9 @@ use super::recording::{Recording, Sample, Span};
 
 const TITLE: &str = "Heartbeat Filter: what happened";
 
+/// What everything looks like.
+pub const STYLE: &str = include_str!("style.css");
+
 const HEAD: &str = "<meta charset=\"utf-8\"/>\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>";
 
@@ -22,31 +25,42 @@ pub fn render(recording: &Recording) -> Markup {
 
 /// A page: its title, what stands below that, and its plots.
 pub fn page(title: &str, lead: &Markup, recording: &Recording, plots: &[Plot]) -> Markup {
-    html! {
+    let lead = html! {
+        (lead)
+        ol class="acts" {
+            @for act in &recording.acts {
+                li { (act.name) " " span class="when" { (seconds(act)) } }
+            }
+        }
+    };
+    let main = html! {
+        @for plot in plots { (figure(recording, plot)) }
+        (last_values(recording))
+    };
+    PreEscaped(whole(title, "", &lead, &main))
+}
+
+/// A page that needs nothing but itself: its title, what its own classes look like, what
+/// stands below the title, and the rest.
+pub fn whole(title: &str, style: &str, lead: &Markup, main: &Markup) -> String {
+    let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 (PreEscaped(HEAD))
                 title { (title) }
-                style { (PreEscaped(include_str!("style.css"))) }
+                style { (PreEscaped(STYLE)) (PreEscaped(style)) }
             }
             body {
                 header {
                     h1 { (title) }
                     (lead)
-                    ol class="acts" {
-                        @for act in &recording.acts {
-                            li { (act.name) " " span class="when" { (seconds(act)) } }
-                        }
-                    }
                 }
-                main {
-                    @for plot in plots { (figure(recording, plot)) }
-                    (last_values(recording))
-                }
+                main { (main) }
             }
         }
-    }
+    };
+    page.into_string()
 }
 
 fn source(recording: &Recording) -> String {
