@@ -64,9 +64,14 @@ pub struct Authority {
 impl Authority {
     /// A new one, and the files that an Envoy reads.
     pub fn new() -> Result<Self> {
+        Self::named("testbed")
+    }
+
+    /// The same under another name.
+    pub fn named(name: &str) -> Result<Self> {
         let mut params = blank_params();
         // Its name distinguishes it from those that it certifies.
-        params.distinguished_name.push(DnType::CommonName, "testbed");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
