@@ -62,9 +62,9 @@ run: build envoy ## start Envoy with the filter and the demo application, and le
 	@$(TESTBED) run
 
 .PHONY: run-fleet
-run-fleet: build envoy prometheus ## start services that call each other, one that fails, and a Prometheus that scrapes them, and leave them running
+run-fleet: build envoy prometheus ## start services that call each other, one that fails, and a Prometheus beside them, and leave them running (CYCLE=1: in a circle)
 	@cargo build $(NATIVE) --bin testbed
-	@$(TESTBED) run-fleet
+	@$(TESTBED) run-fleet $(if $(CYCLE),--cycle)
 
 .PHONY: test
 test: test-unit test-growth test-module test-wasm test-envoy test-image test-testbed ## every test below
@@ -90,7 +90,7 @@ test-wasm: ## the core's tests as WebAssembly, under Node
 .PHONY: test-envoy
 test-envoy: build envoy older-envoys grpc-health-probe prometheus clock crds chromium mosquitto sarif ## the filter in real Envoys: scenarios, every shipped configuration, updates as istiod sends them, a real Prometheus
 	@echo "==> test the filter in Envoy"
-	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test istiod --test mesh --test mesh_demo --test heartbeatctl --test explain
+	@cargo test $(NATIVE) --test scenarios --test detection --test configs --test docs --test observability --test fleet --test istiod --test mesh --test mesh_demo --test heartbeatctl --test explain
 
 .PHONY: test-image
 test-image: image envoy registry ## what is released: packed alike anywhere, pushed to a real registry and back

@@ -15,7 +15,7 @@ pub struct Dashboard {
 }
 
 /// Rows about traffic between services, over TLS: one Envoy alone shows nothing in them.
-const BETWEEN_SERVICES: [&str; 1] = ["Network"];
+pub const BETWEEN_SERVICES: [&str; 1] = ["Network"];
 
 /// What a panel asks for.
 #[derive(Clone, Debug)]

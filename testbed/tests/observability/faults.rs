@@ -19,8 +19,16 @@ pub fn none(faults: Vec<String>) -> Result<()> {
 }
 
 /// Looks for faults until there are none, or no more hope.
-pub async fn eventually(mut look: impl AsyncFnMut() -> Result<Vec<String>>) -> Result<()> {
-    let deadline = Instant::now() + TIMEOUT;
+pub async fn eventually(look: impl AsyncFnMut() -> Result<Vec<String>>) -> Result<()> {
+    within(TIMEOUT, look).await
+}
+
+/// The same for what takes so long.
+pub async fn within(
+    timeout: Duration,
+    mut look: impl AsyncFnMut() -> Result<Vec<String>>,
+) -> Result<()> {
+    let deadline = Instant::now() + timeout;
     loop {
         let faults = look().await?;
         if faults.is_empty() || Instant::now() > deadline {
