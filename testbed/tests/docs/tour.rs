@@ -41,10 +41,10 @@ struct Shown {
     says: String,
 }
 
-/// Whether a page shows a hub at work: what it is asked, and what it says.
+/// Whether a page shows a hub at work: how it is asked, and what is said.
 pub fn is_shown(page: &str) -> bool {
-    let answered = |shown: &Shown| shown.is_asked() && !shown.says.is_empty();
-    page::blocks(page).iter().any(|block| shown_in(block).iter().any(answered))
+    let shown: Vec<_> = page::blocks(page).iter().flat_map(shown_in).collect();
+    shown.iter().any(Shown::is_asked) && shown.iter().any(|it| !it.says.is_empty())
 }
 
 /// Runs what `page` shows beside the Envoys of `first`.
