@@ -7,6 +7,7 @@ mod config;
 pub mod dashboard;
 mod process;
 pub mod rules;
+pub mod scraped;
 pub mod stat_name;
 mod windows;
 

@@ -8,11 +8,11 @@ use libtest_mimic::Trial;
 use regex::Regex;
 use serde_json::json;
 use testbed::page::{self, Block};
-use testbed::prometheus::{catalogue, rules};
+use testbed::prometheus::{catalogue, rules, scraped};
 use testbed::tools;
 
 use crate::alerts::alerts;
-use crate::{faults, stack};
+use crate::faults;
 
 /// The repository, as the rules name it. Whoever has it elsewhere writes that in its place.
 const REPOSITORY: &str = "https://example.com/heartbeat-filter/blob/main/";
@@ -87,7 +87,7 @@ fn each_query_is_one() -> Result<()> {
 
 /// Those of ours are in the reference, and what is recorded is recorded.
 fn queries_find_metrics() -> Result<()> {
-    let mut exported = stack::expected(&stack::plugin_config()?)?;
+    let mut exported = scraped::expected(&scraped::plugin_config()?)?;
     exported.extend(catalogue::of_hub()?);
     let recorded: BTreeSet<_> = rules::all()?.into_iter().filter_map(|rule| rule.record).collect();
     let name = Regex::new(r"\b(?:heartbeat_|app_health_|payment_request_)\w+|\b\w+:\w+:\w+\b")?;

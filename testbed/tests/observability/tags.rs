@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 use testbed::app::Application;
 use testbed::envoy::PluginConfig;
 use testbed::prometheus::catalogue;
+use testbed::prometheus::scraped;
 use testbed::prometheus::stat_name::{self, Series};
 use testbed::tools;
 
-use crate::{faults, stack};
+use crate::faults;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -44,10 +45,11 @@ async fn labels_are_whole(patch: Value) -> Result<()> {
 
 /// The filter's series by the names that they have in Envoy, and as Prometheus sees them.
 async fn named_and_shown(patch: &Value) -> Result<(BTreeSet<Series>, BTreeSet<Series>)> {
-    let application = Application::start(&crate::tools())?;
-    let envoy = stack::envoy()?
+    let tools = crate::tools();
+    let application = Application::start(&tools)?;
+    let envoy = scraped::envoy(&tools)?
         .application("app", &application.addresses)
-        .plugin_config(PluginConfig::Text(stack::plugin_config()?.to_string()))
+        .plugin_config(PluginConfig::Text(scraped::plugin_config()?.to_string()))
         .patch(patch)
         .start()
         .await?;
@@ -123,7 +125,7 @@ fn labels_of_hub() -> Result<BTreeSet<String>> {
 fn every_list_is_complete() -> Result<()> {
     let of_filter = catalogue::labels(&catalogue::of_reference()?);
     let of_hub = labels_of_hub()?;
-    let of_example = catalogue::labels(&catalogue::of_counters(&stack::plugin_config()?));
+    let of_example = catalogue::labels(&catalogue::of_counters(&scraped::plugin_config()?));
     let mut faults = Vec::new();
     let (mut regexes, mut annotations) = (0, 0);
     for path in yaml_files(&tools::envoy_configs())? {
