@@ -28,7 +28,7 @@ mod istio;
 mod listeners;
 pub mod memory;
 pub mod merge;
-pub(crate) mod port;
+pub mod port;
 mod process;
 mod recipe;
 mod reload;

@@ -121,7 +121,7 @@ impl Scraped {
     }
 
     /// The load: goes on until it is asked to end.
-    pub async fn run_until(mut self, mut ended: oneshot::Receiver<()>) -> Result<()> {
+    pub async fn run_until(&mut self, mut ended: oneshot::Receiver<()>) -> Result<()> {
         let mut round = 0;
         loop {
             if round % REFUSED_EVERY == 0 {

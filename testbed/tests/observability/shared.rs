@@ -55,7 +55,7 @@ impl KeptStack {
 
 fn keep(started: Sender<Result<Arc<Stack>, String>>, ended: oneshot::Receiver<()>) {
     let run = async {
-        let (stack, load) = stack::start().await?;
+        let (stack, mut load) = stack::start().await?;
         started.send(Ok(Arc::new(stack)))?;
         load.run_until(ended).await
     };
