@@ -14,6 +14,7 @@ export HEARTBEAT_ISTIOD ?= $(CURDIR)/.tools/bin/istiod
 export HEARTBEAT_ISTIO ?= $(CURDIR)/.tools/istio
 export HEARTBEAT_IPTABLES ?= $(CURDIR)/.tools/iptables
 export HEARTBEAT_ENVOY_GATEWAY ?= $(CURDIR)/.tools/gateway/envoy-gateway
+export HEARTBEAT_OTELCOL ?= $(CURDIR)/.tools/bin/otelcol
 export HEARTBEAT_MOSQUITTO ?= $(CURDIR)/.tools/mosquitto/bin
 export HEARTBEAT_REGISTRY ?= $(CURDIR)/.tools/bin/docker-registry
 
@@ -108,6 +109,10 @@ test-gateway: image envoy older-envoys registry ## the shipped policy in Envoy G
 .PHONY: test-admission
 test-admission: ## what a Kubernetes API server says of the shipped resources, by the real CRDs (needs Go)
 	@scripts/controlplanes.sh admission
+
+.PHONY: test-otel
+test-otel: build envoy ## the shipped configuration in a real OpenTelemetry Collector, and what arrives by OTLP (needs Go)
+	@scripts/controlplanes.sh otel
 
 # The other scenarios have just run in the same Envoy.
 .PHONY: test-testbed

@@ -23,12 +23,17 @@ bin=$tools/bin
 (
   cd "$module"
   symbols="-s -w"
+  tags=
   if [ "$name" = admission ]; then
     api=$(go list -m -f '{{.Dir}}' istio.io/api)
     symbols+=" -X main.istio=$api/kubernetes/customresourcedefinitions.gen.yaml"
   fi
+  if [ "$name" = otel ]; then
+    # Of Prometheus's many ways to find targets: those by Kubernetes and files always stay.
+    tags=remove_all_sd
+  fi
   if [ -n "$(go list ./... 2>/dev/null)" ]; then
-    go build -p 2 -trimpath -ldflags "$symbols" -o "$bin/" ./...
+    go build -p 2 -trimpath -tags "$tags" -ldflags "$symbols" -o "$bin/" ./...
   fi
   if grep -q '^tool' go.mod; then
     mkdir -p "$tools/$name"

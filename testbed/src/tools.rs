@@ -27,15 +27,16 @@ pub struct Tools {
     envoy_gateway: PathBuf,
     registry: PathBuf,
     mosquitto: PathBuf,
+    otelcol: PathBuf,
 }
 
 impl Tools {
     /// The tools named by `HEARTBEAT_ENVOY`, `HEARTBEAT_PYTHON`,
     /// `HEARTBEAT_GRPC_HEALTH_PROBE`, `HEARTBEAT_MODULE`, `HEARTBEAT_HUB_MODULE`,
     /// `HEARTBEAT_CLOCK`, `HEARTBEAT_ADMISSION`, `HEARTBEAT_ISTIOD`, `HEARTBEAT_ENVOY_GATEWAY`,
-    /// `HEARTBEAT_REGISTRY`, `HEARTBEAT_PROMETHEUS`, `HEARTBEAT_MOSQUITTO`, `HEARTBEAT_ISTIO`
-    /// and `HEARTBEAT_IPTABLES` (folders), or else where `make` puts them. `testbed` is this
-    /// crate's own binary, which runs the application.
+    /// `HEARTBEAT_REGISTRY`, `HEARTBEAT_OTELCOL`, `HEARTBEAT_PROMETHEUS`,
+    /// `HEARTBEAT_MOSQUITTO`, `HEARTBEAT_ISTIO` and `HEARTBEAT_IPTABLES` (folders), or else
+    /// where `make` puts them. `testbed` is this crate's own binary, which runs the application.
     pub fn from_env(testbed: impl Into<PathBuf>) -> Self {
         Self {
             testbed: testbed.into(),
@@ -56,6 +57,7 @@ impl Tools {
             envoy_gateway: locate("HEARTBEAT_ENVOY_GATEWAY", ".tools/gateway/envoy-gateway"),
             registry: locate("HEARTBEAT_REGISTRY", ".tools/bin/docker-registry"),
             mosquitto: locate("HEARTBEAT_MOSQUITTO", ".tools/mosquitto/bin"),
+            otelcol: locate("HEARTBEAT_OTELCOL", ".tools/bin/otelcol"),
         }
     }
 
@@ -139,6 +141,11 @@ impl Tools {
     pub fn mosquitto(&self, program: &str) -> Result<PathBuf> {
         let path = self.mosquitto.join(program);
         existing(&path, program, "HEARTBEAT_MOSQUITTO").map(Path::to_owned)
+    }
+
+    /// An OpenTelemetry Collector (testbed/controlplanes/otel).
+    pub fn otelcol(&self) -> Result<&Path> {
+        existing(&self.otelcol, "OpenTelemetry Collector", "HEARTBEAT_OTELCOL")
     }
 
     /// This crate's own binary.
