@@ -1,8 +1,10 @@
 //! `testbed report`: pages of what a Prometheus knows, for those who have no Grafana at hand.
 //!
 //! - [`topology`]: who calls whom.
+//! - [`dashboard`]: the shipped dashboard's panels.
 //! - [`told`]: where a page's numbers come from.
 
+mod dashboard;
 mod told;
 mod topology;
 
@@ -16,11 +18,14 @@ use clap::Subcommand;
 pub enum Report {
     /// Services and who calls whom, found from traffic: a self-contained page, or SVG.
     Topology(topology::Options),
+    /// What the shipped dashboard's panels show, as a self-contained page.
+    Dashboard(dashboard::Options),
 }
 
 /// Writes a report.
 pub async fn run(report: &Report) -> Result<ExitCode> {
     match report {
         Report::Topology(options) => topology::run(options).await,
+        Report::Dashboard(options) => dashboard::run(options).await,
     }
 }

@@ -15,7 +15,10 @@ pub struct Dashboard {
 }
 
 /// Rows about traffic between services, over TLS: one Envoy alone shows nothing in them.
-pub const BETWEEN_SERVICES: [&str; 1] = ["Network"];
+pub const BETWEEN_SERVICES: [&str; 2] = ["Network", "Topology"];
+
+/// What a variable without values stands for.
+const ANY: &str = ".*";
 
 /// What a panel asks for.
 #[derive(Clone, Debug)]
@@ -74,8 +77,17 @@ impl Dashboard {
         queries
     }
 
-    /// The values of all variables, every choice chosen, as Grafana would find them.
+    /// The values of all variables, every choice chosen, as Grafana would find them; fails
+    /// where one has none.
     pub async fn variables(&self, prometheus: &Api) -> Result<BTreeMap<String, String>> {
+        let values = self.choices(prometheus).await?;
+        let empty = values.iter().find(|(_, value)| *value == ANY);
+        ensure!(empty.is_none(), "a variable has no values: {empty:?}");
+        Ok(values)
+    }
+
+    /// The same, where a variable without values stands for any.
+    pub async fn choices(&self, prometheus: &Api) -> Result<BTreeMap<String, String>> {
         let mut values = BTreeMap::new();
         let variables = self.json.pointer("/templating/list").and_then(Value::as_array);
         for variable in variables.into_iter().flatten().filter(|it| it["type"] == "query") {
@@ -85,8 +97,8 @@ impl Dashboard {
             let (selector, label) = label_values(&query)
                 .with_context(|| format!("${name} isn't label_values(…): {query}"))?;
             let choices = prometheus.label_values(label, Some(selector)).await?;
-            ensure!(!choices.is_empty(), "${name} has no values: {query}");
-            values.insert(name.to_owned(), format!("({})", choices.join("|")));
+            let all = format!("({})", choices.join("|"));
+            values.insert(name.to_owned(), if choices.is_empty() { ANY.into() } else { all });
         }
         Ok(values)
     }

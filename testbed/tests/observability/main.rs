@@ -6,6 +6,7 @@ mod faults;
 mod hub;
 mod live;
 mod proxy_stats;
+mod reports;
 mod runbook;
 mod shared;
 mod shipped;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     trials.extend(proxy_stats::trials());
     trials.extend(hub::trials());
     trials.extend(live::trials(&shared));
+    trials.push(reports::trial(&shared));
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     // What runs ends here, and not with the process: it leaves no files behind.
     shared.end();

@@ -20,9 +20,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use maud::Markup;
 
 use super::told::{Told, Where};
-use crate::prometheus::now;
+use crate::prometheus::{Api, now};
 use crate::{report, screen};
 
 /// The options of `testbed report topology`.
@@ -53,3 +54,13 @@ pub async fn run(options: &Options) -> Result<ExitCode> {
     screen::print(&format!("{path}: services: {services}, edges: {edges}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// The picture at a moment, for a panel; `None` where there is nothing to draw.
+pub(super) async fn picture(api: &Api, time: f64) -> Result<Option<Markup>> {
+    let graph = ask::graph(api, time).await?;
+    let says = format!("{} services, {} edges", graph.services.len(), graph.edges.len());
+    Ok((!graph.services.is_empty()).then(|| picture::draw(&graph, &says)))
+}
+
+/// What the picture's own classes look like.
+pub(super) const STYLE: &str = page::STYLE;
