@@ -108,7 +108,11 @@ async fn unhealthy(prometheus: &Prometheus) -> Result<Vec<String>> {
 /// What one Envoy alone couldn't show.
 async fn empty_panels(prometheus: &Prometheus) -> Result<Vec<String>> {
     let dashboard = Dashboard::read()?;
-    let mut values = dashboard.variables(prometheus).await?;
+    // It has none until it has scraped for the first time.
+    let mut values = match dashboard.variables(prometheus).await {
+        Ok(values) => values,
+        Err(error) => return Ok(vec![format!("{error:#}")]),
+    };
     values.insert("__rate_interval".into(), RATE_INTERVAL.into());
     let queries = dashboard.queries();
     let mut faults = Vec::new();
