@@ -94,7 +94,7 @@ impl Tools {
         existing(&self.hub_module, "hub's module", "HEARTBEAT_HUB_MODULE")
     }
 
-    /// One of Prometheus's programs: `prometheus`, `promtool` or `amtool`.
+    /// One of Prometheus's programs: `prometheus`, `promtool`, `alertmanager` or `amtool`.
     pub fn prometheus(&self, program: &str) -> Result<PathBuf> {
         let path = self.prometheus.join(program);
         existing(&path, program, "HEARTBEAT_PROMETHEUS").map(Path::to_owned)

@@ -1,6 +1,7 @@
-//! A real Prometheus next to a real Envoy, and what is shipped for it in
+//! A real Prometheus next to a real Envoy, a real Alertmanager, and what is shipped for them in
 //! `envoy-config/observability`.
 
+mod alertmanager;
 mod api;
 pub mod catalogue;
 mod config;
@@ -11,6 +12,7 @@ pub mod scraped;
 pub mod stat_name;
 mod windows;
 
+pub use self::alertmanager::Alertmanager;
 pub use self::api::{Api, Range, Sample, Track, now};
 pub use self::config::{Jobs, shipped};
 pub use self::process::Prometheus;
