@@ -12,6 +12,7 @@ mod shared;
 mod shipped;
 mod stack;
 mod tags;
+mod told;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     trials.extend(runbook::trials());
     trials.extend(tags::trials());
     trials.extend(proxy_stats::trials());
+    trials.extend(told::trials());
     trials.extend(hub::trials());
     trials.extend(live::trials(&shared));
     trials.push(reports::trial(&shared));

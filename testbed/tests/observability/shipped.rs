@@ -27,18 +27,6 @@ pub fn trials() -> Vec<Trial> {
         }),
         crate::trial("promtool_takes_the_configuration_for_istio", istios_is_one),
         crate::trial("each_file_of_rules_is_loaded_and_tested", each_file_is_loaded_and_tested),
-        crate::trial("amtool_takes_the_alertmanager_example", || {
-            run("amtool", &["check-config", "alertmanager.yml"], &[])
-        }),
-        crate::trial("each_severity_is_routed_to_its_receiver", || {
-            for (severity, receiver) in [("critical", "pager"), ("warning", "tickets")] {
-                let routes = ["config", "routes", "test", "--config.file=alertmanager.yml"];
-                let receiver = format!("--verify.receivers={receiver}");
-                let label = format!("severity={severity}");
-                run("amtool", &[&routes[..], &[&receiver, &label]].concat(), &[])?;
-            }
-            Ok(())
-        }),
         crate::trial("the_dashboard_is_well_formed", dashboard_is_well_formed),
     ];
     tests.chain(files).collect()
