@@ -14,8 +14,9 @@ pub struct Dashboard {
     json: Value,
 }
 
-/// Rows about traffic between services, over TLS: one Envoy alone shows nothing in them.
-pub const BETWEEN_SERVICES: [&str; 2] = ["Network", "Topology"];
+/// Rows about traffic between services, over TLS, and about what is usual after a day: one Envoy
+/// that has just started shows nothing in them.
+pub const ROWS_OF_A_FLEET: [&str; 3] = ["Network", "Topology", "Base lines"];
 
 /// What a variable without values stands for.
 const ANY: &str = ".*";
@@ -32,9 +33,9 @@ pub struct Query {
 }
 
 impl Query {
-    /// Whether only services that call each other over TLS have an answer.
-    pub fn is_between_services(&self) -> bool {
-        BETWEEN_SERVICES.contains(&&*self.row)
+    /// Whether one Envoy that has just started has no answer.
+    pub fn is_of_a_fleet(&self) -> bool {
+        ROWS_OF_A_FLEET.contains(&&*self.row)
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use testbed::envoy::EnvoyBuilder;
 use testbed::fleet::Fleet;
 use testbed::prometheus::Prometheus;
-use testbed::prometheus::dashboard::{self, BETWEEN_SERVICES, Dashboard};
+use testbed::prometheus::dashboard::{self, Dashboard, ROWS_OF_A_FLEET};
 
 use crate::{Shared, faults, tools};
 
@@ -59,9 +59,12 @@ pub fn trials(fleet: &Shared<Fleet>) -> Vec<Trial> {
         fleet.trial("every_alert_can_be_evaluated", async |fleet| {
             faults::eventually(async || unhealthy(&fleet.prometheus).await).await
         }),
-        fleet.trial("the_rows_of_the_dashboard_between_services_find_series", async |fleet| {
-            faults::eventually(async || empty_panels(&fleet.prometheus).await).await
-        }),
+        fleet.trial(
+            "the_rows_of_the_dashboard_that_only_a_fleet_fills_find_series",
+            async |fleet| {
+                faults::within(HISTORY, async || empty_panels(&fleet.prometheus).await).await
+            },
+        ),
         crate::trial("a_stock_envoy_does_not_know_the_statistics_of_istio", no_istio_stats),
     ]
 }
@@ -105,7 +108,7 @@ async fn unhealthy(prometheus: &Prometheus) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// What one Envoy alone couldn't show.
+/// What one Envoy that has just started couldn't show.
 async fn empty_panels(prometheus: &Prometheus) -> Result<Vec<String>> {
     let dashboard = Dashboard::read()?;
     // It has none until it has scraped for the first time.
@@ -116,7 +119,7 @@ async fn empty_panels(prometheus: &Prometheus) -> Result<Vec<String>> {
     values.insert("__rate_interval".into(), RATE_INTERVAL.into());
     let queries = dashboard.queries();
     let mut faults = Vec::new();
-    for row in BETWEEN_SERVICES {
+    for row in ROWS_OF_A_FLEET {
         let mut of_row = queries.iter().filter(|query| query.row == row).peekable();
         if of_row.peek().is_none() {
             faults.push(format!("the dashboard has no row {row:?}"));

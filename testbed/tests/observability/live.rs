@@ -94,7 +94,7 @@ async fn dashboard(prometheus: &Prometheus) -> Result<()> {
         };
         values.insert("__rate_interval".into(), RATE_INTERVAL.into());
         let mut faults = Vec::new();
-        for query in dashboard.queries().iter().filter(|it| !it.is_between_services()) {
+        for query in dashboard.queries().iter().filter(|it| !it.is_of_a_fleet()) {
             let expression = dashboard::filled(&query.expression, &values);
             if let Some(fault) = nothing_found(prometheus, &expression).await {
                 faults.push(format!("{}: {fault}", query.panel));
