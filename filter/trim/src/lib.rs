@@ -3,27 +3,27 @@
 #![forbid(unsafe_code)]
 
 pub mod contract;
+mod merge;
 
 use anyhow::{Context, Result, bail};
 use contract::{Contract, Violation};
+use merge::merge_functions;
 use walrus::{Module, ModuleConfig};
 
 /// Returns the module without the exports that its contract doesn't name, what only they
-/// reached, and the custom sections.
+/// reached, and the custom sections, and with each function once.
 ///
 /// Envoy crosses into the VM for each callback that it finds: an export less is time
 /// saved on every request.
 pub fn trim(wasm: &[u8], contract: &Contract, keep_names: bool) -> Result<Vec<u8>> {
-    let mut module = ModuleConfig::new()
-        .generate_name_section(keep_names)
-        .generate_producers_section(false)
-        .parse(wasm)
-        .context("the input is not a WebAssembly module")?;
+    let mut config = ModuleConfig::new();
+    config.generate_name_section(keep_names).generate_producers_section(false);
+    let mut module = config.parse(wasm).context("the input is not a WebAssembly module")?;
 
     keep_exports(&mut module, contract)?;
     drop_custom_sections(&mut module);
     walrus::passes::gc::run(&mut module);
-    Ok(module.emit_wasm())
+    merge_functions(module.emit_wasm(), &config)
 }
 
 fn keep_exports(module: &mut Module, contract: &Contract) -> Result<()> {

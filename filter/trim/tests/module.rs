@@ -1,6 +1,6 @@
 //! Each built module keeps its contract, and the check that says so finds every breach.
 
-#![allow(clippy::panic)] // Its functions are those of tests, too.
+#![allow(clippy::panic, clippy::unwrap_used)] // Its functions are those of tests, too.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -143,6 +143,29 @@ fn trimming_drops_custom_sections_and_keeps_names_on_request() {
     assert!(!holds(&bare, "target_features") && !holds(&bare, "a_name_to_look_for"));
     let named = trim(&wasm, &FILTER, true).unwrap();
     assert!(!holds(&named, "target_features") && holds(&named, "a_name_to_look_for"));
+}
+
+#[test]
+fn functions_that_are_the_same_stand_there_once_and_so_do_those_that_call_them() {
+    let mut module = lawful(&FILTER);
+    let log = module.imports.get_func("env", "proxy_log").unwrap();
+    for name in ["proxy_on_log", "proxy_on_delete"] {
+        let twin = function_calling(&mut module, log);
+        let mut builder = FunctionBuilder::new(&mut module.types, &[], &[]);
+        builder.func_body().call(twin).call(twin);
+        let caller = builder.finish(vec![], &mut module.funcs);
+        module.exports.remove(name).unwrap();
+        module.exports.add(name, caller);
+    }
+    let trimmed = trim(&module.emit_wasm(), &FILTER, false).unwrap();
+    assert_eq!(FILTER.check(&trimmed), []);
+    let module = Module::from_buffer(&trimmed).unwrap();
+    // The twin, its caller, and the one that does nothing.
+    assert_eq!(module.funcs.iter_local().count(), 3);
+    let of = |name| module.exports.get_func(name).unwrap();
+    assert_eq!(of("proxy_on_log"), of("proxy_on_delete"));
+    assert_ne!(of("proxy_on_log"), of("proxy_on_tick"));
+    assert!(module.imports.get_func("env", "proxy_log").is_ok());
 }
 
 /// A tiny module with every export and every import that the contract knows.
