@@ -8,6 +8,7 @@ pub struct Encoder(Vec<u8>);
 
 impl Encoder {
     /// Appends a number.
+    #[inline(never)]
     pub fn number(&mut self, value: u64) -> &mut Self {
         self.0.extend_from_slice(&value.to_le_bytes());
         self
@@ -19,6 +20,7 @@ impl Encoder {
     }
 
     /// Appends a byte string.
+    #[inline(never)]
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
         self.number(value.len() as u64);
         self.0.extend_from_slice(value);
@@ -50,6 +52,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The next number.
+    #[inline(never)]
     pub fn number(&mut self) -> Option<u64> {
         let (number, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -62,6 +65,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The next byte string.
+    #[inline(never)]
     pub fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.number()?).ok()?;
         let (bytes, rest) = self.0.split_at_checked(length)?;

@@ -2,7 +2,7 @@
 
 use crate::base::time::{Instant, Nanos};
 use crate::state::{Cell, Change, Context, SharedStore, State, UpdateError, update};
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 
 /// How long a worker relies on what it has read, in nanoseconds: thousands of
 /// probes a second needn't all ask.
@@ -28,10 +28,21 @@ impl<S: State + Clone> Shared<S> {
 
     /// What `act` sees in the present state, or in that of a moment ago.
     pub fn look<T>(&self, cx: Context<'_, impl SharedStore>, act: impl FnOnce(&S) -> T) -> T {
-        let Ok(mut copy) = self.copy.try_borrow_mut() else { return act(&S::default()) };
-        let fresh = copy.take().filter(|(at, _)| *at <= cx.now && cx.now.since(*at) < FRESH);
-        let (_, state) = copy.insert(fresh.unwrap_or_else(|| (cx.now, self.cell.read(cx.store))));
-        act(state)
+        match self.fresh(cx).as_deref() {
+            Some(Some((_, state))) => act(state),
+            _ => act(&S::default()),
+        }
+    }
+
+    // Knows nothing of what is done with it, so that the module has it once for each state.
+    #[inline(never)]
+    fn fresh(&self, cx: Context<'_, impl SharedStore>) -> Option<RefMut<'_, Option<(Instant, S)>>> {
+        let mut copy = self.copy.try_borrow_mut().ok()?;
+        let is_fresh = |at: Instant| at <= cx.now && cx.now.since(at) < FRESH;
+        if !copy.as_ref().is_some_and(|(at, _)| is_fresh(*at)) {
+            *copy = Some((cx.now, self.cell.read(cx.store)));
+        }
+        Some(copy)
     }
 
     /// Changes the state, as [`update`] does.
