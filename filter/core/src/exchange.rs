@@ -12,6 +12,7 @@ use crate::evidence::report::Report;
 use crate::evidence::{Detail, Evidence};
 use crate::grpc::{self, GrpcAnswer};
 use crate::guards::cache::CacheResult;
+use crate::guards::refusals::Refusals;
 use crate::http::request::{RequestLine, ResponseHead};
 use crate::probe::{Call, Matched, Probe};
 use crate::state::{Cell, Context, SharedStore};
@@ -31,6 +32,7 @@ mod guards;
 mod marks;
 mod message;
 mod phase;
+mod refused;
 mod request;
 mod response;
 mod translation;
@@ -45,6 +47,8 @@ pub use phase::RequestBody;
 pub struct ExchangeContext {
     /// What the answers of `respond` rest on.
     pub evidence: Rc<Evidence>,
+    /// Those whom `allow` has refused, where anybody can look at them.
+    pub refusals: Option<Refusals>,
     /// The path that leads to the loopback responder, where there is one.
     pub grpc_replies: Option<String>,
     /// The responder should have answered, and something else did.

@@ -21,6 +21,7 @@ pub mod exchange;
 pub mod facts;
 pub mod format;
 pub mod guards;
+pub mod inspect;
 pub mod policy;
 pub mod probe;
 pub mod publish;

@@ -7,17 +7,18 @@ pub mod loads;
 mod notes;
 mod publish;
 
-use crate::base::environment::Environment;
+use crate::base::environment::{Build, Environment};
 use crate::base::metric::{Measurement, Metric};
 use crate::base::time::{HOUR, Instant, Nanos};
 use crate::config::{Config, ConfigErrors};
 use crate::counters::counter::Counter;
 use crate::evidence::Evidence;
 use crate::exchange::{Exchange, ExchangeContext};
+use crate::guards::refusals::Refusals;
 use crate::http::completed::Completed;
 use crate::http::headers::{PROBE, UPSTREAM_HEALTH_CHECK};
 use crate::http::request::{Ending, RequestHead, without_query};
-use crate::probe::{Matched, Router};
+use crate::probe::{Matched, Probe, Router};
 use crate::publish::Publisher;
 use crate::state::{
     Cell as StateCell, Change, Context, Lease, Notice, SharedStore, fingerprint, update,
@@ -43,6 +44,9 @@ pub struct Policy {
     /// Says that calls in gRPC-Web go by unread.
     grpc_web: (Notice, StateCell),
     publishers: RefCell<Vec<Publisher>>,
+    /// The rules, in their order.
+    probes: Vec<Rc<Probe>>,
+    build: Build,
     loads: Rc<ConfigLoads>,
     load_metrics: LoadMetrics,
 }
@@ -149,6 +153,25 @@ impl Policy {
     /// The VM's part in what is published, for whoever does it.
     pub fn take_publishers(&self) -> Vec<Publisher> {
         self.publishers.take()
+    }
+
+    /// The rules, in their order.
+    pub(crate) fn probes(&self) -> &[Rc<Probe>] {
+        &self.probes
+    }
+
+    /// The module.
+    pub(crate) fn build(&self) -> Build {
+        self.build
+    }
+
+    /// Those whom `allow` has refused, where a rule shows them.
+    pub(crate) fn refusals(&self) -> Option<&Refusals> {
+        self.context.refusals.as_ref()
+    }
+
+    pub(crate) fn load_metrics(&self) -> &LoadMetrics {
+        &self.load_metrics
     }
 
     /// Whether there are custom counters.

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use self::imports::{circles, code, graph, imports, module, sources};
 
 /// The rooms of the core, the highest first. Rooms on one line don't see each other.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
+    &["inspect"],
     &["background"],
     &["policy"],
     &["exchange", "config"],

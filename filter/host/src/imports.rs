@@ -122,6 +122,7 @@ imports! {
     ) -> Status;
     fn proxy_increment_metric(id: u32, offset: i64) -> Status;
     fn proxy_record_metric(id: u32, value: u64) -> Status;
+    fn proxy_get_metric(id: u32, value: *mut u64) -> Status;
     fn proxy_set_buffer_bytes(
         buffer: BufferType,
         start: usize,

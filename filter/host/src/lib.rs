@@ -32,7 +32,7 @@ pub use heads::{CompletedStream, Request, Response};
 pub use marks::declare_marks;
 pub use memory::allocate;
 pub use metrics::{DefinedMetrics, define, increment};
-pub use plugin::{plugin_configuration, plugin_name, service_cluster, tick_every};
+pub use plugin::{node_id, plugin_configuration, plugin_name, service_cluster, tick_every};
 pub use plugin::{variable, vm_id};
 pub use queue::Queue;
 pub use shared::{SharedData, shared};

@@ -47,6 +47,15 @@ impl DefinedMetrics {
         Self { ids: metrics.iter().map(define).collect() }
     }
 
+    /// What the counter or gauge at this place shows, for all workers.
+    pub fn value(&self, place: usize) -> Option<u64> {
+        let id = self.ids.get(place).copied().flatten()?;
+        let mut value = 0;
+        // SAFETY: the output outlives the call.
+        let status = unsafe { proxy_get_metric(id.0, &mut value) };
+        (status == Status::OK).then_some(value)
+    }
+
     /// Has one of them take a value.
     pub fn record(&self, measurement: Measurement) {
         let Some(Some(id)) = self.ids.get(measurement.metric()) else { return };

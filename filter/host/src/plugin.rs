@@ -17,6 +17,11 @@ pub fn service_cluster() -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
+/// The name of the proxy's node, `node.id`; empty where it has none.
+pub fn node_id() -> Vec<u8> {
+    property(&["xds", "node", "id"]).unwrap_or_default()
+}
+
 /// What tells the plugin apart from the others of the proxy: its name and the id
 /// of its root context.
 pub fn plugin_name() -> String {

@@ -8,8 +8,10 @@ use heartbeat_core::base::metric::Measurement;
 use heartbeat_core::base::time::Instant;
 use heartbeat_core::callout::{CallToken, StreamToken};
 use heartbeat_core::exchange::markers_of;
-use heartbeat_core::policy::loads::{LoadResult, Seen, refusals};
-use heartbeat_core::state::Context;
+use heartbeat_core::format::Medium;
+use heartbeat_core::inspect::{self, Inspector};
+use heartbeat_core::policy::loads::{LoadResult, Seen, note_refusal, refusals};
+use heartbeat_core::state::{Context, fingerprint};
 use heartbeat_core::{Environment, Exchange, Policy, Signals};
 use heartbeat_host::ids::{RootId, StreamId};
 use heartbeat_host::{self as host, Clusters, DefinedMetrics, SharedData};
@@ -40,6 +42,8 @@ pub struct Plugin {
     /// The probes that Envoy takes on where a redirect led to, until their next stream
     /// begins.
     redirected: RefCell<VecDeque<SharedExchange>>,
+    /// Shows what is known, where a rule has it shown.
+    inspector: Inspector,
     /// What is done without a request.
     background: RefCell<Background>,
     /// Whether the last tick was for it.
@@ -48,6 +52,19 @@ pub struct Plugin {
     metrics: DefinedMetrics,
     /// The next token. The first is random, so that those of other workers differ.
     token: Cell<u64>,
+}
+
+/// What Envoy has counted.
+struct Metrics<'a>(&'a DefinedMetrics);
+
+impl inspect::Proxy for Metrics<'_> {
+    fn value(&self, place: usize) -> u64 {
+        self.0.value(place).unwrap_or_default()
+    }
+
+    fn node(&self) -> Vec<u8> {
+        host::node_id()
+    }
 }
 
 /// What the filter calls by itself.
@@ -83,8 +100,11 @@ impl Plugin {
             build: BUILD,
             variables: Variables(host::variable),
         };
-        let policy = Policy::from_bytes(&host::plugin_configuration(), &environment)
-            .inspect_err(|_| count_refusal())?;
+        let bytes = host::plugin_configuration();
+        let policy = Policy::from_bytes(&bytes, &environment).inspect_err(|_| {
+            count_refusal();
+            note_refusal(&environment.plugin, fingerprint(bytes.as_slice()), host::shared());
+        })?;
         let metrics = DefinedMetrics::define(policy.metrics());
         let cx = host::shared();
         for note in policy.notes(cx) {
@@ -106,7 +126,7 @@ impl Plugin {
         let background = RefCell::new(background);
         host::declare_marks();
         let (waiting, body_access, asked, redirected, called) = Default::default();
-        let token = Cell::new(token);
+        let (inspector, token) = (Inspector::default(), Cell::new(token));
         let plugin = Self {
             root,
             policy,
@@ -114,6 +134,7 @@ impl Plugin {
             body_access,
             asked,
             redirected,
+            inspector,
             background,
             called,
             metrics,
@@ -201,6 +222,19 @@ impl Plugin {
         if self.waiting.is_empty() || next == Some(Duration::ZERO) {
             host::tick_every(next);
         }
+    }
+
+    /// A page of what is known; `None` where the background is at work, from within which this
+    /// is called.
+    pub fn page(&self, medium: Medium) -> Option<Vec<u8>> {
+        let background = self.background.try_borrow().ok()?;
+        Some(self.inspector.page(
+            &self.policy,
+            &background,
+            &Metrics(&self.metrics),
+            medium,
+            host::shared(),
+        ))
     }
 
     /// A number that no other probe of the process has.

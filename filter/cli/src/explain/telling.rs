@@ -7,7 +7,7 @@ use heartbeat_core::config::Config;
 use heartbeat_core::evidence::report::Report;
 use heartbeat_core::grpc::{GrpcMethod, code, health_method};
 use heartbeat_core::http::request::without_query;
-use heartbeat_core::probe::{Action, ProbeRule};
+use heartbeat_core::probe::ProbeRule;
 use heartbeat_core::{Policy, RequestHead};
 
 use super::account::{
@@ -83,7 +83,11 @@ impl Telling<'_> {
         for rule in &self.config.probes {
             let matched = self.travelled.matched.as_ref() == Some(&rule.name) && self.takes();
             let why_not = if matched { self.ordinary_because() } else { self.why_not(rule) };
-            rules.push(RuleAccount { name: rule.name.clone(), action: action(rule), why_not });
+            rules.push(RuleAccount {
+                name: rule.name.clone(),
+                action: rule.action.word(),
+                why_not,
+            });
             if matched {
                 break;
             }
@@ -200,15 +204,6 @@ impl Telling<'_> {
     fn call(&self) -> Option<GrpcMethod> {
         let (arrived, _) = self.travelled.arrival.as_ref()?;
         health_method(without_query(value(&arrived.headers, ":path")?))
-    }
-}
-
-/// What a rule does with its probes.
-fn action(rule: &ProbeRule) -> &'static str {
-    match rule.action {
-        Action::Forward => "forward",
-        Action::Cache(_) => "cache",
-        Action::Respond(_) => "respond",
     }
 }
 

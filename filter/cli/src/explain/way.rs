@@ -1,12 +1,14 @@
 //! The way of a request through the filter and back, as the plugin leads it: see
 //! `filter/plugin/src/arrival.rs` and `stream.rs`.
 
+use heartbeat_core::background::Background;
 use heartbeat_core::base::metric::Measurement;
 use heartbeat_core::base::time::Instant;
 use heartbeat_core::evidence::report::Report;
 use heartbeat_core::exchange::Overdue;
 use heartbeat_core::grpc::{GrpcMethod, ServingStatus};
 use heartbeat_core::http::completed::Completed;
+use heartbeat_core::inspect::{self, Inspector};
 use heartbeat_core::policy::forged_markers;
 use heartbeat_core::state::Context;
 use heartbeat_core::{BodyEdit, Decision, Exchange, Policy, RequestHead};
@@ -57,6 +59,19 @@ pub enum By {
     Application,
     /// The loopback responder.
     Responder,
+}
+
+/// A proxy that has just started: it has counted nothing.
+struct Started;
+
+impl inspect::Proxy for Started {
+    fn value(&self, _: usize) -> u64 {
+        0
+    }
+
+    fn node(&self) -> Vec<u8> {
+        Vec::new()
+    }
 }
 
 /// No other probe has it.
@@ -140,6 +155,13 @@ impl Trip<'_> {
                 self.exchange.on_call_answer(Some(&answer), &self.request, self.world.at(self.now));
             asked = true;
         }
+        if let Decision::Inspect(medium) = decision {
+            let cx = self.world.at(self.now);
+            let background = Background::new(self.world.policy, TOKEN);
+            let page =
+                Inspector::default().page(self.world.policy, &background, &Started, medium, cx);
+            decision = self.exchange.show(page, medium);
+        }
         let matched = Some(self.exchange.probe().name().to_owned());
         if decision == Decision::NotAProbe {
             self.exchange.leave();
@@ -157,7 +179,9 @@ impl Trip<'_> {
                 (None, self.back(response))
             }
             // Nobody else is there to wait for.
-            Decision::Wait | Decision::Ask(_) | Decision::NotAProbe => (None, Response::default()),
+            Decision::Wait | Decision::Ask(_) | Decision::Inspect(_) | Decision::NotAProbe => {
+                (None, Response::default())
+            }
         };
         let cx = self.world.at(self.now);
         let status = || value(&response.trailers, "grpc-status").map(<[u8]>::to_vec);

@@ -27,13 +27,45 @@ pub enum MetricKind {
     Histogram,
 }
 
+/// Where a mark stands last.
+#[inline(never)]
+fn last(text: &[u8], mark: &[u8; 3]) -> Option<usize> {
+    text.windows(3).rposition(|part| part == mark)
+}
+
 /// A counter of a [`Registry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterId(usize);
 
+impl CounterId {
+    /// Its place among the metrics that were defined, in their order.
+    pub fn place(self) -> usize {
+        self.0
+    }
+}
+
+impl Metric {
+    /// The value of its last label; empty where it has none.
+    pub fn last_label(&self) -> &str {
+        let value = || {
+            let end = last(self.name.as_bytes(), b";.;")?;
+            let start = last(self.name.as_bytes().get(..end)?, b"=.=")?;
+            self.name.get(start + 3..end)
+        };
+        value().unwrap_or_default()
+    }
+}
+
 /// A gauge of a [`Registry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GaugeId(usize);
+
+impl GaugeId {
+    /// Its place among the metrics that were defined, in their order.
+    pub fn place(self) -> usize {
+        self.0
+    }
+}
 
 /// A histogram of a [`Registry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +94,11 @@ impl<L: LabelValue> CountersBy<L> {
     /// The counter of one value.
     pub fn of(self, value: L) -> CounterId {
         CounterId(self.first.0 + value.number())
+    }
+
+    /// All of them, in the order of their values.
+    pub fn all(self) -> std::ops::Range<usize> {
+        self.first.0..self.first.0 + L::VALUES.len()
     }
 }
 

@@ -128,6 +128,8 @@ pub mod details {
     pub const OVERDUE: &str = "heartbeat_overdue";
     /// A call of gRPC that can't be understood.
     pub const NOT_UNDERSTOOD: &str = "heartbeat_not_understood";
+    /// `inspect`: the page of what the proxy knows.
+    pub const INSPECT: &str = "heartbeat_inspect";
     /// `allow`: denied.
     pub const DENIED: &str = "heartbeat_denied";
 }

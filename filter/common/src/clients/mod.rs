@@ -8,7 +8,7 @@ mod read;
 use crate::http::headers::FORWARDED_FOR;
 use crate::http::request::RequestHead;
 use cidr::Cidr;
-use principal::Principal;
+use principal::{Principal, trust_domain};
 use std::net::IpAddr;
 
 pub use read::read;
@@ -51,6 +51,69 @@ impl Clients {
         };
         (!self.cidrs.is_empty() && known_address())
             || (!self.principals.is_empty() && known_principal())
+    }
+}
+
+/// Why somebody is none of some clients: of either list that names any, one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// No address stands where it is looked for.
+    NoAddress,
+    /// Its address is in none of the ranges.
+    OtherNetwork,
+    /// It has shown no certificate, or one without a URI.
+    NoCertificate,
+    /// The first URI of its certificate is no SPIFFE id.
+    NoSpiffeId,
+    /// Its SPIFFE id is of a trust domain of which nobody is named.
+    OtherTrustDomain,
+    /// Its SPIFFE id is of such a trust domain, and has another path.
+    OtherPath,
+}
+
+impl Reason {
+    /// Every reason, in the order of their numbers.
+    pub const ALL: [Self; 6] = [
+        Self::NoAddress,
+        Self::OtherNetwork,
+        Self::NoCertificate,
+        Self::NoSpiffeId,
+        Self::OtherTrustDomain,
+        Self::OtherPath,
+    ];
+
+    /// The word for pages.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NoAddress => "no_address",
+            Self::OtherNetwork => "other_network",
+            Self::NoCertificate => "no_certificate",
+            Self::NoSpiffeId => "no_spiffe_id",
+            Self::OtherTrustDomain => "other_trust_domain",
+            Self::OtherPath => "other_path",
+        }
+    }
+}
+
+impl Clients {
+    /// Why the sender of a request isn't [one of them](Self::include), by its address and by
+    /// its certificate. It takes for granted that it isn't.
+    pub fn why_not(&self, address: Option<&[u8]>, id: Option<&[u8]>) -> [Option<Reason>; 2] {
+        let of_address = match address.and_then(parse_peer) {
+            Some(_) => Reason::OtherNetwork,
+            None => Reason::NoAddress,
+        };
+        let of_id = id.map_or(Reason::NoCertificate, |id| match trust_domain(id) {
+            None => Reason::NoSpiffeId,
+            domain if self.principals.iter().any(|it| trust_domain(it.prefix()) == domain) => {
+                Reason::OtherPath
+            }
+            Some(_) => Reason::OtherTrustDomain,
+        });
+        [
+            (!self.cidrs.is_empty()).then_some(of_address),
+            (!self.principals.is_empty()).then_some(of_id),
+        ]
     }
 }
 

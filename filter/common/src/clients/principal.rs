@@ -34,6 +34,11 @@ impl Principal {
         Ok(Self { prefix: format!("{SCHEME}{id}"), open })
     }
 
+    /// What all its ids begin with.
+    pub(super) fn prefix(&self) -> &[u8] {
+        self.prefix.as_bytes()
+    }
+
     /// Whether any id is both.
     pub fn overlaps(&self, other: &Self) -> bool {
         let below = |one: &Self, other: &Self| {
@@ -56,6 +61,11 @@ impl Principal {
             None => false,
         }
     }
+}
+
+/// The trust domain of a SPIFFE id; `None` where it is another URI.
+pub(super) fn trust_domain(id: &[u8]) -> Option<&[u8]> {
+    id.strip_prefix(SCHEME.as_bytes())?.split(|byte| *byte == b'/').next()
 }
 
 fn is_trust_domain_byte(byte: u8) -> bool {

@@ -77,6 +77,10 @@ pub const CONTENT_TYPE: &str = "content-type";
 /// Keeps browsers from taking a text for a page.
 /// <https://fetch.spec.whatwg.org/#x-content-type-options-header>
 pub const CONTENT_TYPE_OPTIONS: &str = "x-content-type-options";
+/// What a page may load and run (<https://www.w3.org/TR/CSP3/>).
+pub const CONTENT_SECURITY_POLICY: &str = "content-security-policy";
+/// RFC 9110, section 12.5.1.
+pub const ACCEPT: &str = "accept";
 /// RFC 9111, section 5.2.
 pub const CACHE_CONTROL: &str = "cache-control";
 /// RFC 9111, section 5.1.

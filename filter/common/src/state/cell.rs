@@ -74,12 +74,64 @@ impl Cells {
         Cell::alone(format!("{}/{what}", self.prefix), self.fingerprint)
     }
 
+    /// How long all that is kept in them may be, in bytes, for scopes of either
+    /// [origin](Self::scope).
+    pub fn bytes_at_most(&self) -> u64 {
+        self.keys.saturating_mul(self.room as u64)
+    }
+
+    /// How many keys there are for scopes of either [origin](Self::scope).
+    pub fn keys(&self) -> u64 {
+        self.keys
+    }
+
+    /// Shows `see` every state of the rule that is of use: of scopes that clients may have
+    /// made up, or of those that are the operator's. All keys are read; tells how long their
+    /// values are together.
+    pub fn look_through(
+        &self,
+        made_up: bool,
+        cx: Context<'_, impl SharedStore>,
+        see: &mut dyn FnMut(Scope<'_>, &mut Decoder<'_>),
+    ) -> u64 {
+        let first = if made_up { self.keys } else { 0 };
+        let (own, mut size) = (seal(self.fingerprint, &[]), 0);
+        for place in first..first + self.keys {
+            let Some((bytes, _)) = cx.store.read(&self.key_of(place)) else { continue };
+            size += bytes.len() as u64;
+            for record in records(&bytes).filter(|record| record.expires > cx.now) {
+                let scope = record.seal.strip_prefix(own.as_slice());
+                if let (Some(scope), Some(state)) = (scope, bytes.get(record.state)) {
+                    see(Scope(scope), &mut Decoder::new(state));
+                }
+            }
+        }
+        size
+    }
+
+    #[inline(never)]
+    fn key_of(&self, place: u64) -> String {
+        format!("{}/{place}", self.prefix)
+    }
+
     fn cell(&self, scope: &[&[u8]], first: u64) -> Cell {
         let seal = seal(self.fingerprint, scope);
         // Keys are few, so it is a hash's low bits that count; those of FNV-1a depend
         // on little more than the low bits of each byte.
         let place = first + scatter(fingerprint(seal.as_slice())) % self.keys;
-        Cell { key: format!("{}/{place}", self.prefix), seal, room: self.room }
+        Cell { key: self.key_of(place), seal, room: self.room }
+    }
+}
+
+/// A scope, as it stands beside its state.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a>(&'a [u8]);
+
+impl<'a> Scope<'a> {
+    /// The names that it is made of.
+    pub fn parts(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut decoder = Decoder::new(self.0);
+        std::iter::from_fn(move || decoder.bytes())
     }
 }
 

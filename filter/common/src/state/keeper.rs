@@ -24,6 +24,11 @@ impl LeaseKeeper {
         Self { token, lease_for, look_at: Instant::ZERO, is_held: false }
     }
 
+    /// Tells this VM from all others.
+    pub fn token(&self) -> u64 {
+        self.token
+    }
+
     /// Whether this VM has it, as far as it knows.
     pub fn is_held(&self) -> bool {
         self.is_held

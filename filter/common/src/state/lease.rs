@@ -39,6 +39,11 @@ impl Lease {
         held
     }
 
+    /// Who had it last, and until when it is or was granted; `None` where it was given back.
+    pub fn holder(&self) -> Option<(u64, Instant)> {
+        self.0.map(|held| (held.token, held.until))
+    }
+
     /// When it ends by itself; 0 where nobody has it.
     pub fn until(&self) -> Instant {
         self.0.map_or(Instant::ZERO, |held| held.until)

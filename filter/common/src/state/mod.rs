@@ -18,7 +18,7 @@ mod shared;
 pub mod sliding;
 
 pub use bucket::Bucket;
-pub use cell::{Cell, Cells, fingerprint, key};
+pub use cell::{Cell, Cells, Scope, fingerprint, key};
 pub use codec::{Decoder, Encoder};
 pub use keeper::LeaseKeeper;
 pub use lease::Lease;

@@ -4,6 +4,9 @@ use super::{Cell as StateCell, Change, Context, Lease, SharedStore, update};
 use crate::base::time::{Instant, Nanos};
 use std::cell::Cell;
 
+/// Beyond the life of any process, and leaves room to tell when it began.
+const FOREVER: Nanos = Nanos::MAX / 2;
+
 /// Sees to it that of all workers one says a thing, and not again before a time.
 #[derive(Debug, Default)]
 pub struct Notice {
@@ -43,10 +46,20 @@ impl Notice {
         let changed = update::<Lease, _>(cx, cell, |told| {
             let first = !told.is_held(cx.now) && now == 0;
             let changed = !first && !told.belongs_to(now);
-            told.grant(now, cx.now, Nanos::MAX);
+            told.grant(now, cx.now, FOREVER);
             Change::write_if(changed, changed)
         });
         // Where it can't be written nobody would know it for the first.
         changed == Ok(true)
+    }
+
+    /// What any worker has said last, and since when it is so; `None` before that.
+    pub fn last_change(
+        cell: &StateCell,
+        cx: Context<'_, impl SharedStore>,
+    ) -> Option<(u64, Instant)> {
+        let (told, until) = cell.read::<Lease>(cx.store).holder()?;
+        let since = until - FOREVER;
+        (since <= cx.now).then_some((told, since))
     }
 }

@@ -22,7 +22,7 @@ use crate::evidence::Evidence;
 use crate::policy::Policy;
 use crate::policy::loads::ConfigLoads;
 use crate::publish::Publisher;
-use crate::state::{Context, LeaseKeeper, SharedStore};
+use crate::state::{Context, LeaseKeeper, Notice, SharedStore};
 use poll::Poll;
 use polling::{Effect, Polling};
 use std::rc::Rc;
@@ -84,6 +84,16 @@ impl Background {
         }
     }
 
+    /// Tells the VM from all others.
+    pub(crate) fn token(&self) -> u64 {
+        self.lease.token()
+    }
+
+    /// Its part in what is published.
+    pub(crate) fn publishers(&self) -> &[Publisher] {
+        &self.publishers
+    }
+
     /// Does what is due.
     pub fn on_tick(&mut self, caller: &impl Caller, cx: Context<'_, impl SharedStore>) {
         if let Some(period) = self.evidence.share_every().map(nanos)
@@ -98,7 +108,12 @@ impl Background {
             return;
         }
         self.give_up_late_calls(cx);
+        let was_held = self.lease.is_held();
         self.lease.look(&self.evidence.gatherer, &mut self.jitter, cx);
+        let takes_over = self.lease.is_held() && !was_held;
+        if let Some(holder) = self.evidence.holder.as_ref().filter(|_| takes_over) {
+            Notice::of_change(holder, self.lease.token(), cx);
+        }
         self.judge(cx);
         self.look(cx);
         // One call in each callback: Envoy keeps what comes of it at once until the end

@@ -8,6 +8,7 @@ mod checks;
 mod counters;
 mod evidence;
 mod guards;
+mod inspect;
 mod keys;
 mod matchers;
 mod matching;

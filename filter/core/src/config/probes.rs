@@ -2,6 +2,7 @@
 
 use super::evidence;
 use super::guards;
+use super::inspect;
 use super::keys::{self, ProbeKind};
 use super::matching;
 use crate::base::units::parse_duration;
@@ -74,6 +75,9 @@ fn read_rule(reader: &Reader<'_>) -> ProbeRule {
     let before = reader.mistakes();
     let matcher = matching::read(&object.object("match"));
     let action = read_action(&object);
+    if action == Action::Inspect {
+        inspect::refuse_unfit(&object);
+    }
     let is_sound = reader.mistakes() == before;
     let timeout = object.value("timeout", timeout);
     let (asks, keeps) = (Connection::Close, Connection::Keep);
@@ -99,9 +103,10 @@ fn read_rule(reader: &Reader<'_>) -> ProbeRule {
 fn read_action(rule: &Object<'_>) -> Action {
     let cache = guards::read_cache(&rule.object("cache"));
     let respond = evidence::read_respond(rule);
-    match rule.word("action", "forward", &["cache", "respond"]) {
+    match rule.word("action", "forward", &["cache", "respond", "inspect"]) {
         "cache" => Action::Cache(cache),
         "respond" => Action::Respond(respond),
+        "inspect" => Action::Inspect,
         _ => Action::Forward,
     }
 }
@@ -117,6 +122,7 @@ fn refuse_contradictions(object: &Object<'_>, rule: &ProbeRule) {
         (Action::Forward, Match::Http(_)) => ProbeKind::Forwarded,
         (Action::Cache(_), Match::Http(_)) => ProbeKind::Cached,
         (Action::Respond(_), Match::Http(_)) => ProbeKind::Answered,
+        (Action::Inspect, _) => ProbeKind::Inspected,
         (Action::Forward, Match::Grpc(_)) => ProbeKind::ForwardedCall,
         (Action::Cache(_), Match::Grpc(_)) => ProbeKind::CachedCall,
         (Action::Respond(_), Match::Grpc(_)) => ProbeKind::AnsweredCall,

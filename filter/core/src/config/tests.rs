@@ -10,6 +10,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 mod defaults;
 mod evidence;
 mod guards;
+mod inspect;
 mod matching;
 mod publish;
 #[cfg(not(target_family = "wasm"))]

@@ -40,6 +40,8 @@ pub struct Evidence {
     pub(crate) upstreams: Upstreams,
     /// The VM that gathers it.
     pub(crate) gatherer: Cell,
+    /// Where it stands since when that VM does, where anybody can look at that.
+    pub(crate) holder: Option<Cell>,
     /// The rules that rest on it.
     pub(crate) rules: Vec<Rule>,
     /// Who looks at their verdicts next where nobody gathers.

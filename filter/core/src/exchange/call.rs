@@ -85,8 +85,11 @@ impl Exchange {
                 // Where no rule is for all, the first one has its say.
                 self.choose_rule();
                 let decision = match self.probe.admission(request) {
-                    _ if self.is_denied_unread(request) => self.deny(cx.now),
-                    Admission::NotAProbe => Decision::NotAProbe,
+                    _ if self.is_denied_unread(request) => self.deny(request, cx),
+                    Admission::NotAProbe => {
+                        self.note_refusal(request, cx);
+                        Decision::NotAProbe
+                    }
                     _ => self.answer(reply_violation(violation), Outcome::Error),
                 };
                 Some(self.heed_bridge(decision, request))
@@ -103,7 +106,7 @@ impl Exchange {
         let unreadable = self.call.is_some();
         self.message = if unreadable { Message::Unreadable } else { Message::NotNeeded };
         if self.is_denied_unread(request) {
-            let decision = self.deny(cx.now);
+            let decision = self.deny(request, cx);
             return self.heed_bridge(decision, request);
         }
         self.on_request_headers(request, cx, false)

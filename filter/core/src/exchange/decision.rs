@@ -1,6 +1,7 @@
 //! What happens to a probe.
 
 use crate::callout::HttpCall;
+use crate::format::Medium;
 use crate::http::edits::{HeaderEdits, Reply};
 
 /// What happens to a matched probe.
@@ -12,6 +13,8 @@ pub enum Decision {
     Forward(HeaderEdits),
     /// The proxy answers it; the application sees nothing.
     Reply(Reply),
+    /// It is answered by [a page](crate::Exchange::show) of what the proxy knows.
+    Inspect(Medium),
     /// It waits until this call is answered.
     Ask(HttpCall),
     /// It waits until the answer is there that another probe fetches.

@@ -9,11 +9,12 @@ use crate::base::outcome::{Outcome, Verdict, details};
 use crate::base::time::Instant;
 use crate::evidence::Detail;
 use crate::exchange::decision::Decision;
+use crate::format::Medium;
 use crate::guards::cache::{CacheEntry, CacheResult, CachedResponse, Lookup};
 use crate::guards::limit::OnLimit;
 use crate::http::classify::GATEWAY_TIMEOUT;
 use crate::http::edits::Reply;
-use crate::http::headers::{AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
+use crate::http::headers::{ACCEPT, AUTHORITY, FORWARDED_PROTO, SCHEME, UPGRADE};
 use crate::http::request::{Method, RequestHead};
 use crate::probe::{Action, Admission, RespondRule};
 use crate::state::{
@@ -52,8 +53,11 @@ impl Exchange {
             // It asks for another protocol, not for health.
             Admission::Granted if request.header(UPGRADE).is_some() => return Decision::NotAProbe,
             Admission::Granted => {}
-            Admission::NotAProbe => return Decision::NotAProbe,
-            Admission::Denied => return self.deny(cx.now),
+            Admission::NotAProbe => {
+                self.note_refusal(request, cx);
+                return Decision::NotAProbe;
+            }
+            Admission::Denied => return self.deny(request, cx),
         }
         if self.probe.needs_cluster() {
             self.cluster = request.cluster().unwrap_or_default();
@@ -68,6 +72,12 @@ impl Exchange {
             Action::Respond(rule) => {
                 let (reply, verdict) = self.respond(rule, cx);
                 self.answer(reply, verdict.outcome())
+            }
+            // What else may be asked at its path isn't for the page.
+            Action::Inspect if self.line.method == Method::Other => Decision::NotAProbe,
+            Action::Inspect => {
+                let accept = request.header(ACCEPT).unwrap_or_default();
+                Decision::Inspect(Medium::of(self.line.query(), &accept))
             }
             Action::Cache(_) => self.consult_cache(request, cx),
             Action::Forward => {
@@ -145,8 +155,18 @@ impl Exchange {
         Decision::Reply(reply)
     }
 
-    pub(super) fn deny(&mut self, now: Instant) -> Decision {
-        self.answer(self.probe.reply_denied(self.wall(now)), Outcome::Denied)
+    pub(super) fn deny(
+        &mut self,
+        request: &impl RequestHead,
+        cx: Context<'_, impl SharedStore>,
+    ) -> Decision {
+        self.note_refusal(request, cx);
+        self.answer(self.probe.reply_denied(self.wall(cx.now)), Outcome::Denied)
+    }
+
+    /// `inspect`: answers with the page that was decided on.
+    pub fn show(&mut self, page: Vec<u8>, medium: Medium) -> Decision {
+        self.answer(self.probe.reply_page(page, medium), Outcome::Pass)
     }
 
     /// `respond`: the answer to a probe, by what is known.

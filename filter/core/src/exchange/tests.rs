@@ -132,7 +132,7 @@ impl Proxy {
             exchange.on_end(&Response::default(), Context::at(&self.store, self.now), || None);
         let signals = exchange.take_signals();
         let raised = signals.raise.iter().map(|counter| Measurement::Add(*counter, 1));
-        let names = counts.into_iter().chain(raised).map(|it| self.policy.shown(it).0);
+        let names = counts.into_iter().chain(raised).map(|it| self.policy.series_of(it).0);
         names.filter_map(|name| Some(name.split_once(label)?.1.to_owned())).collect()
     }
 
@@ -146,7 +146,7 @@ impl Proxy {
 
     /// The series that counts how a probe ended: one, once.
     fn counted(&self, counts: Counts) -> String {
-        let series = counts.into_iter().map(|it| self.policy.shown(it));
+        let series = counts.into_iter().map(|it| self.policy.series_of(it));
         let series: Vec<_> = series.filter(|(name, _)| name.contains("outcome=.=")).collect();
         let [(name, 1)] = &series[..] else { panic!("{series:?}") };
         name.clone()
@@ -417,7 +417,7 @@ fn durations(proxy: &mut Proxy, request: &FakeRequest, took: Nanos) -> Vec<(Stri
     let end = proxy.now + took;
     let counts =
         exchange.on_end(&Response::default(), Context::at(&proxy.store, end), || None).into_iter();
-    let counts = counts.map(|it| proxy.policy.shown(it));
+    let counts = counts.map(|it| proxy.policy.series_of(it));
     counts.filter(|(name, _)| name.contains("duration")).collect()
 }
 

@@ -3,66 +3,36 @@
 //! The page has no `output` of its own (section 3.5): that is for the raw error, and
 //! here only the checks have errors.
 
-use serde::{Serialize, Serializer};
-
-use super::{measured, to_json, word};
+use super::{Document, measured, word};
 use crate::base::outcome::Verdict;
-use crate::base::time::rfc3339;
 use crate::evidence::report::{Finding, Subject};
 
-#[derive(Serialize)]
-struct Body<'a> {
-    status: &'static str,
-    #[serde(skip_serializing_if = "Checks::is_empty")]
-    checks: Checks<'a>,
-}
-
-/// The checks object (section 4). A vector keeps it in the order of the findings.
-struct Checks<'a>(Vec<(String, Vec<Check<'a>>)>);
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Check<'a> {
-    component_id: &'a str,
-    component_type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    observed_value: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    observed_unit: Option<&'static str>,
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<&'a str>,
-}
-
 pub(super) fn body(verdict: Verdict, findings: &[Finding]) -> String {
-    to_json(&Body { status: word(verdict), checks: Checks::of(findings) })
+    let mut page = Document::new();
+    page.text("status", word(verdict));
+    if !findings.is_empty() {
+        page.begin("checks", "{");
+        write_checks(&mut page, findings);
+        page.end("}");
+    }
+    page.finish()
 }
 
-impl<'a> Checks<'a> {
-    /// Two names can make one key, since a key has no room for every name; their
-    /// findings then share its array.
-    fn of(findings: &'a [Finding]) -> Self {
-        let mut checks: Vec<(String, Vec<Check<'a>>)> = Vec::with_capacity(findings.len());
-        for finding in findings {
-            let key = key(finding);
-            match checks.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, same)) => same.push(check(finding)),
-                None => checks.push((key, vec![check(finding)])),
-            }
+/// The checks object (section 4), in the order of the findings. Two names can make one key,
+/// since a key has no room for every name; their findings then share its array.
+fn write_checks(page: &mut Document, findings: &[Finding]) {
+    let keys: Vec<String> = findings.iter().map(key).collect();
+    for (place, key) in keys.iter().enumerate() {
+        if keys.iter().take(place).any(|earlier| earlier == key) {
+            continue;
         }
-        Self(checks)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Serialize for Checks<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(key, checks)| (key, checks)))
+        page.begin(key, "[");
+        for (finding, _) in findings.iter().zip(&keys).filter(|(_, other)| *other == key) {
+            page.item();
+            check(page, finding);
+            page.end("}");
+        }
+        page.end("]");
     }
 }
 
@@ -84,19 +54,23 @@ fn key(finding: &Finding) -> String {
     key
 }
 
-fn check(finding: &Finding) -> Check<'_> {
-    let measured = measured(finding);
-    Check {
-        component_id: &finding.name,
-        component_type: match finding.subject {
-            Subject::Check | Subject::Cluster => "component",
-            Subject::Server | Subject::Traffic | Subject::Score => "system",
-        },
-        observed_value: measured.map(|(_, _, value)| value),
-        observed_unit: measured.map(|(_, unit, _)| unit),
-        status: word(finding.verdict),
-        time: finding.at.map(rfc3339),
-        output: (finding.verdict != Verdict::Pass).then_some(&finding.output),
+fn check(page: &mut Document, finding: &Finding) {
+    page.text("componentId", &finding.name);
+    let component_type = match finding.subject {
+        Subject::Check | Subject::Cluster => "component",
+        Subject::Server | Subject::Traffic | Subject::Score => "system",
+    };
+    page.text("componentType", component_type);
+    if let Some((_, unit, value)) = measured(finding) {
+        page.number("observedValue", value);
+        page.text("observedUnit", unit);
+    }
+    page.text("status", word(finding.verdict));
+    if let Some(at) = finding.at {
+        page.time("time", at);
+    }
+    if finding.verdict != Verdict::Pass {
+        page.text("output", &finding.output);
     }
 }
 
@@ -154,13 +128,15 @@ mod tests {
     fn names_that_make_the_same_key_share_its_array() {
         let names = ["cluster:a:b", "cluster:c", "cluster:a_b"];
         let findings = names.map(|name| finding(name, Subject::Cluster, Verdict::Pass));
-        let checks = Checks::of(&findings).0;
-        let ids = |checks: &[Check<'_>]| {
-            checks.iter().map(|check| check.component_id.to_owned()).collect::<Vec<_>>()
+        let body: serde_json::Value =
+            serde_json::from_str(&body(Verdict::Pass, &findings)).unwrap();
+        let checks = body["checks"].as_object().unwrap();
+        let ids = |key: &str| {
+            let checks = checks[key].as_array().unwrap();
+            checks.iter().map(|check| check["componentId"].as_str().unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(checks.len(), 2);
-        assert_eq!(checks[0].0, "a_b:healthyHosts");
-        assert_eq!(ids(&checks[0].1), ["cluster:a:b", "cluster:a_b"]);
-        assert_eq!(ids(&checks[1].1), ["cluster:c"]);
+        assert_eq!(ids("a_b:healthyHosts"), ["cluster:a:b", "cluster:a_b"]);
+        assert_eq!(ids("c:healthyHosts"), ["cluster:c"]);
     }
 }

@@ -1,37 +1,24 @@
 //! The format of this filter itself.
 
-use serde::Serialize;
-
-use super::{measured, to_json, word};
+use super::{Document, measured, word};
 use crate::base::outcome::Verdict;
-use crate::base::time::{WallTime, rfc3339};
+use crate::base::time::WallTime;
 use crate::evidence::report::Finding;
 
-#[derive(Serialize)]
-struct Body<'a> {
-    status: &'static str,
-    timestamp: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    checks: Vec<Check<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Check<'a> {
-    name: &'a str,
-    status: &'static str,
-    output: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    observed_value: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    observed_unit: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time: Option<String>,
-}
-
 pub(super) fn body(verdict: Verdict, at: WallTime, findings: &[Finding]) -> String {
-    let checks = findings.iter().map(check).collect();
-    to_json(&Body { status: status(verdict), timestamp: rfc3339(at), checks })
+    let mut page = Document::new();
+    page.text("status", status(verdict));
+    page.time("timestamp", at);
+    if !findings.is_empty() {
+        page.begin("checks", "[");
+        for finding in findings {
+            page.item();
+            check(&mut page, finding);
+            page.end("}");
+        }
+        page.end("]");
+    }
+    page.finish()
 }
 
 /// The word for the whole.
@@ -43,15 +30,16 @@ pub(super) const fn status(verdict: Verdict) -> &'static str {
     }
 }
 
-fn check(finding: &Finding) -> Check<'_> {
-    let measured = measured(finding);
-    Check {
-        name: &finding.name,
-        status: word(finding.verdict),
-        output: &finding.output,
-        observed_value: measured.map(|(_, _, value)| value),
-        observed_unit: measured.map(|(_, unit, _)| unit),
-        time: finding.at.map(rfc3339),
+fn check(page: &mut Document, finding: &Finding) {
+    page.text("name", &finding.name);
+    page.text("status", word(finding.verdict));
+    page.text("output", &finding.output);
+    if let Some((_, unit, value)) = measured(finding) {
+        page.number("observedValue", value);
+        page.text("observedUnit", unit);
+    }
+    if let Some(at) = finding.at {
+        page.time("time", at);
     }
 }
 

@@ -1,34 +1,24 @@
 //! Eclipse MicroProfile Health 4.0, appendix B:
 //! <https://download.eclipse.org/microprofile/microprofile-health-4.0/microprofile-health-spec-4.0.html>.
 
-use serde::Serialize;
-
-use super::details::Details;
-use super::{to_json, up_or_down};
+use super::details::write_details;
+use super::{Document, up_or_down};
 use crate::base::outcome::Verdict;
 use crate::evidence::report::Finding;
 
-/// The schema requires both members: `checks` is there even where it is empty.
-#[derive(Serialize)]
-struct Body<'a> {
-    status: &'static str,
-    checks: Vec<Check<'a>>,
-}
-
-#[derive(Serialize)]
-struct Check<'a> {
-    name: &'a str,
-    status: &'static str,
-    data: Details<'a>,
-}
-
 pub(super) fn body(verdict: Verdict, findings: &[Finding]) -> String {
-    let checks = findings.iter().map(|finding| Check {
-        name: &finding.name,
-        status: up_or_down(finding.verdict),
-        data: Details(finding),
-    });
-    to_json(&Body { status: up_or_down(verdict), checks: checks.collect() })
+    let mut page = Document::new();
+    page.text("status", up_or_down(verdict));
+    page.begin("checks", "[");
+    for finding in findings {
+        page.item();
+        page.text("name", &finding.name);
+        page.text("status", up_or_down(finding.verdict));
+        write_details(&mut page, "data", finding);
+        page.end("}");
+    }
+    page.end("]");
+    page.finish()
 }
 
 #[cfg(test)]

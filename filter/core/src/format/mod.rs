@@ -5,9 +5,11 @@
 
 mod bare;
 mod details;
+mod document;
 mod health_json;
 mod json;
 mod kubernetes;
+mod medium;
 mod microprofile;
 mod query;
 #[cfg(test)]
@@ -16,8 +18,8 @@ mod spring;
 mod text;
 
 pub use bare::Bare;
-
-use serde::Serialize;
+pub(crate) use document::{Document, to_html};
+pub use medium::Medium;
 
 use crate::base::outcome::Verdict;
 use crate::evidence::report::{Finding, Report};
@@ -124,11 +126,6 @@ const fn up_or_down(verdict: Verdict) -> &'static str {
         Verdict::Pass | Verdict::Warn => "UP",
         Verdict::Fail => "DOWN",
     }
-}
-
-/// The value as JSON. It can't fail: every key is a string, and no value refuses.
-fn to_json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,50 +1,27 @@
 //! Spring Boot's `/actuator/health`:
 //! <https://docs.spring.io/spring-boot/api/rest/actuator/health.html>.
 
-use serde::{Serialize, Serializer};
-
-use super::details::Details;
-use super::{to_json, up_or_down};
+use super::details::write_details;
+use super::{Document, up_or_down};
 use crate::base::outcome::Verdict;
 use crate::evidence::report::Finding;
 
-#[derive(Serialize)]
-struct Body<'a> {
-    status: &'static str,
-    #[serde(skip_serializing_if = "Components::is_empty")]
-    components: Components<'a>,
-}
-
-/// The components by name, in the order of the findings.
-struct Components<'a>(&'a [Finding]);
-
-#[derive(Serialize)]
-struct Component<'a> {
-    status: &'static str,
-    details: Details<'a>,
-}
-
 pub(super) fn body(verdict: Verdict, findings: &[Finding]) -> String {
-    to_json(&Body { status: up_or_down(verdict), components: Components(findings) })
-}
-
-impl Components<'_> {
-    const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    let mut page = Document::new();
+    page.text("status", up_or_down(verdict));
+    if !findings.is_empty() {
+        page.begin("components", "{");
+        for finding in findings {
+            page.begin(&finding.name, "{");
+            page.text("status", component_status(finding.verdict));
+            write_details(&mut page, "details", finding);
+            page.end("}");
+        }
+        page.end("}");
     }
+    page.finish()
 }
 
-impl Serialize for Components<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|finding| {
-            let status = component_status(finding.verdict);
-            (&finding.name, Component { status, details: Details(finding) })
-        }))
-    }
-}
-
-/// `UNKNOWN` is the one word that catches the eye and yet leaves the whole `UP`: Spring
-/// Boot ranks it below `UP` when it sums up.
 const fn component_status(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "UP",

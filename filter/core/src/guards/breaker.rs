@@ -98,6 +98,7 @@ impl State for Breaker {
         self.trial.encode(to);
     }
 
+    #[inline(never)]
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         Some(Self {
             failures: u32::try_from(from.number()?).ok()?,
@@ -167,6 +168,16 @@ impl Breaker {
     /// Takes back a trial that came to no end: its prober went away.
     pub fn release(&mut self, token: u64) -> bool {
         self.trial.release(token)
+    }
+
+    /// How many failures it has seen in a row.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Until when no probe passes; 0 while it is closed.
+    pub fn open_until(&self) -> Instant {
+        self.open_until
     }
 
     /// The state as a gauge shows it.

@@ -299,6 +299,11 @@ impl CacheEntry {
         }
     }
 
+    /// Whether a probe fetches the next answer.
+    pub fn is_refreshed(&self, now: Instant) -> bool {
+        self.refresh.is_held(now)
+    }
+
     /// Gives the refresh to another probe, where it is still this one's.
     pub fn release(&mut self, token: u64) {
         self.refresh.release(token);
@@ -327,6 +332,7 @@ impl State for CacheEntry {
         });
     }
 
+    #[inline(never)]
     fn decode(from: &mut Decoder<'_>) -> Option<Self> {
         Some(Self {
             pass_until: from.instant()?,

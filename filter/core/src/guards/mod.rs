@@ -5,5 +5,6 @@ pub mod breaker;
 pub mod cache;
 pub mod capture;
 pub mod limit;
+pub mod refusals;
 pub mod sharing;
 pub mod upstream;

@@ -10,9 +10,10 @@ use crate::config::Config;
 use crate::counters::counter::Counter;
 use crate::evidence::{Evidence, Item};
 use crate::exchange::ExchangeContext;
+use crate::guards::refusals::Refusals;
 use crate::guards::upstream::Upstreams;
 use crate::matching::rule::PathMatch;
-use crate::probe::{Probe, Router};
+use crate::probe::{Action, Probe, Router};
 use crate::state::{Cell as StateCell, Notice, fingerprint, key};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -41,16 +42,20 @@ impl Policy {
             // an older one, which may be at work beside it for long.
             evidence.gatherer = StateCell::alone(key(plugin, &["gatherer"]), print);
         }
+        let cell = |kind: &str, print| StateCell::alone(key(plugin, &[kind]), print);
+        let inspects = config.probes.iter().any(|rule| rule.action == Action::Inspect);
+        evidence.holder = inspects.then(|| cell("holder", 0));
         let mut router = Router::default();
+        let mut probes = Vec::new();
         for (rule, items) in config.probes.into_iter().zip(items) {
             let matcher = rule.matcher.clone();
-            let probe = Probe::compile(rule, items, environment, &mut metrics);
-            router.add(matcher, Rc::new(probe));
+            let probe = Rc::new(Probe::compile(rule, items, environment, &mut metrics));
+            probes.push(Rc::clone(&probe));
+            router.add(matcher, probe);
         }
-
-        let cell = |kind: &str, print| StateCell::alone(key(plugin, &[kind]), print);
         let context = ExchangeContext {
             evidence: Rc::new(evidence),
+            refusals: inspects.then(|| Refusals::new(key(plugin, &["refusals"]))),
             grpc_replies: config.grpc_replies,
             responder_missed: Cell::new(false),
             bridge_seen: Cell::new(false),
@@ -68,6 +73,8 @@ impl Policy {
             notes,
             grpc_web: (Notice::default(), cell("grpc-web", 0)),
             publishers: RefCell::new(publishers),
+            probes,
+            build: environment.build,
             loads: Rc::new(ConfigLoads::new(plugin, print, fingerprint(&environment.build))),
             load_metrics,
         }

@@ -73,6 +73,7 @@ impl Evidence {
             score,
             upstreams,
             gatherer: cell("gatherer", "", print),
+            holder: None,
             rules: Vec::new(),
             verdict_round: cell("verdict-round", "", 0),
             clock: WallClock::default(),

@@ -8,12 +8,16 @@
 use crate::base::environment::Build;
 use crate::base::metric::{CounterId, GaugeId, Measurement, Metric, Registry};
 use crate::base::time::{Instant, Nanos};
-use crate::state::{Cell, Change, Context, Decoder, Encoder, SharedStore, State, key, update};
+use crate::state::{
+    Cell, Change, Context, Decoder, Encoder, Notice, SharedStore, State, key, update,
+};
 
 /// The loads of one plugin, in all VMs together.
 #[derive(Debug)]
 pub struct ConfigLoads {
     cell: Cell,
+    /// Which was refused last, and since when.
+    pub(crate) refused: Cell,
     /// Tells the configuration from others.
     print: u64,
     /// Tells the module from others.
@@ -22,10 +26,12 @@ pub struct ConfigLoads {
 
 /// What loads show of themselves.
 #[derive(Debug)]
-pub(super) struct LoadMetrics {
+pub(crate) struct LoadMetrics {
     /// Always 1.
     build_info: GaugeId,
     accepted: CounterId,
+    /// Raised where no configuration is in force that would know of it.
+    refused: CounterId,
 }
 
 const LOADS: &str = "heartbeat_config_loads_total";
@@ -36,8 +42,13 @@ impl LoadMetrics {
         let mut revision = version.labelled("module_revision", build.revision);
         let build_info = revision.gauge("heartbeat_build_info");
         let accepted = metrics.labelled("result", "accepted").counter(LOADS);
-        metrics.labelled("result", "refused").counter(LOADS);
-        Self { build_info, accepted }
+        let refused = metrics.labelled("result", "refused").counter(LOADS);
+        Self { build_info, accepted, refused }
+    }
+
+    /// Their counters, by what came of loads.
+    pub(crate) fn counters(&self) -> std::ops::Range<usize> {
+        self.accepted.place()..self.refused.place() + 1
     }
 
     /// What they take of a load.
@@ -90,7 +101,8 @@ impl ConfigLoads {
     /// Those of a plugin, of which this VM loads the configuration that `print`
     /// tells from others; `build` tells the module.
     pub fn new(plugin: &str, print: u64, build: u64) -> Self {
-        Self { cell: Cell::alone(key(plugin, &["loads"]), 0), print, build }
+        let cell = Cell::alone(key(plugin, &["loads"]), 0);
+        Self { cell, refused: last_refused(plugin), print, build }
     }
 
     /// Takes note that this VM has loaded it, and says what nobody knew before.
@@ -118,10 +130,25 @@ impl ConfigLoads {
         result
     }
 
+    /// Tells the configuration from others.
+    pub(crate) fn print(&self) -> u64 {
+        self.print
+    }
+
     /// Whether no other configuration of the plugin was loaded after it.
     pub fn is_latest(&self, store: &impl SharedStore) -> bool {
         self.cell.read::<Register>(store).latest == self.print
     }
+}
+
+/// Takes note that the configuration of a plugin was refused which `print` tells from others.
+pub fn note_refusal(plugin: &str, print: u64, cx: Context<'_, impl SharedStore>) {
+    // The log has all of it; here it stands for whoever looks which it was.
+    Notice::of_change(&last_refused(plugin), print, cx);
+}
+
+fn last_refused(plugin: &str) -> Cell {
+    Cell::alone(key(plugin, &["refused"]), 0)
 }
 
 impl Register {

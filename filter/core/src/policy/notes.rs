@@ -88,7 +88,7 @@ pub(super) fn notes_on_calls(config: &Config) -> Vec<String> {
             (Action::Forward, None) if rule.via_http.is_some() => {
                 "via_http: without grpc_replies a good answer without a body, such as a 204, has no room for a message and gets UNIMPLEMENTED, a bad one UNAVAILABLE"
             }
-            (Action::Forward, _) | (_, Some(_)) => return None,
+            (Action::Forward | Action::Inspect, _) | (_, Some(_)) => return None,
             (Action::Cache(_), None) => {
                 "without grpc_replies no message of gRPC can be sent: every call goes to the application"
             }

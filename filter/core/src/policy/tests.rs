@@ -16,7 +16,7 @@ mod series;
 
 impl Policy {
     /// The series of a measurement, and what that takes.
-    pub(crate) fn shown(&self, measurement: Measurement) -> (String, u64) {
+    pub(crate) fn series_of(&self, measurement: Measurement) -> (String, u64) {
         let (Measurement::Add(_, value)
         | Measurement::Set(_, value)
         | Measurement::Observe(_, value)) = measurement;
@@ -193,10 +193,10 @@ fn every_handle_is_of_the_series_with_its_name() {
                       {"name":"y","http":{"cluster":"y","path":"/"}}]}"#,
     );
     let raises = |counter, name: &str| {
-        assert_eq!(policy.shown(Measurement::Add(counter, 3)), (name.to_owned(), 3));
+        assert_eq!(policy.series_of(Measurement::Add(counter, 3)), (name.to_owned(), 3));
     };
     let sets = |gauge, name: &str| {
-        assert_eq!(policy.shown(Measurement::Set(gauge, 3)), (name.to_owned(), 3));
+        assert_eq!(policy.series_of(Measurement::Set(gauge, 3)), (name.to_owned(), 3));
     };
     let matched = |request: &FakeRequest| policy.match_request(request).unwrap();
     let b = &matched(&FakeRequest::new("GET", "/b")).probe.metrics;
@@ -204,7 +204,7 @@ fn every_handle_is_of_the_series_with_its_name() {
         let name = format!("probe=.=b;.;outcome=.={};.;heartbeat_probe_total", outcome.word());
         raises(b.outcomes.of(outcome), &name);
     }
-    let took = policy.shown(Measurement::Observe(b.duration, 3));
+    let took = policy.series_of(Measurement::Observe(b.duration, 3));
     assert_eq!(took, ("probe=.=b;.;heartbeat_probe_duration_ms".to_owned(), 3));
     for result in CacheResult::ALL {
         let name = format!("probe=.=b;.;result=.={};.;heartbeat_cache_total", result.word());
@@ -236,7 +236,7 @@ fn every_handle_is_of_the_series_with_its_name() {
     let [x, cluster] = evidence.rules[0].up[..] else { panic!("an item, a gauge") };
     sets(x, "probe=.=e;.;evidence=.=x;.;heartbeat_evidence_up");
     sets(cluster, "probe=.=e;.;evidence=.=cluster:a__b;.;heartbeat_evidence_up");
-    let loaded = policy.loaded().map(|it| policy.shown(it).0);
+    let loaded = policy.loaded().map(|it| policy.series_of(it).0);
     assert!(loaded[0].ends_with(";.;heartbeat_build_info"), "{loaded:?}");
     assert_eq!(loaded[1], "result=.=accepted;.;heartbeat_config_loads_total");
 }

@@ -46,7 +46,7 @@ pub struct Probe {
     retries: u32,
     pub(crate) limit: Option<(LimitRule, Cells)>,
     pub(crate) breaker: Option<(BreakerRule, Cells)>,
-    allow: Option<AllowRule>,
+    pub(crate) allow: Option<AllowRule>,
     /// It was said that the address isn't where `allow` looks for it.
     address_missed: Cell<bool>,
     /// Headers that all its probes have, as it matches no others.
@@ -239,7 +239,7 @@ impl Probe {
 
     /// Whether what becomes of its probes depends on what is known of their cluster.
     pub(crate) fn needs_cluster(&self) -> bool {
-        let closes = self.connection() != Connection::Keep && !self.responds();
+        let closes = self.connection() != Connection::Keep && !self.action.is_answered_here();
         closes || self.memory.is_some() || self.breaker.is_some()
     }
 

@@ -3,13 +3,14 @@
 use crate::base::outcome::{Verdict, details};
 use crate::base::time::{Instant, Nanos, WallTime, rfc3339};
 use crate::evidence::report::Report;
-use crate::format::{Bare, Format, Page, Written};
+use crate::format::{Bare, Format, Medium, Page, Written};
 use crate::grpc::{Violation, code};
 use crate::guards::cache::CachedResponse;
 use crate::http::classify::{GATEWAY_TIMEOUT, SERVICE_UNAVAILABLE};
 use crate::http::edits::{HeaderEdits, Reply};
 use crate::http::headers::{
-    AGE, CACHE_CONTROL, CONTENT_TYPE, CONTENT_TYPE_OPTIONS, GRPC_ACCEPT_ENCODING, RETRY_AFTER,
+    AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, CONTENT_TYPE_OPTIONS,
+    GRPC_ACCEPT_ENCODING, RETRY_AFTER,
 };
 use crate::http::request::RequestLine;
 use crate::probe::pages::{Pages, ReadyPage};
@@ -59,6 +60,22 @@ impl Probe {
         };
         let [pass, warn, fail] = [Verdict::Pass, Verdict::Warn, Verdict::Fail].map(page);
         Pages { pass, warn, fail }
+    }
+
+    /// `inspect`: a page of what the proxy knows. It says nothing about health.
+    pub(crate) fn reply_page(&self, page: Vec<u8>, medium: Medium) -> Reply {
+        let mut headers = self.identification();
+        for (name, value) in [
+            (CONTENT_TYPE, medium.content_type()),
+            (CACHE_CONTROL, "no-store"),
+            // It holds what strangers sent.
+            (CONTENT_TYPE_OPTIONS, "nosniff"),
+            (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
+        ] {
+            headers.set(name, value);
+        }
+        let headers = headers.set.into();
+        Reply { status: 200, headers, body: page, grpc_status: None, details: details::INSPECT }
     }
 
     /// An answer that was kept.

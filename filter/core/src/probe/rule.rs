@@ -47,9 +47,26 @@ pub enum Action {
     Cache(CacheRule),
     /// The proxy answers; the application sees nothing.
     Respond(RespondRule),
+    /// The proxy shows what it knows.
+    Inspect,
 }
 
 impl Action {
+    /// The word of the configuration.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Cache(_) => "cache",
+            Self::Respond(_) => "respond",
+            Self::Inspect => "inspect",
+        }
+    }
+
+    /// Whether the application sees nothing of it.
+    pub const fn is_answered_here(&self) -> bool {
+        matches!(self, Self::Respond(_) | Self::Inspect)
+    }
+
     /// The clients that its `details` are for, where it names them.
     pub fn details_to(&self) -> Option<&Clients> {
         match self {

@@ -24,7 +24,7 @@ pub(super) struct Word {
 }
 
 impl Status {
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Warn => "warn",

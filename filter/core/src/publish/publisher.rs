@@ -12,6 +12,7 @@ use crate::callout::{
 };
 use crate::evidence::{Evidence, Item};
 use crate::state::{Cell, Context, Notice, Round, SharedStore};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// How soon a change is sent again that didn't get through; then twice as late each time, and
@@ -75,6 +76,36 @@ impl Publisher {
             last: None,
             told,
         }
+    }
+
+    /// The Envoy cluster that leads to the hub.
+    pub(crate) fn cluster(&self) -> &str {
+        self.call.cluster()
+    }
+
+    /// What the hub calls the instance.
+    pub(crate) fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// The word for how it is now, whichever VM says it; `None` while nobody knows.
+    pub(crate) fn says(
+        &self,
+        evidence: &Evidence,
+        cx: Context<'_, impl SharedStore>,
+    ) -> Option<&'static str> {
+        Word::of(&self.items, evidence, cx).map(|word| word.status.word())
+    }
+
+    /// What came of what was published, as the log knows it, and since when.
+    pub(crate) fn result(&self, cx: Context<'_, impl SharedStore>) -> Option<(usize, Instant)> {
+        let (result, since) = Notice::last_change(&self.told, cx)?;
+        Some((self.results.all().nth(usize::try_from(result).ok()?)?, since))
+    }
+
+    /// How often each result came, of all that is published.
+    pub(crate) fn results(&self) -> Range<usize> {
+        self.results.all()
     }
 
     /// How long it is from beat to beat, in nanoseconds.

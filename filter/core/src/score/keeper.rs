@@ -109,6 +109,11 @@ impl ScoreKeeper {
         }
     }
 
+    /// Where its gauges begin among all metrics: the score, the axes, and whether they speak.
+    pub(crate) fn first_gauge(&self) -> usize {
+        self.metrics.score.place()
+    }
+
     /// Counts an ordinary request that is over, and whether it failed.
     pub fn count(&self, failed: bool, completed: &Completed<'_, impl Ending>) {
         // A stream that outlives the window was meant to.

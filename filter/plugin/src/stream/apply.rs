@@ -32,6 +32,11 @@ impl Stream {
                 }
                 Action::Pause
             }
+            Some(Decision::Inspect(medium)) => {
+                let page = self.plugin.page(medium);
+                let shown = self.with_exchange(|exchange| Some(exchange.show(page?, medium)));
+                self.apply(shown.flatten())
+            }
             Some(Decision::Ask(call)) => {
                 // Whoever is asked from within a call isn't to make another.
                 match (!host::is_calling()).then(|| CLUSTERS.http_call(&call)) {

@@ -153,6 +153,30 @@ fn a_call_is_answered_by_way_of_the_responder() {
     hold("grpc_respond", &served.trace);
 }
 
+/// Nobody has an address here, so everybody is denied.
+fn denying(action: &str) -> String {
+    format!(
+        r#"{{ "probes": [ {{ "name": "up", "match": {{ "path": "/up" }}, "action": "{action}",
+            "allow": {{ "cidrs": ["127.0.0.1"], "address": "trusted", "otherwise": "deny" }} }} ] }}"#
+    )
+}
+
+#[test]
+fn where_a_page_shows_refusals_a_storm_of_them_costs_what_it_does_without_one() {
+    let after = |action, requests| {
+        let mut worker = Worker::start(&denying(action)).unwrap();
+        (0..requests).for_each(|_| drop(worker.serve(&get("/up")).unwrap()));
+        let served = worker.serve(&get("/up")).unwrap();
+        assert_eq!(served.reply.map(|reply| reply.status), Some(403));
+        served.trace.to_string()
+    };
+    let without = after("respond", 20);
+    assert!(!without.contains("shared_data"), "{without}");
+    assert_eq!(after("inspect", 20), without);
+    // One that is noted: who it was, a read and a write.
+    hold("inspect_refused", &settled(&denying("inspect"), &get("/up")).trace);
+}
+
 #[test]
 fn requests_leave_nothing_behind_in_the_vm() {
     for (plugin_config, request) in [
@@ -161,6 +185,7 @@ fn requests_leave_nothing_behind_in_the_vm() {
         (COUNTER, with(get("/pay"), "x-payment-id", "7")),
         (RESPOND, get("/up")),
         (CACHE, get("/lb")),
+        (&denying("inspect"), get("/up")),
         ("", get("/health")),
         ("", call("/grpc.health.v1.Health/Check")),
         (RESPOND_TO_CALLS, responder(call("/grpc.health.v1.Health/Check"))),

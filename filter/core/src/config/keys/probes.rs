@@ -29,10 +29,11 @@ pub(in crate::config) const PROBE: &[Key] = &[
     ),
     key(
         "action",
-        &Word(&["forward", "cache", "respond"]),
+        &Word(&["forward", "cache", "respond", "inspect"]),
         &Default("forward"),
         "`forward`: to the application. `cache`: to the application once, and its answer to \
-         everyone. `respond`: the proxy answers by what it knows",
+         everyone. `respond`: the proxy answers by what it knows. `inspect`: it shows what it \
+         knows to those whom `allow` names, and who GET it",
     ),
     key(
         "timeout",
@@ -89,7 +90,12 @@ pub(in crate::config) const PROBE: &[Key] = &[
         "When the application is left alone, on all workers together",
     )
     .only(&TO_THE_APPLICATION),
-    key("allow", &Object(ALLOW), &Optional, "Who may probe; without it everyone"),
+    key(
+        "allow",
+        &Object(ALLOW),
+        &Optional,
+        "Who may probe; without it everyone. `inspect` needs it",
+    ),
     key(
         "via_http",
         &Text(Form::Path),

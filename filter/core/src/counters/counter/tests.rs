@@ -152,7 +152,7 @@ fn policy(counters: &str) -> Policy {
 
 /// What a request adds, by the names of the series.
 fn counted(policy: &Policy, over: &CompletedStream) -> Vec<(String, u64)> {
-    policy.counted(&Completed::new(over, None)).map(|it| policy.shown(it)).collect()
+    policy.counted(&Completed::new(over, None)).map(|it| policy.series_of(it)).collect()
 }
 
 fn counts(when: &str, over: &CompletedStream) -> bool {
@@ -226,7 +226,7 @@ fn a_path_is_compared_as_the_request_came() {
         let over = CompletedStream::new(post("/rewritten").with(forged, "/pay"));
         let completed = Completed::new(&over, kept);
         let counted = policy.counted(&completed);
-        let counted: Vec<_> = counted.map(|it| policy.shown(it).0).collect();
+        let counted: Vec<_> = counted.map(|it| policy.series_of(it).0).collect();
         assert_eq!(counted, names, "{came}");
     }
 }

@@ -60,7 +60,7 @@ impl Proxy {
     }
 
     fn raised(&self, signals: &Signals) -> Vec<String> {
-        signals.measurements().map(|it| self.policy.shown(it).0).collect()
+        signals.measurements().map(|it| self.policy.series_of(it).0).collect()
     }
 }
 

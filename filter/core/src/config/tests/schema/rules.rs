@@ -7,10 +7,11 @@ use crate::reader::tree::Json;
 use heartbeat_common::schema::rules::{any, properties, unless, when, with};
 use heartbeat_common::schema::writer::{list, object, read, text, words};
 
-const KINDS: [(ProbeKind, &str, bool); 6] = [
+const KINDS: [(ProbeKind, &str, bool); 7] = [
     (ProbeKind::Forwarded, "forward", false),
     (ProbeKind::Cached, "cache", false),
     (ProbeKind::Answered, "respond", false),
+    (ProbeKind::Inspected, "inspect", false),
     (ProbeKind::ForwardedCall, "forward", true),
     (ProbeKind::CachedCall, "cache", true),
     (ProbeKind::AnsweredCall, "respond", true),
@@ -21,6 +22,7 @@ pub(super) fn of(keys: &[Key]) -> Vec<Json> {
     let mut rules = Vec::new();
     if keys.iter().any(|key| matches!(key.scope, Scope::On(_))) {
         rules.extend(KINDS.map(|kind| of_probes(keys, kind)));
+        rules.push(of_pages());
     }
     rules.extend(beyond_the_table(keys));
     rules
@@ -40,6 +42,15 @@ fn of_probes(keys: &[Key], (kind, action, is_grpc): (ProbeKind, &str, bool)) -> 
     ]);
     let idle = keys.iter().filter(|key| matches!(key.scope, Scope::On(on) if on & kind.bit() == 0));
     unless(condition, idle.map(|key| key.name))
+}
+
+/// A page of what the proxy knows is for those who are named, and for methods that read.
+fn of_pages() -> Json {
+    let reading = object([("contains", object([("enum", words(&["GET", "HEAD"]))]))]);
+    let matcher = object([("not", any(["grpc"])), ("properties", object([("methods", reading)]))]);
+    let page =
+        object([("required", words(&["allow"])), ("properties", object([("match", matcher)]))]);
+    when(with("action", object([("const", text("inspect"))])), page)
 }
 
 /// Rules between values, by what an object's keys are.
