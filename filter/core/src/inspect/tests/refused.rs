@@ -1,6 +1,8 @@
 //! Whom `allow` has refused, and why, is on the page.
 
 use super::*;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// What the page says of the last refusal, after a request of the page.
 fn refused(world: &mut World, request: &FakeRequest) -> Value {
