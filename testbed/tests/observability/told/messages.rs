@@ -80,12 +80,12 @@ fn unknown_grounds<'a>(alerts: impl Iterator<Item = &'a Fired>) -> Result<Vec<St
     Ok(empty.map(|it| format!("{}: its case doesn't show what it rests on", it.name())).collect())
 }
 
-/// The messages that docs/observability.md shows are those that Slack and WeCom get.
+/// The messages that docs/alertmanager.md shows are those that Slack and WeCom get.
 async fn as_on_the_page() -> Result<()> {
     let told = Told::start(|_| {}).await?;
     let alert = cases::one("HeartbeatProbeFailing")?;
     told.alertmanager.post(&[alert.json()]).await?;
-    let page = std::fs::read_to_string(tools::workspace().join("docs/observability.md"))?;
+    let page = std::fs::read_to_string(tools::workspace().join("docs/alertmanager.md"))?;
     let mut faults = Vec::new();
     for to in ["slack", "wecom"] {
         let message = told.chats.message_about(to, alert.name()).await?;
