@@ -72,16 +72,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
-        Self::NoAddress,
-        Self::OtherNetwork,
-        Self::NoCertificate,
-        Self::NoSpiffeId,
-        Self::OtherTrustDomain,
-        Self::OtherPath,
-    ];
-
     /// The word for pages.
     pub const fn word(self) -> &'static str {
         match self {
