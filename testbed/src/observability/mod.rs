@@ -2,10 +2,10 @@
 //!
 //! - [`topology`]: who calls whom.
 //! - [`dashboard`]: the shipped dashboard's panels.
-//! - [`told`]: where a page's numbers come from.
+//! - [`origin`]: where a page's numbers come from.
 
 mod dashboard;
-mod told;
+mod origin;
 mod topology;
 
 use std::process::ExitCode;

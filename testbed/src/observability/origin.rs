@@ -17,7 +17,7 @@ pub struct Where {
 
 /// Where what is shown comes from, and when that was.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Origin {
     /// The URL, without a password.
     pub url: String,
     /// The moment.
@@ -31,7 +31,7 @@ impl Where {
     }
 }
 
-impl Told {
+impl Origin {
     /// What is asked of it, at a moment in seconds since 1970.
     pub fn new(api: &Api, time: f64) -> Self {
         Self { url: api.shown(), time: clock(time, "%Y-%m-%d %H:%M:%S UTC") }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::answer::Series;
 use super::panel::Panel;
 use super::units::written;
-use crate::observability::told::clock;
+use crate::observability::origin::clock;
 use crate::prometheus::Range;
 use crate::report::frame::{fitting, px, width};
 use crate::report::scale::Scale;

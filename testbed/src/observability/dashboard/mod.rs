@@ -20,7 +20,7 @@ use clap::Args;
 use self::answer::{Asked, Series};
 use self::page::{Figure, Shown};
 use self::panel::Panel;
-use super::told::{Told, Where};
+use super::origin::{Origin, Where};
 use super::topology;
 use crate::prometheus::dashboard::Dashboard;
 use crate::prometheus::{Range, now};
@@ -68,9 +68,9 @@ pub async fn run(options: &Options) -> Result<ExitCode> {
     for json in dashboard.json()["panels"].as_array().into_iter().flatten() {
         figures.push(figure(&asked, Panel::read(json)).await?);
     }
-    let told = Told::new(&api, time);
+    let origin = Origin::new(&api, time);
     let title = dashboard.json()["title"].as_str().unwrap_or_default();
-    report::save(page::render(title, &written(options.last), &told, &figures), &options.output)?;
+    report::save(page::render(title, &written(options.last), &origin, &figures), &options.output)?;
     let empty = figures.iter().filter(|figure| matches!(figure.shown, Shown::Nothing(_)));
     let path = options.output.display();
     screen::print(&format!("{path}: panels: {}, empty: {}\n", panels(&figures), empty.count()))?;

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::panel::Place;
-use crate::observability::told::Told;
+use crate::observability::origin::Origin;
 use crate::observability::topology;
 use crate::report::page;
 
@@ -34,9 +34,9 @@ pub struct Figure {
 }
 
 /// The page.
-pub fn render(title: &str, window: &str, told: &Told, figures: &[Figure]) -> String {
+pub fn render(title: &str, window: &str, origin: &Origin, figures: &[Figure]) -> String {
     let lead = html! {
-        p { "Every panel's queries, asked of Prometheus at " (told.url) " on " (told.time) " over the last " (window)
+        p { "Every panel's queries, asked of Prometheus at " (origin.url) " on " (origin.time) " over the last " (window)
             ", and drawn by the testbed: not Grafana's own pictures." }
     };
     let sections = figures.chunk_by(|_, next| !matches!(next.shown, Shown::Row));

@@ -6,7 +6,7 @@ use super::answer::Series;
 use super::page::{self, Figure, Shown};
 use super::panel::{Panel, Place};
 use super::{chart, seconds, value};
-use crate::observability::told::Told;
+use crate::observability::origin::Origin;
 use crate::prometheus::Range;
 use crate::prometheus::dashboard::Dashboard;
 
@@ -97,8 +97,8 @@ fn panels_stand_where_the_dashboard_has_them_and_names_can_not_break_the_page() 
         figure(1, "<b>", Shown::Nothing("no & data".into())),
         figure(4, "c", Shown::Picture(html! { svg {} }, vec![("c-red".into(), "</li>".into())])),
     ];
-    let told = Told { url: "http://p/".into(), time: "now".into() };
-    let page = page::render("Title", "1 h", &told, &figures);
+    let origin = Origin { url: "http://p/".into(), time: "now".into() };
+    let page = page::render("Title", "1 h", &origin, &figures);
     let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
     let document = roxmltree::Document::parse_with_options(&page, options).unwrap();
     let places = document.descendants().filter_map(|node| node.attribute("style"));

@@ -22,7 +22,7 @@ use anyhow::Result;
 use clap::Args;
 use maud::Markup;
 
-use super::told::{Told, Where};
+use super::origin::{Origin, Where};
 use crate::prometheus::{Api, now};
 use crate::{report, screen};
 
@@ -42,12 +42,12 @@ pub async fn run(options: &Options) -> Result<ExitCode> {
     let api = options.prometheus.api()?;
     let time = now();
     let graph = ask::graph(&api, time).await?;
-    let told = Told::new(&api, time);
+    let origin = Origin::new(&api, time);
     let alone = options.output.extension().is_some_and(|extension| extension == "svg");
-    let text = if alone { page::svg(&graph, &told) } else { page::render(&graph, &told) };
+    let text = if alone { page::svg(&graph, &origin) } else { page::render(&graph, &origin) };
     report::save(text, &options.output)?;
     if graph.edges.is_empty() {
-        screen::progress(&format!("no edges: {} has no {}", told.url, ask::DRAWN));
+        screen::progress(&format!("no edges: {} has no {}", origin.url, ask::DRAWN));
     }
     let (services, edges) = (graph.services.len(), graph.edges.len());
     let path = options.output.display();

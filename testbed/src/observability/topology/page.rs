@@ -6,7 +6,7 @@ use super::cycles::Components;
 use super::graph::{Edge, Flow, Graph, SCORE_CRITICAL, SCORE_LOW, Service, Status};
 use super::picture;
 use super::words::{NONE, full, plain, rate, share, time};
-use crate::observability::told::Told;
+use crate::observability::origin::Origin;
 use crate::report::frame::number;
 use crate::report::page;
 
@@ -18,18 +18,18 @@ pub const STYLE: &str = include_str!("style.css");
 const TITLE: &str = "Service topology";
 
 /// The picture that stands by itself.
-pub fn svg(graph: &Graph, told: &Told) -> String {
+pub fn svg(graph: &Graph, origin: &Origin) -> String {
     let style = [page::STYLE, STYLE, "svg { background: var(--paper); }\n"].concat();
-    let picture = picture::draw(graph, &summary(graph, told)).into_string();
+    let picture = picture::draw(graph, &summary(graph, origin)).into_string();
     let (open, rest) = picture.split_once('>').unwrap_or((&picture, ""));
     let style = html! { style { (PreEscaped(style)) } }.into_string();
     format!("{open}>{style}{rest}\n")
 }
 
 /// The page.
-pub fn render(graph: &Graph, told: &Told) -> String {
+pub fn render(graph: &Graph, origin: &Origin) -> String {
     let lead = html! {
-        p { (summary(graph, told)) }
+        p { (summary(graph, origin)) }
         p {
             "Rates, error shares and latencies are those of the recording rules' short window, 5 minutes "
             "as shipped; an edge is there while it has had traffic within a day."
@@ -37,14 +37,14 @@ pub fn render(graph: &Graph, told: &Told) -> String {
     };
     let circles = circles(graph);
     let main = html! {
-        @if graph.services.is_empty() { (nothing(told)) } @else {
+        @if graph.services.is_empty() { (nothing(origin)) } @else {
             figure {
                 figcaption { (legend()) }
                 div class="wide" tabindex="0" role="region" aria-label="The picture; it scrolls" {
-                    (picture::draw(graph, &summary(graph, told)))
+                    (picture::draw(graph, &summary(graph, origin)))
                 }
             }
-            @if graph.edges.is_empty() { (no_edges(told)) }
+            @if graph.edges.is_empty() { (no_edges(origin)) }
             @if !circles.is_empty() {
                 h2 { "Cycles" }
                 ul { @for circle in &circles { li { (circle) } } }
@@ -60,33 +60,33 @@ pub fn render(graph: &Graph, told: &Told) -> String {
     page::whole(TITLE, STYLE, &lead, &main)
 }
 
-fn summary(graph: &Graph, told: &Told) -> String {
+fn summary(graph: &Graph, origin: &Origin) -> String {
     let count =
         |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     format!(
         "{} and {} between them, as Prometheus at {} had them at {}.",
         count(graph.services.len(), "service"),
         count(graph.edges.len(), "edge"),
-        told.url,
-        told.time
+        origin.url,
+        origin.time
     )
 }
 
 /// What is said where there is nothing to draw.
-pub fn nothing(told: &Told) -> Markup {
+pub fn nothing(origin: &Origin) -> Markup {
     html! {
         p class="absent" {
-            "Prometheus at " (told.url) " knows of no service: it has neither " code { "edge:requests:increase1d" }
+            "Prometheus at " (origin.url) " knows of no service: it has neither " code { "edge:requests:increase1d" }
             " nor " code { "heartbeat_health_score" } ". Are dependency-rules.yml and recording-rules.yml among its "
             "rule_files, does it scrape the proxies, and has traffic passed since?"
         }
     }
 }
 
-fn no_edges(told: &Told) -> Markup {
+fn no_edges(origin: &Origin) -> Markup {
     html! {
         p class="absent" {
-            "No edges: Prometheus at " (told.url) " has no " code { "edge:requests:increase1d" } " above 0. Is "
+            "No edges: Prometheus at " (origin.url) " has no " code { "edge:requests:increase1d" } " above 0. Is "
             "dependency-rules.yml among its rule_files, and has any proxy called another within a day?"
         }
     }

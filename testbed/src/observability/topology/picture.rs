@@ -99,7 +99,7 @@ fn draw_service(service: &Service, rect: Rect) -> Markup {
     let first = middle + 4.0 - 8.0 * (lines.len() as f64 - 1.0);
     html! {
         g {
-            title { (full(&service.name)) ": " (told(service)) }
+            title { (full(&service.name)) ": " (describe(service)) }
             rect class="service" x=(px(x)) y=(px(y)) width=(px(width)) height=(px(height)) rx="5" {}
             rect class=(class_of(status)) x=(px(x)) y=(px(y)) width="5" height=(px(height)) rx="2" {}
             g transform=(format!("translate({} {})", px(x + 20.0), px(middle))) { (shape(status)) }
@@ -137,7 +137,7 @@ fn shortened(name: &str, room: f64) -> String {
 }
 
 /// What is known of a service, in words.
-fn told(service: &Service) -> String {
+fn describe(service: &Service) -> String {
     let score = service.score.map(|score| format!(", score {} of 1000", number(score.round())));
     let failing = service.failing.map(|failing| format!(", {} of probes fail", share(failing)));
     let [score, failing] = [score, failing].map(Option::unwrap_or_default);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::graph::{self, Answers, Graph, Service, Status};
 use super::layout::{self, BOX, Layout, Rect, Way};
 use super::{ask, page};
-use crate::observability::told::Told;
+use crate::observability::origin::Origin;
 use crate::prometheus::{Sample, rules, shipped};
 
 fn sample(labels: &[(&str, &str)], value: f64) -> Sample {
@@ -51,8 +51,8 @@ fn many(seed: u64) -> Graph {
     Graph::new(&calls(&pairs))
 }
 
-fn told() -> Told {
-    Told { url: "http://prometheus.example/".into(), time: "2026-01-02 03:04:05 UTC".into() }
+fn origin() -> Origin {
+    Origin { url: "http://prometheus.example/".into(), time: "2026-01-02 03:04:05 UTC".into() }
 }
 
 fn parse(page: &str) -> roxmltree::Document<'_> {
@@ -173,7 +173,7 @@ fn a_cycle_stands_in_one_frame_and_is_written_out() {
     assert_eq!(inner.count(), 4);
     assert_eq!(faults(&layout), [""; 0]);
 
-    let texts = texts(&page::render(&graph, &told()));
+    let texts = texts(&page::render(&graph, &origin()));
     for text in ["cycle: a → b → c → a", "cycle: a → a", "cycle of 3"] {
         assert!(texts.iter().any(|it| it == text), "{text}: {texts:?}");
     }
@@ -193,7 +193,7 @@ fn an_edge_without_traffic_for_a_day_is_none() {
 fn an_edge_without_traffic_now_is_quiet() {
     let mut answers = calls(&[("a", "b")]);
     answers.requests.clear();
-    let page = page::render(&Graph::new(&answers), &told());
+    let page = page::render(&Graph::new(&answers), &origin());
     let texts = texts(&page);
     assert_eq!(texts.iter().filter(|text| *text == "quiet").count(), 2, "{texts:?}");
 }
@@ -266,14 +266,14 @@ fn what_is_no_number_is_not_known() {
     answers.p95[0].value = f64::INFINITY;
     let graph = Graph::new(&answers);
     assert_eq!((graph.edges[0].errors, graph.edges[0].p95), (None, None));
-    assert!(texts(&page::render(&graph, &told())).iter().any(|text| text == "7/s · – · –"));
+    assert!(texts(&page::render(&graph, &origin())).iter().any(|text| text == "7/s · – · –"));
 }
 
 #[test]
 fn the_numbers_in_the_picture_stand_in_the_tables_too() {
     let mut answers = calls(&[("web", "payments")]);
     answers.scores.push(sample(&[("job", "payments")], 812.4));
-    let texts = texts(&page::render(&Graph::new(&answers), &told()));
+    let texts = texts(&page::render(&Graph::new(&answers), &origin()));
     for text in
         ["! 7/s · 20 % · 45 ms", "healthy · 812", "7/s", "20 %", "45 ms", "812", "0.8", "failing"]
     {
@@ -295,7 +295,7 @@ fn names_can_not_break_the_page_or_leave_their_box() {
     ];
     let pairs: Vec<_> = odd.iter().map(|name| (*name, "x")).collect();
     let graph = Graph::new(&calls(&pairs));
-    let page = page::render(&graph, &told());
+    let page = page::render(&graph, &origin());
     let document = parse(&page);
     assert!(!page.contains("<script"));
     assert!(
@@ -314,7 +314,7 @@ fn names_can_not_break_the_page_or_leave_their_box() {
 
 #[test]
 fn without_anything_the_page_says_what_is_missing() {
-    let page = page::render(&Graph::default(), &told());
+    let page = page::render(&Graph::default(), &origin());
     let text = texts(&page).join(" ");
     for word in ["http://prometheus.example/", "edge:requests:increase1d", "rule_files"] {
         assert!(text.contains(word), "{word}: {text}");
@@ -325,7 +325,7 @@ fn without_anything_the_page_says_what_is_missing() {
 #[test]
 fn services_without_edges_are_drawn_and_the_page_says_why() {
     let scores = vec![sample(&[("job", "alone")], 900.0)];
-    let page = page::render(&Graph::new(&Answers { scores, ..Answers::default() }), &told());
+    let page = page::render(&Graph::new(&Answers { scores, ..Answers::default() }), &origin());
     let texts = texts(&page);
     assert!(texts.iter().any(|text| text == "healthy · 900"), "{texts:?}");
     assert!(texts.iter().any(|text| text.starts_with("No edges: ")), "{texts:?}");
@@ -334,7 +334,7 @@ fn services_without_edges_are_drawn_and_the_page_says_why() {
 #[test]
 fn the_page_says_when_and_from_where_and_needs_nothing_but_itself() {
     let graph = many(3);
-    let page = page::render(&graph, &told());
+    let page = page::render(&graph, &origin());
     let all = texts(&page).join(" ");
     assert!(
         all.contains("http://prometheus.example/ had them at 2026-01-02 03:04:05 UTC"),
@@ -343,7 +343,7 @@ fn the_page_says_when_and_from_where_and_needs_nothing_but_itself() {
     for loaded in ["<script", "<link", "<img", "<iframe", " src=", " href=", "url(", "@import"] {
         assert!(!page.contains(loaded), "{loaded}");
     }
-    let picture = page::svg(&graph, &told());
+    let picture = page::svg(&graph, &origin());
     assert_eq!(parse(&picture).root_element().tag_name().name(), "svg");
     assert!(picture.contains("<style>"));
 }
